@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/instant.hpp"
+#include "model/gpu_source.hpp"
+#include "model/task.hpp"
+
+// What a node's agent and the controller say to each other. Messages may be lost, repeated, late
+// and out of order: every one is a fact or a wish that is safe to hear twice.
+namespace reeve::model {
+
+// ---- From the controller to an agent.
+
+/// Run this. An agent that has claimed the key already says again what became of it.
+struct StartTask {
+    TaskOrder order = {};
+};
+
+/// Stop this: signal, grace, kill, as its spec says; `is_forced` kills at once. An agent that does
+/// not know the key makes sure that it never starts, and reports kNeverStarted.
+struct StopTask {
+    TaskKey key = {};
+    bool is_forced = false;
+};
+
+/// The end of this task is durable at the controller: the agent need not report it again. Its log
+/// stays until DeleteTask.
+struct AcknowledgeEnd {
+    TaskKey key = {};
+};
+
+/// Remove the task's directory, log included. Only of a task whose end was acknowledged.
+struct DeleteTask {
+    TaskKey key = {};
+};
+
+/// Say again what runs: the controller has lost track (it restarted).
+struct ReportAll {};
+
+using AgentOrder = std::variant<StartTask, StopTask, AcknowledgeEnd, DeleteTask, ReportAll>;
+
+// ---- From an agent to the controller.
+
+struct HostDescription {
+    std::string hostname = {};
+    std::int64_t cpu_millicores = 0;
+    std::int64_t memory_mib = 0;
+
+    friend bool operator==(const HostDescription&, const HostDescription&) = default;
+};
+
+/// A task that the agent's disk knows and whose end it has not seen acknowledged.
+struct KnownTask {
+    TaskKey key = {};
+    std::string cluster_id = {};
+    Identity identity = {};
+    std::vector<GrantedGpu> gpus = {};
+    std::optional<TaskOutcome> outcome = {};  // Absent while it runs (or is being started).
+    bool has_started = false;
+};
+
+/// Said at connection, at ReportAll, and when the machine changed. A whole picture: a task of
+/// this boot that is not in it is not on the node.
+struct NodeHello {
+    std::string node = {};     // Name.
+    std::string boot_id = {};  // Of the kernel: another one proves that no old task runs.
+    HostDescription host = {};
+    std::vector<GpuDescription> gpus = {};
+    std::vector<KnownTask> tasks = {};
+    std::string enforcement = {};  // "cgroup-v1", "cgroup-v2", "none": what holds its limits.
+};
+
+struct TaskStarted {
+    std::string node = {};
+    TaskKey key = {};
+    std::int64_t pid = 0;
+};
+
+/// The end of every process of the task was seen. Repeated until acknowledged.
+struct TaskEnded {
+    std::string node = {};
+    TaskKey key = {};
+    TaskOutcome outcome = {};
+};
+
+/// Load of the machine and its GPUs. Sent at every sample; the newest counts.
+struct NodeSample {
+    std::string node = {};
+    std::int64_t cpu_permille = 0;     // Of all cores.
+    std::int64_t memory_permille = 0;  // Used, as MemTotal - MemAvailable.
+    std::vector<GpuSample> gpus = {};
+};
+
+using AgentReport = std::variant<NodeHello, TaskStarted, TaskEnded, NodeSample>;
+
+}  // namespace reeve::model

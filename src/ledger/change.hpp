@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "base/instant.hpp"
+#include "base/strong_id.hpp"
+#include "model/records.hpp"
+
+namespace reeve::ledger {
+
+/// A record before and after. No `before`: it is new. No `after`: it left the ledger for good.
+template <class Record>
+struct Put {
+    std::optional<Record> before = {};
+    std::optional<Record> after = {};
+};
+
+/// What of a job lives in the store only. Given with the change that creates the job.
+struct JobTexts {
+    std::string name = {};
+    std::map<std::string, std::string> labels = {};
+    std::string spec_json = {};  // model::to_json(spec), defaults left out.
+};
+
+struct JobPut : Put<model::JobRecord> {
+    std::optional<JobTexts> texts = {};
+};
+
+/// What every change of one job's element also says of the job, so that a watcher needs no second
+/// read: whose it is.
+struct ElementPut : Put<model::ElementRecord> {
+    UserId user = UserId(0);
+    ProjectId project = ProjectId(0);
+    bool is_array = false;
+};
+
+/// The body of a change. UserPut, RequestPut and GpuModelPut intern; they are never undone by a
+/// later change, only by a failed commit.
+using Body = std::variant<
+    Put<model::UserRecord>,
+    Put<model::RequestRecord>,
+    Put<model::GpuModelRecord>,
+    Put<model::ProjectRecord>,
+    Put<model::NodeRecord>,
+    JobPut,
+    ElementPut,
+    Put<model::AllocationRecord>,
+    Put<model::IdempotencyRecord>>;
+
+/// One change of the ledger. Revisions are contiguous from 1, over every restart.
+struct Change {
+    Revision rev = Revision(0);
+    Instant at = model::kNever;
+    std::string actor = {};       // The user's name, or "reeve" for what follows by itself.
+    std::string request_id = {};  // Of the API request; "" if none.
+    Body body = {};
+};
+
+}  // namespace reeve::ledger

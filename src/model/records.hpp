@@ -169,6 +169,7 @@ struct ElementRecord {
     std::uint32_t attempt = 1;
     ElementState state = ElementState::kQueued;
     std::optional<StopIntent> intent = {};
+    bool is_forced = false;  // Stop without grace.
     std::optional<EndReason> end_reason = {};  // Of this attempt, also if another one follows.
     std::int32_t exit_code = 0;
     std::int32_t signal = 0;

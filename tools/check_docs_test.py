@@ -9,10 +9,10 @@ import check_docs
 CASES = [  # text, a part of the one problem wanted, or None
     ("[map](ARCHITECTURE.md)", None),
     ("[map](ARCHITECTURE.md#modules)", None),
-    ("[map](ARCHITECTUR.md)", "leads nowhere"),
+    ("[map](ABSENT.md)", "leads nowhere"),
     ("[spec](https://example.org/none.md)", None),
     ("see `src/model/`", None),
-    ("see `src/modell/task.hpp`", "src/modell/task.hpp does not exist"),
+    ("see `src/absent/task.hpp`", "src/absent/task.hpp does not exist"),
     ("copy `docs/decisions/NNNN-title.md`", None),
     ("```\n[map](none.md) `src/none`\n```", None),
     ("```\ncd /work/main\n```", "one machine"),

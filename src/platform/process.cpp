@@ -1,0 +1,103 @@
+#include "platform/process.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <sstream>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "base/text.hpp"
+#include "platform/files.hpp"
+
+namespace reeve::platform {
+namespace {
+
+constexpr std::size_t kProcBytesMax = 4 << 20;
+
+std::string proc_path(pid_t pid, const char* name) {
+    return "/proc/" + std::to_string(pid) + "/" + name;
+}
+
+}  // namespace
+
+std::optional<ProcessFacts> process_facts(pid_t pid) {
+    const Result<std::string> stat = read_file(proc_path(pid, "stat"), kProcBytesMax);
+    if (!stat) {
+        return std::nullopt;
+    }
+    const std::size_t name_end = stat->rfind(')');  // The name before it may hold anything.
+    if (name_end == std::string::npos) {
+        return std::nullopt;
+    }
+    std::istringstream words(stat->substr(name_end + 1));
+    ProcessFacts facts = {.id = {.pid = pid}};
+    pid_t group = 0;
+    words >> facts.state >> facts.parent >> group >> facts.session;
+    std::string skipped;
+    for (int field = 7; field < 22; ++field) {
+        words >> skipped;
+    }
+    words >> facts.id.start_ticks;
+    return words ? std::optional(facts) : std::nullopt;
+}
+
+std::vector<ProcessFacts> list_processes() {
+    std::vector<ProcessFacts> processes;
+    for (const std::string& name : list_directory("/proc").value_or(std::vector<std::string>{})) {
+        const Result<std::int64_t> pid = parse_integer(name);
+        if (!pid) {
+            continue;
+        }
+        if (auto facts = process_facts(static_cast<pid_t>(*pid)); facts) {
+            processes.push_back(*facts);
+        }
+    }
+    return processes;
+}
+
+UniqueFd open_process(const ProcessId& id) {
+    UniqueFd fd(static_cast<int>(syscall(SYS_pidfd_open, id.pid, 0)));
+    if (!fd.is_open()) {
+        return fd;
+    }
+    // Only now, when the number cannot be given to another any more.
+    const auto facts = process_facts(id.pid);
+    if (!facts || facts->id != id) {
+        fd.reset();
+    }
+    return fd;
+}
+
+std::vector<std::string> environment_of(pid_t pid) {
+    const Result<std::string> text = read_file(proc_path(pid, "environ"), kProcBytesMax);
+    return text ? split(*text, '\0') : std::vector<std::string>();
+}
+
+UniqueFd reopen_fd_of(pid_t pid, int fd) {
+    const std::string path = proc_path(pid, "fd/") + std::to_string(fd);
+    return UniqueFd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+}
+
+std::vector<int> fds_of_pipe(pid_t pid, std::uint64_t inode) {
+    const std::string wanted = "pipe:[" + std::to_string(inode) + "]";
+    std::vector<int> found;
+    const std::string directory = proc_path(pid, "fd");
+    for (const std::string& name : list_directory(directory).value_or(std::vector<std::string>{})) {
+        std::array<char, 64> target = {};
+        const std::string path = directory + "/" + name;
+        const ssize_t size = readlink(path.c_str(), target.data(), target.size() - 1);
+        if (size > 0 && wanted == target.data()) {
+            found.push_back(std::atoi(name.c_str()));
+        }
+    }
+    return found;
+}
+
+std::uint64_t inode_of(int fd) {
+    struct stat found = {};
+    return fstat(fd, &found) == 0 ? found.st_ino : 0;
+}
+
+}  // namespace reeve::platform

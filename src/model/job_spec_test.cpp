@@ -44,7 +44,7 @@ GpuAsk some_gpus(Random& random) {
         default:
             ask.count = 2;
             ask.memory_mib = 10240;
-            ask.model = "RTX 5090";
+            ask.model = "RTX5090";
             break;
     }
     return ask;
@@ -75,7 +75,7 @@ JobSpec some_spec(Random& random) {
                                       : "n " + std::to_string(random.below(9));
     terms.project = random.below(2) == 0 ? "default" : "team.vision-2_b";
     terms.gpus = some_gpus(random);
-    terms.cpu_millicores = static_cast<std::int64_t>(random.below(kCpuMillicoresMax + 1));
+    terms.cpu_millicores = static_cast<std::int64_t>(1 + random.below(kCpuMillicoresMax));
     terms.memory_mib = static_cast<std::int64_t>(random.below(3) * 4096);
     terms.time_limit_s = static_cast<std::int64_t>(random.below(kTimeLimitMaxS + 1));
     terms.priority = static_cast<std::int32_t>(random.below(2001)) - 1000;
@@ -188,22 +188,22 @@ TEST(JobSpecJson, RefusesAndSaysWhatItAccepts) {
          "resources.gpus: 1.5 GPUs: ask for whole GPUs (1, 2, …) or for a share of one (0.25, or "
          "gpu_memory_mib)"},
         {"a negative amount", run + R"("resources":{"gpus":-1}})",
-         "resources.gpus: expects a number from 0 to 1024"},
+         "resources.gpus: expects a number up to 1024"},
         {"a huge amount", run + R"("resources":{"gpus":1e300}})",
-         "resources.gpus: expects a number from 0 to 1024"},
+         "resources.gpus: expects a number up to 1024"},
         {"an even larger one", run + R"("resources":{"gpus":1e999}})", "not JSON"},
-        {"1025 GPUs", run + R"("resources":{"gpus":1025}})", "from 0 to 1024"},
+        {"1025 GPUs", run + R"("resources":{"gpus":1025}})", "up to 1024"},
         {"too fine a share", run + R"("resources":{"gpus":0.0001}})", "three digits"},
         {"GPUs as text", run + R"("resources":{"gpus":"2"}})",
          "resources.gpus: expects a number such as 2 or 0.25, not a string"},
         {"a model of none", run + R"("resources":{"gpu_model":"a30"}})",
          "resources.gpu_model: a model alone"},
         {"memory past 64 bit", run + R"("resources":{"memory_mib":1e30}})",
-         "resources.memory_mib: expects a whole number from 0 to"},
+         "resources.memory_mib: expects a whole number from 1 to"},
         {"half a MiB", run + R"("resources":{"memory_mib":0.5}})",
          "resources.memory_mib: expects a whole number"},
         {"eleven years", run + R"("time_limit_s":347000000})",
-         "time_limit_s: expects a whole number from 0 to 316224000, not 347000000"},
+         "time_limit_s: expects a whole number from 1 to 316224000, not 347000000"},
         {"a priority too high", run + R"("priority":1001})",
          "priority: expects a whole number from -1000 to 1000"},
         {"a name of blanks", run + R"("name":"  "})",
@@ -234,7 +234,7 @@ TEST(JobSpecJson, RefusesAndSaysWhatItAccepts) {
          "array.step: expects a whole number from 1"},
         {"an array too long", run + R"("array":{"first":0,"last":1000000}})",
          "array: has more than 1000000 elements"},
-        {"all of uint32", run + R"("array":{"first":0,"last":4294967295}})",
+        {"all of uint32", run + R"("array":{"first":0,"last":4294967294}})",
          "array: has more than 1000000 elements"},
         {"an unknown kind", run + R"("after":[{"kind":"x","job_id":1}]})",
          "after[0].kind: expects \"ok\""},
@@ -250,6 +250,9 @@ TEST(JobSpecJson, RefusesAndSaysWhatItAccepts) {
         {"another loss", run + R"("on_node_loss":"panic"})",
          "on_node_loss: expects \"wait\" or \"requeue\""},
         {"an empty script", R"({"script":""})", "script: is empty"},
+        {"a script of no program", R"({"script":"echo"})", "script: does not begin with #!"},
+        {"no CPU at all", run + R"("resources":{"cpus":0}})", "resources.cpus: is too small"},
+        {"a label with comma", run + R"("labels":{"a":"1,2"}})", "no comma"},
         {"a null", run + R"("hold":null})", "hold: expects true or false, not null"},
         {"too deep", repeat("[", 100'000), "nested more than 32 levels"},
         {"too deep, unseen", R"({"x":"\"]]]",)" + repeat(R"({"a":)", 40),
@@ -277,12 +280,12 @@ TEST(JobSpecJson, RefusesWhatIsTooLarge) {
     EXPECT_FALSE(
         parse_job_spec(R"({"command":["a)" + std::string(kArgumentBytesMax, 'a') + "\"]}"));
     EXPECT_TRUE(parse_job_spec(R"({"command":[")" + std::string(kArgumentBytesMax, 'a') + "\"]}"));
-    EXPECT_FALSE(parse_job_spec(R"({"script":"a)" + std::string(kScriptBytesMax, 'a') + "\"}"));
+    EXPECT_FALSE(parse_job_spec(R"({"script":"#!)" + std::string(kScriptBytesMax, 'a') + "\"}"));
     EXPECT_FALSE(parse_job_spec(R"({"command":["a")" + repeat(",\"\"", kArgumentsMax) + "]}"));
 }
 
 TEST(JobSpecJson, ABatchNamesTheJobThatIsWrong) {
-    const auto jobs = parse_job_batch(R"({"jobs":[{"command":["a"]},{"script":"b"}]})", 2);
+    const auto jobs = parse_job_batch(R"({"jobs":[{"command":["a"]},{"script":"#!b"}]})", 2);
     ASSERT_TRUE(jobs);
     ASSERT_EQ(jobs->size(), 2U);
     EXPECT_EQ((*jobs)[1].terms.name, "script");
@@ -351,7 +354,7 @@ TEST(JobSpecText, Arrays) {
         ASSERT_FALSE(array);
         EXPECT_EQ(array.error().code, ErrorCode::kInvalid);
     }
-    for (const char* text : {"0-1000000", "0-4294967295"}) {
+    for (const char* text : {"0-1000000", "0-4294967294"}) {
         EXPECT_EQ(parse_array(text).error().code, ErrorCode::kTooLarge);
     }
 }

@@ -1,5 +1,4 @@
 // Reads job specs and task orders. One file, because RapidJSON's types stay out of headers.
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -124,18 +123,19 @@ Read read_flag(const Value& value, bool& out) {
 }
 
 /// 0.25 -> 250. At most three digits after the point.
-Read read_milli(const Value& value, std::int64_t& out, std::int64_t most) {
+Read read_milli(const Value& value, std::int64_t& out, Range range) {
     if (!value.IsNumber()) {
         return wanted("a number such as 2 or 0.25", value);
     }
     const double milli = value.GetDouble() * 1000;
     constexpr double kRounding = 1e-6;  // Of binary fractions; a fourth digit would be 0.1.
-    if (!(milli >= 0 && milli <= static_cast<double>(most))) {
-        return fault("expects a number from 0 to " + format_milli(most));
+    if (!(milli >= 0 && milli <= static_cast<double>(range.most))) {
+        return fault("expects a number up to " + format_milli(range.most));
     }
     out = std::llround(milli);
-    if (std::abs(milli - static_cast<double>(out)) > kRounding * std::max(1.0, milli)) {
-        return fault("has more than three digits after the point");
+    if (out < range.least ||
+        std::abs(milli - static_cast<double>(out)) > kRounding * std::max(1.0, milli)) {
+        return fault("is too small, or has more than three digits after the point");
     }
     return {};
 }
@@ -262,9 +262,9 @@ Read integer(const Value& value, OwnerOf<Member>& out) {
     return read_integer(value, out.*Member, {Least, Most});
 }
 
-template <auto Member, std::int64_t Most>
+template <auto Member, std::int64_t Least, std::int64_t Most>
 Read milli(const Value& value, OwnerOf<Member>& out) {
-    return read_milli(value, out.*Member, Most);
+    return read_milli(value, out.*Member, {Least, Most});
 }
 
 template <auto Member>
@@ -298,7 +298,7 @@ Read map(const Value& value, OwnerOf<Member>& out) {
 
 Read read_gpus(const Value& value, GpuAsk& ask) {
     std::int64_t milli = 0;
-    if (Read read = read_milli(value, milli, kGpusMax * kWholeGpuMilli); !read) {
+    if (Read read = read_milli(value, milli, {0, kGpusMax * kWholeGpuMilli}); !read) {
         return read;
     }
     if (milli > kWholeGpuMilli && milli % kWholeGpuMilli != 0) {
@@ -312,9 +312,9 @@ Read read_gpus(const Value& value, GpuAsk& ask) {
 constexpr auto kResourceFields = std::to_array<Field<JobTerms>>({
     {"gpus", in<&JobTerms::gpus, read_gpus>},
     {"gpu_model", in<&JobTerms::gpus, text<&GpuAsk::model, fault_of_gpu_model>>},
-    {"gpu_memory_mib", in<&JobTerms::gpus, integer<&GpuAsk::memory_mib, 0, kMemoryMibMax>>},
-    {"cpus", milli<&JobTerms::cpu_millicores, kCpuMillicoresMax>},
-    {"memory_mib", integer<&JobTerms::memory_mib, 0, kMemoryMibMax>},
+    {"gpu_memory_mib", in<&JobTerms::gpus, integer<&GpuAsk::memory_mib, 1, kMemoryMibMax>>},
+    {"cpus", milli<&JobTerms::cpu_millicores, 1, kCpuMillicoresMax>},
+    {"memory_mib", integer<&JobTerms::memory_mib, 1, kMemoryMibMax>},
 });
 
 constexpr auto kArrayFields = std::to_array<Field<ArrayRange>>({
@@ -419,7 +419,7 @@ constexpr auto kSpecFields = std::to_array<Field<JobSpec>>({
     {"working_dir", in<kExecution, text<&Execution::working_dir, fault_of_working_dir>>},
     {"env", in<kExecution, map<&Execution::environment, kEnvironmentRules>>},
     {"resources", in<kTerms, object<kResourceFields, JobTerms>>},
-    {"time_limit_s", in<kTerms, integer<&JobTerms::time_limit_s, 0, kTimeLimitMaxS>>},
+    {"time_limit_s", in<kTerms, integer<&JobTerms::time_limit_s, 1, kTimeLimitMaxS>>},
     {"priority", in<kTerms, integer<&JobTerms::priority, -kPriorityMax, kPriorityMax>>},
     {"labels", in<kTerms, map<&JobTerms::labels, kLabelRules>>},
     {"array", in<kTerms, in<&JobTerms::array, read_array>>},

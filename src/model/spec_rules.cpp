@@ -144,18 +144,22 @@ std::string fault_of_project(std::string_view project) {
         return (c >= 'a' && c <= 'z') || is_digit(c) || c == '.' || c == '_' || c == '-';
     };
     if (project.empty() || project.size() > kProjectBytesMax ||
-        !std::ranges::all_of(project, is_allowed)) {
-        return "a project's name has 1 to 63 of a-z 0-9 . _ -, unlike " + quoted(project);
+        !std::ranges::all_of(project, is_allowed) ||
+        !(is_letter(project.front()) || is_digit(project.front()))) {
+        return "a project's name has 1 to 63 of a-z 0-9 . _ - and begins with a letter or digit, "
+               "unlike " +
+               quoted(project);
     }
     return "";
 }
 
 std::string fault_of_gpu_model(std::string_view model) {
     const auto is_allowed = [](char c) {
-        return is_letter(c) || is_digit(c) || c == '.' || c == '_' || c == '-' || c == ' ';
+        return is_letter(c) || is_digit(c) || c == '.' || c == '_' || c == '-';
     };
     if (model.empty() || model.size() > kGpuModelBytesMax ||
-        !std::ranges::all_of(model, is_allowed) || !std::ranges::any_of(model, is_letter)) {
+        !std::ranges::all_of(model, is_allowed) ||
+        !(is_letter(model.front()) || is_digit(model.front()))) {
         return "a GPU model is a word of the name that its driver gives it, such as a30 or "
                "rtx5090, unlike " +
                quoted(model);
@@ -164,12 +168,10 @@ std::string fault_of_gpu_model(std::string_view model) {
 }
 
 std::string fault_of_environment_name(std::string_view name) {
-    const auto is_allowed = [](char c) {
-        return is_letter(c) || is_digit(c) || c == '_' || c == '.' || c == '-';
-    };
+    const auto is_allowed = [](char c) { return is_letter(c) || is_digit(c) || c == '_'; };
     if (name.empty() || name.size() > kEnvironmentNameBytesMax || is_digit(name.front()) ||
         !std::ranges::all_of(name, is_allowed)) {
-        return "a variable's name has 1 to 255 of A-Z a-z 0-9 _ . - and does not begin with a "
+        return "a variable's name has 1 to 255 of A-Z a-z 0-9 _ and does not begin with a "
                "digit, unlike " +
                quoted(name);
     }
@@ -195,8 +197,9 @@ std::string fault_of_label_key(std::string_view key) {
 }
 
 std::string fault_of_label_value(std::string_view value) {
-    if (value.size() > kLabelValueBytesMax || has_control(value)) {
-        return "a label's value has up to 255 bytes and no control characters, unlike " +
+    if (value.size() > kLabelValueBytesMax || has_control(value) ||
+        value.find(',') != std::string_view::npos) {
+        return "a label's value has up to 255 bytes, no comma and no control characters, unlike " +
                quoted(value);
     }
     return "";
@@ -217,6 +220,9 @@ std::string fault_of_argument(std::string_view text) {
 std::string fault_of_script(std::string_view script) {
     if (script.empty()) {
         return "is empty; leave it out, and give a command";
+    }
+    if (!script.starts_with("#!")) {
+        return "does not begin with #! and the program to run it, such as #!/bin/sh";
     }
     return script.size() > kScriptBytesMax
                ? "has more than 512 KiB; put the program in a file, and run that"

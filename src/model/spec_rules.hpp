@@ -26,13 +26,13 @@ inline constexpr std::size_t kGpuModelBytesMax = 64;
 inline constexpr std::size_t kDependenciesMax = 1000;
 inline constexpr std::int64_t kGpusMax = 1024;
 inline constexpr std::int64_t kMemoryMibMax = std::int64_t{1} << 40;
-inline constexpr std::int64_t kCpuMillicoresMax = 65'536'000;
+inline constexpr std::int64_t kCpuMillicoresMax = 1'000'000'000;
 inline constexpr std::int64_t kTimeLimitMaxS = std::int64_t{10} * 366 * 86400;
 inline constexpr std::int64_t kPriorityMax = 1000;  // And the least is -1000.
 inline constexpr std::int64_t kRetriesMax = 100;
 inline constexpr std::int64_t kRetryBackoffMaxS = 3600;
 inline constexpr std::int64_t kStopGraceMaxS = 86400;
-inline constexpr std::int64_t kArrayIndexMax = UINT32_MAX;
+inline constexpr std::int64_t kArrayIndexMax = 4'294'967'294;
 inline constexpr std::int32_t kSignalMax = 64;
 
 /// The name of a job that was given none: what it runs, without the folder.

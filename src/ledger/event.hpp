@@ -14,12 +14,16 @@ struct Names {
     std::function<std::string(UserId)> user = {};
     std::function<std::string(ProjectId)> project = {};
     std::function<std::string(NodeId)> node = {};
+    std::function<std::string(JobId)> owner = {};  // The user's name, for what names a job alone.
 };
 
-/// `change` as watchers see it. Its JSON is one line:
-/// {"rev":12,"at":"2026-11-24T15:00:00.000000Z","kind":"element.running","object":"1842_7",
-///  "actor":"alice","request_id":"…", …what the kind has: state, user, project, node, …}
-/// Interning and idempotency are "internal": numbered, but shown to nobody.
+/// `change` as watchers see it. Its JSON is one line, a `Change` of api/openapi.yaml less the
+/// cursor, which only the API knows:
+/// {"revision":12,"time":"2026-11-24T15:00:00.000000Z","kind":"element.running",
+///  "object":"element/1842_7","actor":"alice","request_id":"…","payload":{"state":"running",…}}
+/// Kinds: job.submitted, job.changed, job.ended; element.<state>; allocation.<state>; node.added,
+/// node.changed; project.changed; and each of the five with ".removed". Interning and idempotency
+/// are "internal": numbered, but shown to nobody, and without JSON.
 [[nodiscard]] Event event_of(const Change& change, const Names& names);
 
 /// "2026-11-24T15:00:00.000000Z".

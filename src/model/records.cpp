@@ -1,6 +1,7 @@
 #include "model/records.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace reeve::model {
 namespace {
@@ -126,6 +127,25 @@ std::optional<std::uint32_t> JobRecord::next_waiting() const {
         ++position;
     }
     return position < range.count() ? std::optional(position) : std::nullopt;
+}
+
+Request request_of(
+    const GpuAsk& gpus, const HostAmount& host, std::optional<std::vector<GpuModelId>> models) {
+    Request request{.host = host};
+    if (!gpus.is_share()) {
+        request.gpus = WholeGpus{
+            .count = gpus.count, .models = std::move(models), .total_mib_min = gpus.memory_mib};
+        return request;
+    }
+    GpuShare share{.models = std::move(models)};
+    if (gpus.milli > 0) {
+        share.milli = gpus.milli;
+    }
+    if (gpus.memory_mib > 0) {
+        share.memory_mib = gpus.memory_mib;
+    }
+    request.gpus = std::move(share);
+    return request;
 }
 
 std::string_view word_of(ElementState state) {

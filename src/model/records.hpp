@@ -81,6 +81,10 @@ struct RequestRecord {
     friend bool operator==(const RequestRecord&, const RequestRecord&) = default;
 };
 
+/// `gpus` and `host` as the scheduler asks for them; `models` are those that gpus.model names.
+[[nodiscard]] Request request_of(
+    const GpuAsk& gpus, const HostAmount& host, std::optional<std::vector<GpuModelId>> models);
+
 struct NodeGpu {
     GpuId id = GpuId(0);
     std::string uuid = {};
@@ -157,6 +161,11 @@ struct JobRecord {
         return range.first + position * range.step;
     }
 
+    /// How many elements never left the queue.
+    [[nodiscard]] std::uint32_t waiting_count() const noexcept {
+        return range.count() - next - static_cast<std::uint32_t>(taken.size());
+    }
+
     /// The lowest position that never left the queue; nothing if all have.
     [[nodiscard]] std::optional<std::uint32_t> next_waiting() const;
 
@@ -169,7 +178,7 @@ struct ElementRecord {
     std::uint32_t attempt = 1;
     ElementState state = ElementState::kQueued;
     std::optional<StopIntent> intent = {};
-    bool is_forced = false;  // Stop without grace.
+    bool is_forced = false;                    // Stop without grace.
     std::optional<EndReason> end_reason = {};  // Of this attempt, also if another one follows.
     std::int32_t exit_code = 0;
     std::int32_t signal = 0;

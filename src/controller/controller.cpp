@@ -1,0 +1,320 @@
+#include "controller/controller.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace reeve::controller {
+namespace {
+
+using model::ElementState;
+
+constexpr std::size_t kPlacementsMax = 1000;  // Of one scheduling step.
+constexpr std::size_t kGroupsMax = 2000;      // About 2 ms on eight nodes.
+constexpr std::chrono::seconds kProbeInterval(1);
+
+}  // namespace
+
+Controller::Controller(
+    ledger::Store& store, ledger::LedgerOptions options, const ledger::StoreHeader& header)
+    : store_(store), header_(header), ledger_(std::move(options), header) {}
+
+Result<std::unique_ptr<Controller>> Controller::open(
+    ledger::Store& store, ledger::LedgerOptions options, Instant now) {
+    const Result<ledger::StoreHeader> header = store.open_epoch();
+    if (!header) {
+        return tl::unexpected<Error>(header.error());
+    }
+    std::unique_ptr<Controller> made(new Controller(store, std::move(options), *header));
+    const Result<void> recovered = store.recover(
+        [&](ledger::Recovered&& record) { made->ledger_.restore(std::move(record)); });
+    if (!recovered) {
+        return tl::unexpected<Error>(recovered.error());
+    }
+    made->ledger_.begin(now);
+    if (Result<void> done = made->commit(); !done) {
+        return tl::unexpected<Error>(done.error());
+    }
+    made->ledger_.committed();
+    made->publish();
+    return made;
+}
+
+TurnResult Controller::turn(std::vector<Request> requests, Instant now) {
+    TurnResult result;
+    if (!is_writable(now)) {
+        for (const Request& request : requests) {
+            if (request.ticket != 0) {
+                result.answers.push_back(
+                    {.ticket = request.ticket,
+                     .reply = fail(ErrorCode::kStorageFull, storage_trouble_)});
+            }
+        }
+        return result;
+    }
+    for (Request& request : requests) {
+        Result<ledger::Reply> reply = apply(std::move(request.command), now);
+        if (request.ticket != 0) {
+            result.answers.push_back({.ticket = request.ticket, .reply = std::move(reply)});
+        }
+    }
+    if (requests.empty()) {
+        // Nothing but time has passed.
+        [[maybe_unused]] const Result<ledger::Reply> ticked = apply(ledger::Tick{}, now);
+    }
+    result.has_more = ledger_.schedule(kPlacementsMax, kGroupsMax);
+    result.change_count = ledger_.changes().size();
+    if (const Result<void> done = commit(); !done) {
+        ledger_.undo();
+        storage_trouble_ = done.error().message;
+        probed_at_ = now;
+        asks_all_ = true;
+        result.has_more = false;
+        result.change_count = 0;
+        for (Answer& answer : result.answers) {
+            if (answer.reply) {  // What was refused stays refused.
+                answer.reply = tl::unexpected<Error>(done.error());
+            }
+        }
+        publish();
+        result.view = view_;
+        return result;
+    }
+    add_orders(result.orders);
+    ledger_.committed();
+    add_greetings(result.orders);
+    publish();
+    result.view = view_;
+    return result;
+}
+
+Result<ledger::Reply> Controller::apply(ledger::Command command, Instant now) {
+    Result<ledger::Lookups> lookups = look_up(command);
+    if (!lookups) {
+        return tl::unexpected<Error>(std::move(lookups.error()));
+    }
+    return ledger_.apply(std::move(command), *lookups, now);
+}
+
+/// What the ledger has to know of things that have left its memory.
+Result<ledger::Lookups> Controller::look_up(const ledger::Command& command) {
+    ledger::Lookups lookups;
+    for (const JobId id : ledger_.unknown_jobs(command)) {
+        Result<std::optional<model::StateCounts>> counts = store_.counts_of(id);
+        if (!counts) {
+            return tl::unexpected<Error>(std::move(counts.error()));
+        }
+        if (*counts) {
+            lookups.ended_jobs.emplace(id, **counts);
+        }
+    }
+    for (const model::TaskKey& key : ledger_.unknown_tasks(command)) {
+        Result<std::optional<model::ElementRecord>> attempt =
+            store_.attempt_of(key.element, key.attempt);
+        if (!attempt) {
+            return tl::unexpected<Error>(std::move(attempt.error()));
+        }
+        if (*attempt && (*attempt)->ended_at != model::kNever) {
+            lookups.ended_attempts.insert(key);
+        }
+    }
+    const auto* submission = std::get_if<ledger::SubmitJobs>(&command);
+    if (submission != nullptr && !submission->idempotency_key.empty()) {
+        const model::UserRecord* user = ledger_.state().user_named(submission->actor.identity.user);
+        if (user != nullptr) {
+            auto earlier = store_.request_of(user->id, submission->idempotency_key);
+            if (!earlier) {
+                return tl::unexpected<Error>(std::move(earlier.error()));
+            }
+            lookups.earlier_request = *std::move(earlier);
+        }
+    }
+    return lookups;
+}
+
+Result<void> Controller::commit() {
+    if (ledger_.changes().empty()) {
+        return {};
+    }
+    return store_.commit(header_.epoch, ledger_.changes());
+}
+
+bool Controller::is_writable(Instant now) {
+    if (storage_trouble_.empty()) {
+        return true;
+    }
+    if (now - probed_at_ < kProbeInterval) {
+        return false;
+    }
+    probed_at_ = now;
+    const Result<void> probed = store_.probe();
+    storage_trouble_ = probed ? "" : probed.error().message;
+    publish();
+    return probed.has_value();
+}
+
+void Controller::add_orders(std::vector<Order>& orders) {
+    for (const ledger::Change& change : ledger_.changes()) {
+        const auto* put = std::get_if<ledger::ElementPut>(&change.body);
+        if (put == nullptr || !put->after) {
+            continue;
+        }
+        // Only what is still so at the end of the turn.
+        const model::ElementRecord* now = ledger_.state().element(put->after->key);
+        if (now != nullptr && *now == *put->after) {
+            add_element_order(orders, *now);
+        }
+    }
+    for (const auto& [node, key] : ledger_.take_acknowledged()) {
+        orders.push_back({.node = node_name(node), .order = model::AcknowledgeEnd{.key = key}});
+    }
+    for (const auto& [node, key] : ledger_.take_unwanted()) {
+        orders.push_back({.node = node_name(node), .order = model::StopTask{.key = key}});
+    }
+}
+
+/// An agent that said hello is told again what is wanted of it: orders may have been lost.
+void Controller::add_greetings(std::vector<Order>& orders) {
+    for (const NodeId node : ledger_.take_greeted()) {
+        for (const model::ElementKey& key : ledger_.state().live_on(node)) {
+            add_element_order(orders, *ledger_.state().element(key));
+        }
+    }
+    if (std::exchange(asks_all_, false)) {
+        for (const auto& [id, node] : ledger_.state().nodes()) {
+            orders.push_back({.node = node.record.name, .order = model::ReportAll{}});
+        }
+    }
+}
+
+void Controller::add_element_order(
+    std::vector<Order>& orders, const model::ElementRecord& element) {
+    if (element.state == ElementState::kScheduled) {
+        if (std::optional<model::TaskOrder> order = task_order(element)) {
+            orders.push_back(
+                {.node = node_name(element.node), .order = model::StartTask{*std::move(order)}});
+        }
+    } else if (element.state == ElementState::kStopping) {
+        orders.push_back({
+            .node = node_name(element.node),
+            .order = model::StopTask{
+                                     .key = {.element = element.key, .attempt = element.attempt},
+                                     .is_forced = element.is_forced}
+        });
+    }
+}
+
+/// Nothing if the spec cannot be read now: the order is given again when the agent says hello.
+std::optional<model::TaskOrder> Controller::task_order(const model::ElementRecord& element) {
+    const ledger::State& state = ledger_.state();
+    const model::JobRecord& job = *state.job(element.key.job);
+    const model::UserRecord& user = *state.user(job.user);
+    const model::AllocationRecord& allocation = *state.allocation(element.allocation);
+    Result<std::string> spec = store_.spec_of(job.id);
+    if (!spec) {
+        asks_all_ = true;
+        return std::nullopt;
+    }
+    model::TaskOrder order{
+        .key = {.element = element.key, .attempt = element.attempt},
+        .cluster_id = header_.cluster_id,
+        .identity = {.user = user.name, .uid = user.uid, .gid = user.gid},
+        .project = state.project(job.project)->name,
+        .array_count = job.is_array ? job.range.count() : 0,
+        .cpu_millicores = allocation.grant.host.cpu_millicores,
+        .memory_mib = allocation.grant.host.memory_mib,
+        .time_limit_s = job.time_limit_s,
+        .spec_json = *std::move(spec)
+    };
+    const ledger::NodeState& node = *state.node(element.node);
+    for (const model::GpuGrant& granted : allocation.grant.gpus) {
+        for (const model::NodeGpu& gpu : node.record.gpus) {
+            if (gpu.id == granted.gpu) {
+                order.gpus.push_back(
+                    {.uuid = gpu.uuid,
+                     .milli = granted.amount.milli,
+                     .memory_mib = granted.amount.memory_mib,
+                     .is_whole = granted.amount.milli == model::kWholeGpuMilli &&
+                                 granted.amount.memory_mib == gpu.total_mib});
+            }
+        }
+    }
+    return order;
+}
+
+std::string Controller::node_name(NodeId id) const {
+    const ledger::NodeState* node = ledger_.state().node(id);
+    REEVE_ASSERT(node != nullptr, "orders are for nodes that are known");
+    return node->record.name;
+}
+
+std::optional<Instant> Controller::next_wakeup() const {
+    if (!storage_trouble_.empty()) {
+        return probed_at_ + kProbeInterval;
+    }
+    return ledger_.next_wakeup();
+}
+
+void Controller::publish() {
+    const ledger::State& state = ledger_.state();
+    auto next = std::make_shared<View>();
+    next->cluster_id = header_.cluster_id;
+    next->incarnation = header_.incarnation;
+    next->rev = ledger_.last_rev();
+    next->at = state.now();
+    next->element_counts = state.element_counts();
+    next->limits = ledger_.options().limits;
+    next->usage = state.usage_of_all();
+    next->storage_trouble = storage_trouble_;
+    for (const auto& [id, model] : state.gpu_models()) {
+        next->gpu_models.emplace(id, model.name);
+    }
+    for (const auto& [id, project] : state.projects()) {
+        next->projects.push_back(
+            {.record = project,
+             .parent = project.parent ? state.project(*project.parent)->name : "",
+             .usage = state.usage(id)});
+    }
+    const std::set<NodeId> dirty = ledger_.take_dirty_nodes();
+    std::map<NodeId, std::shared_ptr<const NodeStatus>> before;
+    if (view_) {
+        for (const auto& status : view_->nodes) {
+            before.emplace(status->record.id, status);
+        }
+    }
+    for (const auto& [id, node] : state.nodes()) {
+        const auto old = before.find(id);
+        next->nodes.push_back(
+            old == before.end() || dirty.contains(id) ? status_of(node) : old->second);
+    }
+    view_ = std::move(next);
+}
+
+std::shared_ptr<const NodeStatus> Controller::status_of(const ledger::NodeState& node) const {
+    const ledger::State& state = ledger_.state();
+    auto status = std::make_shared<NodeStatus>();
+    status->record = node.record;
+    status->view = state.view_of(node);
+    status->heard_at = node.liveness.heard_at;
+    status->gate_text = node.liveness.gate_text;
+    for (const AllocationId id : node.allocations) {
+        Holding holding{.allocation = *state.allocation(id)};
+        holding.project = state.project(holding.allocation.project)->name;
+        const model::ElementRecord* element = state.element(holding.allocation.task.element);
+        const model::JobRecord* job = state.job(holding.allocation.task.element.job);
+        if (!holding.allocation.is_quarantined && element != nullptr && job != nullptr) {
+            holding.user = state.user(job->user)->name;
+            holding.state = element->state;
+            holding.is_array = job->is_array;
+            holding.started_at = element->started_at;
+            if (job->time_limit_s > 0 && element->started_at != model::kNever) {
+                holding.until = element->started_at + std::chrono::seconds(job->time_limit_s);
+            }
+        }
+        status->holdings.push_back(std::move(holding));
+    }
+    return status;
+}
+
+}  // namespace reeve::controller

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "controller/view.hpp"
+#include "ledger/ledger.hpp"
+#include "ledger/store.hpp"
+#include "model/agent_messages.hpp"
+
+namespace reeve::controller {
+
+struct Request {
+    std::uint64_t ticket = 0;  // The caller's; the answer carries it. 0: nobody waits for one.
+    ledger::Command command = {};
+};
+
+struct Answer {
+    std::uint64_t ticket = 0;
+    Result<ledger::Reply> reply = ledger::Reply();
+};
+
+/// Something to say to a node's agent. Safe to say twice.
+struct Order {
+    std::string node = {};
+    model::AgentOrder order = {};
+};
+
+/// What a turn came to. Everything in it is durable.
+struct TurnResult {
+    std::vector<Answer> answers = {};
+    std::vector<Order> orders = {};
+    std::shared_ptr<const View> view = {};  // Only if something changed.
+    bool has_more = false;                  // The scheduling step ran out of budget.
+    std::size_t change_count = 0;
+};
+
+inline constexpr std::size_t kTurnRequestsMax = 1000;  // SEMANTICS 4.
+
+/// Joins ledger, store and agents in turns: take requests, apply them, schedule, commit once, then
+/// answer and send orders. A pure reactor: time comes in, effects go out; the store is its only
+/// collaborator. One thread has it.
+class Controller {
+  public:
+    /// Opens an epoch and reads what lives back from the store.
+    /// Errors: those of Store::open_epoch and Store::recover.
+    [[nodiscard]] static Result<std::unique_ptr<Controller>> open(
+        ledger::Store& store, ledger::LedgerOptions options, Instant now);
+
+    /// One turn. A commit that fails is undone: what would have changed is answered with the
+    /// store's error, and until a probe write succeeds nothing is accepted.
+    [[nodiscard]] TurnResult turn(std::vector<Request> requests, Instant now);
+
+    /// When to call turn() though no request came.
+    [[nodiscard]] std::optional<Instant> next_wakeup() const;
+
+    [[nodiscard]] const ledger::Ledger& ledger() const { return ledger_; }
+
+    [[nodiscard]] std::shared_ptr<const View> view() const { return view_; }
+
+    [[nodiscard]] const ledger::StoreHeader& header() const { return header_; }
+
+  private:
+    Controller(
+        ledger::Store& store, ledger::LedgerOptions options, const ledger::StoreHeader& header);
+
+    [[nodiscard]] Result<ledger::Reply> apply(ledger::Command command, Instant now);
+    [[nodiscard]] Result<ledger::Lookups> look_up(const ledger::Command& command);
+    [[nodiscard]] Result<void> commit();
+    [[nodiscard]] bool is_writable(Instant now);
+    void add_orders(std::vector<Order>& orders);
+    void add_greetings(std::vector<Order>& orders);
+    void add_element_order(std::vector<Order>& orders, const model::ElementRecord& element);
+    [[nodiscard]] std::optional<model::TaskOrder> task_order(const model::ElementRecord& element);
+    [[nodiscard]] std::string node_name(NodeId id) const;
+    void publish();
+    [[nodiscard]] std::shared_ptr<const NodeStatus> status_of(const ledger::NodeState& node) const;
+
+    ledger::Store& store_;
+    ledger::StoreHeader header_;
+    ledger::Ledger ledger_;
+    std::shared_ptr<const View> view_;
+    std::string storage_trouble_;
+    Instant probed_at_ = model::kNever;
+    bool asks_all_ = false;  // Reports may have been lost: ask every agent to say all again.
+};
+
+}  // namespace reeve::controller

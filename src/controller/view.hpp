@@ -1,0 +1,62 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/instant.hpp"
+#include "base/strong_id.hpp"
+#include "model/records.hpp"
+#include "scheduler/placement.hpp"
+
+namespace reeve::controller {
+
+/// What holds a part of a node.
+struct Holding {
+    model::AllocationRecord allocation = {};
+    std::string user = {};  // "" for a task in quarantine.
+    std::string project = {};
+    model::ElementState state = model::ElementState::kScheduled;
+    bool is_array = false;
+    Instant started_at = model::kNever;
+    std::optional<Instant> until = {};  // Start and time limit; absent without a limit.
+};
+
+/// A node as it was at one revision.
+struct NodeStatus {
+    model::NodeRecord record = {};
+    scheduler::NodeView view = {};
+    Instant heard_at = model::kNever;
+    std::string gate_text = {};
+    std::vector<Holding> holdings = {};  // By allocation.
+};
+
+struct ProjectStatus {
+    model::ProjectRecord record = {};
+    std::string parent = {};
+    model::Usage usage = {};  // With all below it.
+};
+
+/// What the cluster looked like after one commit. Immutable; readers share it, and parts that did
+/// not change are shared with the view before. Publishing costs the nodes that changed, never the
+/// jobs.
+struct View {
+    std::string cluster_id = {};
+    std::uint64_t incarnation = 1;
+    Revision rev = Revision(0);
+    Instant at = model::kNever;
+    std::vector<std::shared_ptr<const NodeStatus>> nodes = {};  // By id.
+    std::vector<ProjectStatus> projects = {};                   // By id.
+    std::map<GpuModelId, std::string> gpu_models = {};
+    std::array<std::uint64_t, model::kElementStates> element_counts =
+        {};  // In memory, so not ended.
+    model::Quota limits = {};
+    model::Usage usage = {};
+    std::string storage_trouble = {};  // Why nothing can be made durable; "" if all is well.
+};
+
+}  // namespace reeve::controller

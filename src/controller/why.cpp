@@ -1,0 +1,299 @@
+#include "controller/why.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.hpp"
+#include "ledger/event.hpp"
+#include "scheduler/quota.hpp"
+
+namespace reeve::controller {
+namespace {
+
+using model::ElementState;
+using scheduler::Reason;
+
+std::string at(Instant when) {
+    return ledger::format_utc(when).substr(0, 19) + "Z";  // Seconds are enough for people.
+}
+
+model::Request resolve(const ledger::JobRow& job, const View& view) {
+    std::optional<std::vector<GpuModelId>> models;
+    if (!job.gpus.model.empty()) {
+        models.emplace();
+        for (const auto& [id, name] : view.gpu_models) {
+            if (model::is_model(job.gpus.model, name)) {
+                models->push_back(id);
+            }
+        }
+    }
+    return model::request_of(job.gpus, job.host, std::move(models));
+}
+
+/// The most that `job` takes: of a share by memory, what it is of the largest GPU is not known
+/// before it is placed, and counts as nothing.
+model::Usage usage_of(const ledger::JobRow& job) {
+    return {
+        .gpu_milli = job.gpus.count * model::kWholeGpuMilli + job.gpus.milli,
+        .cpu_millicores = job.host.cpu_millicores,
+        .memory_mib = job.host.memory_mib,
+        .running_elements = 1};
+}
+
+std::string amount_text(std::string_view what, std::int64_t amount) {
+    if (what == "gpu_milli") {
+        return format_milli(amount) + " GPUs";
+    }
+    if (what == "cpu_millicores") {
+        return format_milli(amount) + " CPUs";
+    }
+    return what == "memory_mib" ? format_mib(amount) : std::to_string(amount) + " running";
+}
+
+class Explanation {
+  public:
+    Explanation(const ledger::JobRow& job, const View& view, const Viewer& viewer)
+        : job_(job), view_(view), viewer_(viewer) {}
+
+    void add_own() {
+        const model::JobRecord& record = job_.record;
+        if (record.counts[ElementState::kQueued] == 0) {
+            add(
+                {.kind = BlockerKind::kHeld,
+                 .text = "it is held; `reeve release " + id() + "` lets it go"});
+        }
+        for (const model::Dependency& dependency : record.after) {
+            const std::string other = to_string(dependency.job);
+            constexpr std::array<const char*, 3> kWords = {"succeed", "end", "end without success"};
+            add(
+                {.kind = BlockerKind::kDependency,
+                 .text = "job " + other + " has to " +
+                         kWords.at(static_cast<std::size_t>(dependency.kind)) + " first",
+                 .what = other});
+        }
+        if (job_.element && job_.element->state == ElementState::kQueued &&
+            job_.element->not_before > view_.at) {
+            add(
+                {.kind = BlockerKind::kBackoff,
+                 .text = "attempt " + std::to_string(job_.element->attempt) + " waits until " +
+                         at(job_.element->not_before) + " after the failure before"});
+        }
+        const std::uint32_t running_max = record.range.running_max;
+        if (running_max > 0 && record.counts.live() >= running_max) {
+            add(
+                {.kind = BlockerKind::kArrayLimit,
+                 .text = std::to_string(record.counts.live()) +
+                         " of its elements run, and it lets " + std::to_string(running_max) +
+                         " run at once",
+                 .asked = 1});
+        }
+    }
+
+    void add_quotas() {
+        for (const scheduler::Excess& excess :
+             scheduler::excess(view_.limits, view_.usage, usage_of(job_))) {
+            add_excess(BlockerKind::kClusterLimit, "the cluster", excess);
+        }
+        std::string name = job_.project;
+        while (!name.empty()) {
+            const auto project = std::ranges::find_if(
+                view_.projects, [&](const auto& any) { return any.record.name == name; });
+            if (project == view_.projects.end()) {
+                break;
+            }
+            for (const scheduler::Excess& excess :
+                 scheduler::excess(project->record.quota, project->usage, usage_of(job_))) {
+                add_excess(BlockerKind::kQuota, "project " + name, excess);
+            }
+            name = project->parent;
+        }
+    }
+
+    void add_nodes() {
+        if (view_.nodes.empty()) {
+            add({.kind = BlockerKind::kNoNode, .text = "no node has reported yet"});
+            return;
+        }
+        std::vector<scheduler::NodeView> nodes;
+        for (const auto& node : view_.nodes) {
+            nodes.push_back(node->view);
+        }
+        const std::vector<scheduler::Refusal> refusals =
+            scheduler::explain(resolve(job_, view_), nodes);
+        // A node that would take it leaves nothing for the others to stand in the way of.
+        const bool is_binding = refusals.size() == nodes.size();
+        for (const scheduler::Refusal& refusal : refusals) {
+            const auto node = std::ranges::find_if(
+                view_.nodes, [&](const auto& any) { return any->record.id == refusal.node; });
+            add_refusal(**node, refusal, is_binding);
+        }
+    }
+
+    void add_order(std::uint64_t position) {
+        if (position <= 1) {
+            return;
+        }
+        const bool is_exact = position <= ledger::kPositionMax;
+        const std::string ahead = is_exact ? std::to_string(position - 1)
+                                           : "more than " + std::to_string(ledger::kPositionMax);
+        rest_.push_back(
+            {.kind = BlockerKind::kOrder,
+             .text =
+                 ahead + " pending " + (position == 2 ? "job is" : "jobs are") + " looked at first",
+             .asked = static_cast<std::int64_t>(position - 1)});
+    }
+
+    [[nodiscard]] Why finish(std::optional<std::uint64_t> position) && {
+        Why why{.blockers = std::move(binding_), .binding_count = 0, .position = position};
+        why.binding_count = why.blockers.size();
+        std::ranges::move(rest_, std::back_inserter(why.blockers));
+        return why;
+    }
+
+  private:
+    [[nodiscard]] std::string id() const { return to_string(job_.record.id); }
+
+    void add(Blocker blocker) { binding_.push_back(std::move(blocker)); }
+
+    void add_excess(BlockerKind kind, const std::string& whose, const scheduler::Excess& excess) {
+        add(
+            {.kind = kind,
+             .text = whose + " may hold " + amount_text(excess.what, excess.limit) + ", holds " +
+                     amount_text(excess.what, excess.used) + ", and this needs " +
+                     amount_text(excess.what, excess.asked),
+             .what = std::string(excess.what),
+             .asked = excess.asked,
+             .free = excess.limit - excess.used});
+    }
+
+    void add_refusal(const NodeStatus& node, const scheduler::Refusal& refusal, bool is_binding) {
+        Blocker blocker{
+            .kind = BlockerKind::kNode,
+            .node = node.record.name,
+            .asked = refusal.asked,
+            .free = refusal.free};
+        const std::string& name = node.record.name;
+        switch (refusal.reason) {
+            case Reason::kDrained:
+                blocker.what = "drained";
+                blocker.text =
+                    name + " is drained" +
+                    (node.record.drain_reason.empty() ? "" : " (" + node.record.drain_reason + ")");
+                break;
+            case Reason::kUnreachable:
+                blocker.what = "unreachable";
+                blocker.text = name + " does not answer since " + at(node.heard_at);
+                break;
+            case Reason::kGated:
+                blocker.what = "gate";
+                blocker.text = name + " is held back by the availability rule: " + node.gate_text;
+                break;
+            case Reason::kTooSmall:
+                blocker.what = "size";
+                blocker.text = name + " is too small for it, even when empty";
+                break;
+            case Reason::kCpuShort:
+                blocker.what = "cpu";
+                blocker.text = name + " has " + format_milli(refusal.free) +
+                               " CPUs free, this needs " + format_milli(refusal.asked);
+                break;
+            case Reason::kMemoryShort:
+                blocker.what = "memory";
+                blocker.text = name + " has " + format_mib(refusal.free) +
+                               " of memory free, this needs " + format_mib(refusal.asked);
+                break;
+            case Reason::kGpuShort:
+                blocker.what = "gpu";
+                blocker.text = name + " " + gpu_text(refusal);
+                break;
+        }
+        if (blocker.what == "cpu" || blocker.what == "memory" || blocker.what == "gpu") {
+            blocker.holders = holders_of(node, blocker.what);
+        }
+        (is_binding ? binding_ : rest_).push_back(std::move(blocker));
+    }
+
+    [[nodiscard]] std::string gpu_text(const scheduler::Refusal& refusal) const {
+        const model::GpuAsk& ask = job_.gpus;
+        if (!ask.is_share()) {
+            return "has " + std::to_string(refusal.free) + " such GPUs free, this needs " +
+                   std::to_string(refusal.asked);
+        }
+        if (ask.milli > 0) {
+            return "has at most " + format_milli(refusal.free) + " of one GPU free, this needs " +
+                   format_milli(refusal.asked);
+        }
+        return "has at most " + format_mib(refusal.free) + " of one GPU free, this needs " +
+               format_mib(refusal.asked);
+    }
+
+    /// Who has what is short, those that end first at the front, those without an end last.
+    [[nodiscard]] std::vector<Holder> holders_of(
+        const NodeStatus& node, const std::string& what) const {
+        std::vector<Holder> holders;
+        for (const Holding& holding : node.holdings) {
+            const model::Grant& grant = holding.allocation.grant;
+            const bool holds_it = what == "gpu"   ? !grant.gpus.empty()
+                                  : what == "cpu" ? grant.host.cpu_millicores > 0
+                                                  : grant.host.memory_mib > 0;
+            if (!holds_it) {
+                continue;
+            }
+            Holder holder{.until = holding.until};
+            if (viewer_.is_admin || holding.user == viewer_.user) {
+                holder.element =
+                    model::to_string(holding.allocation.task.element, holding.is_array);
+                holder.user = holding.user;
+                holder.project = holding.project;
+            }
+            holders.push_back(std::move(holder));
+        }
+        std::ranges::stable_sort(holders, [](const Holder& a, const Holder& b) {
+            return a.until && (!b.until || *a.until < *b.until);
+        });
+        return holders;
+    }
+
+    const ledger::JobRow& job_;
+    const View& view_;
+    const Viewer& viewer_;
+    std::vector<Blocker> binding_ = {};
+    std::vector<Blocker> rest_ = {};
+};
+
+}  // namespace
+
+Why why_pending(
+    const ledger::JobRow& job,
+    std::optional<std::uint64_t> position,
+    const View& view,
+    const Viewer& viewer) {
+    if (job.record.counts.pending() == 0) {
+        return {};
+    }
+    Explanation explanation(job, view, viewer);
+    explanation.add_own();
+    explanation.add_quotas();
+    explanation.add_nodes();
+    if (position) {
+        explanation.add_order(*position);
+    }
+    return std::move(explanation).finish(position);
+}
+
+std::string_view word_of(BlockerKind kind) {
+    switch (kind) {
+        case BlockerKind::kHeld:         return "held";
+        case BlockerKind::kDependency:   return "dependency";
+        case BlockerKind::kBackoff:      return "backoff";
+        case BlockerKind::kArrayLimit:   return "array_limit";
+        case BlockerKind::kClusterLimit: return "cluster_limit";
+        case BlockerKind::kQuota:        return "quota";
+        case BlockerKind::kNoNode:       return "no_node";
+        case BlockerKind::kNode:         return "node";
+        case BlockerKind::kOrder:        return "order";
+    }
+    return "node";
+}
+
+}  // namespace reeve::controller

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/instant.hpp"
+#include "controller/view.hpp"
+#include "ledger/reader.hpp"
+#include "model/records.hpp"
+
+namespace reeve::controller {
+
+/// What keeps a pending job from starting, the ones it can do nothing about while they last first.
+enum class BlockerKind : std::uint8_t {
+    kHeld,          // Until somebody releases it.
+    kDependency,    // Another job has to end first.
+    kBackoff,       // A retry waits.
+    kArrayLimit,    // Enough of its elements run.
+    kClusterLimit,  // The cluster's own limits.
+    kQuota,         // Of its project or one above.
+    kNoNode,        // No node is known yet.
+    kNode,          // One node, and what is short there.
+    kOrder,         // Others come first: not a blocker by itself.
+};
+
+/// Who has what is missing.
+struct Holder {
+    std::string element = {};  // "1830_2"; "" if the viewer may not know.
+    std::string user = {};
+    std::string project = {};
+    std::optional<Instant> until = {};
+};
+
+struct Blocker {
+    BlockerKind kind = BlockerKind::kNode;
+    std::string text = {};  // The whole of it in words.
+    std::string node = {};
+    std::string what = {};  // "gpu", "cpu", "memory", "drained", …; a Quota field; a job id.
+    std::int64_t asked = 0;
+    std::int64_t free = 0;
+    std::vector<Holder> holders = {};
+};
+
+struct Why {
+    std::vector<Blocker> blockers = {};  // Binding first.
+    std::size_t binding_count = 0;       // So many of them stand in the way.
+    std::optional<std::uint64_t> position = {};
+};
+
+/// Who reads: others' work is shown without names.
+struct Viewer {
+    std::string user = {};
+    bool is_admin = false;
+};
+
+/// Why `job` waits, by `view`. A job that does not wait has no blockers. Costs one pass over the
+/// nodes.
+[[nodiscard]] Why why_pending(
+    const ledger::JobRow& job,
+    std::optional<std::uint64_t> position,
+    const View& view,
+    const Viewer& viewer);
+
+/// The words on the wire: "held", "dependency", ….
+[[nodiscard]] std::string_view word_of(BlockerKind kind);
+
+}  // namespace reeve::controller

@@ -1,0 +1,252 @@
+#include <algorithm>
+#include <string>
+
+#include "base/text.hpp"
+#include "ledger/ledger.hpp"
+
+namespace reeve::ledger {
+namespace {
+
+using model::ElementEvent;
+using model::ElementKey;
+using model::ElementRecord;
+using model::ElementState;
+using model::StopIntent;
+
+bool is_live(ElementState state) {
+    return state == ElementState::kScheduled || state == ElementState::kRunning ||
+           state == ElementState::kStopping;
+}
+
+/// What a control that changed nothing is refused with.
+std::string why_nothing(Control control) {
+    switch (control) {
+        case Control::kStop:
+        case Control::kStopForced: return "has already ended";
+        case Control::kHold:       return "has nothing that waits, so nothing to hold";
+        case Control::kRelease:    return "has nothing that is held";
+        case Control::kRequeue:    return "has nothing that runs, so nothing to requeue";
+    }
+    return "cannot do that now";
+}
+
+std::string name_of(const Target& target) {
+    return "job " + to_string(target.job) +
+           (target.index ? "_" + std::to_string(*target.index) : std::string());
+}
+
+}  // namespace
+
+Result<Reply> Ledger::control(const ControlJobs& command, const Lookups& lookups) {
+    Controlled controlled;
+    for (const Target& target : command.targets) {
+        const Result<std::uint32_t> count = control_one(command, target, lookups);
+        if (!count) {
+            return tl::unexpected<Error>(count.error());
+        }
+        controlled.element_count += *count;
+    }
+    return Reply(controlled);
+}
+
+Result<std::uint32_t> Ledger::control_one(
+    const ControlJobs& command, const Target& target, const Lookups& lookups) {
+    const std::string name = name_of(target);
+    const model::JobRecord* job = state_.job(target.job);
+    if (job == nullptr) {
+        if (lookups.ended_jobs.contains(target.job)) {
+            return fail(ErrorCode::kConflict, name + " has already ended");
+        }
+        return fail(ErrorCode::kNotFound, "there is no " + name);
+    }
+    if (!command.actor.is_admin && state_.user(job->user)->name != command.actor.identity.user) {
+        return fail(ErrorCode::kForbidden, name + " belongs to somebody else");
+    }
+    std::uint32_t count = 0;
+    if (target.index) {
+        const std::uint32_t offset = *target.index - job->range.first;
+        if (*target.index < job->range.first || *target.index > job->range.last ||
+            offset % job->range.step != 0) {
+            return fail(ErrorCode::kNotFound, "there is no " + name);
+        }
+        const ElementKey key{.job = target.job, .index = *target.index};
+        if (state_.element(key) == nullptr) {
+            const std::uint32_t position = offset / job->range.step;
+            const bool is_waiting = position >= job->next;
+            if (!is_waiting) {
+                return fail(ErrorCode::kConflict, name + " has already ended");
+            }
+            if (std::ranges::binary_search(job->taken, position)) {
+                return fail(ErrorCode::kConflict, name + " has already ended");
+            }
+            materialise(target.job, position);
+        }
+        count = control_element(command.control, key);
+    } else {
+        for (const ElementKey& key : elements_of(target.job)) {
+            if (state_.job(target.job) != nullptr) {
+                count += control_element(command.control, key);
+            }
+        }
+        const bool is_stop =
+            command.control == Control::kStop || command.control == Control::kStopForced;
+        count += is_stop ? end_waiting(target.job, ElementEvent::kCancelRequested)
+                         : hold_waiting(command.control, *state_.job(target.job));
+    }
+    if (count == 0) {
+        return fail(ErrorCode::kConflict, name + " " + why_nothing(command.control));
+    }
+    return count;
+}
+
+/// Holds or releases what of a job never left the queue.
+std::uint32_t Ledger::hold_waiting(Control control, model::JobRecord job) {
+    const ElementState to = control == Control::kHold ? ElementState::kHeld : ElementState::kQueued;
+    const std::uint32_t waiting = job.waiting_count();
+    if (control == Control::kRequeue || job.waiting_state == to || waiting == 0) {
+        return 0;
+    }
+    job.counts[job.waiting_state] -= waiting;
+    job.counts[to] += waiting;
+    job.waiting_state = to;
+    put_job(std::move(job));
+    return waiting;
+}
+
+std::uint32_t Ledger::control_element(Control control, const ElementKey& key) {
+    ElementRecord element = *state_.element(key);
+    const ElementState from = element.state;
+    switch (control) {
+        case Control::kStop:
+        case Control::kStopForced:
+            if (is_live(from)) {
+                request_stop(std::move(element), StopIntent::kCancel, control);
+                return 1;
+            }
+            if (is_end(from)) {
+                return 0;
+            }
+            finish(
+                std::move(element), ElementEvent::kCancelRequested, model::EndReason::kCancelled);
+            return 1;
+        case Control::kHold:
+        case Control::kRelease: {
+            const ElementEvent event = control == Control::kHold ? ElementEvent::kHoldRequested
+                                                                 : ElementEvent::kReleaseRequested;
+            if (!next_state(from, event)) {
+                return 0;
+            }
+            move(element, event);
+            put_moved(element, from);
+            return 1;
+        }
+        case Control::kRequeue:
+            if (!is_live(from) || from == ElementState::kStopping) {
+                return 0;
+            }
+            request_stop(std::move(element), StopIntent::kRequeue, control);
+            return 1;
+    }
+    return 0;
+}
+
+/// A stronger intent replaces a weaker one; a weaker one changes nothing.
+void Ledger::request_stop(ElementRecord element, StopIntent intent, Control how) {
+    const ElementState from = element.state;
+    const bool is_forced = how == Control::kStopForced;
+    const bool is_stronger = !element.intent || intent < *element.intent;
+    if (!is_stronger && (!is_forced || element.is_forced)) {
+        return;
+    }
+    move(
+        element, intent == StopIntent::kCancel ? ElementEvent::kCancelRequested
+                                               : ElementEvent::kStopRequested);
+    if (is_stronger) {
+        element.intent = intent;
+    }
+    element.is_forced = element.is_forced || is_forced;
+    put_moved(element, from);
+}
+
+Result<Reply> Ledger::put_project(const PutProject& command) {
+    if (!command.actor.is_admin) {
+        return fail(ErrorCode::kForbidden, "only an administrator changes projects and quotas");
+    }
+    const model::ProjectRecord* known = state_.project_named(command.name);
+    model::ProjectRecord record;
+    Put<model::ProjectRecord> change;
+    if (known != nullptr) {
+        change.before = *known;
+        record = *known;
+    } else {
+        record.id = ProjectId(state_.projects().rbegin()->first.value() + 1);
+        record.name = command.name;
+    }
+    if (command.parent) {
+        const model::ProjectRecord* parent = state_.project_named(*command.parent);
+        if (parent == nullptr) {
+            return fail(
+                ErrorCode::kInvalid, "parent: there is no project '" + *command.parent + "'");
+        }
+        if (known != nullptr && known->parent != parent->id) {
+            return fail(
+                ErrorCode::kConflict, "the parent of a project is set when it is made, and stays");
+        }
+        record.parent = parent->id;
+    }
+    record.quota = command.quota;
+    if (change.before != record) {
+        change.after = record;
+        put(std::move(change));
+    }
+    return Reply();
+}
+
+Result<Reply> Ledger::control_node(const ControlNode& command) {
+    if (!command.actor.is_admin) {
+        return fail(ErrorCode::kForbidden, "only an administrator controls nodes");
+    }
+    const NodeState* node = state_.node_named(command.node);
+    if (node == nullptr) {
+        return fail(ErrorCode::kNotFound, "there is no node '" + command.node + "'");
+    }
+    const NodeId id = node->record.id;
+    if (command.control == NodeControl::kLost) {
+        if (node->liveness.is_reachable) {
+            return fail(
+                ErrorCode::kConflict,
+                "node '" + command.node + "' answers, so it is not lost; drain it instead");
+        }
+        for (const ElementKey& key : state_.live_on(id)) {
+            lose_attempt(key, "node " + command.node + " was declared lost");
+        }
+        return Reply();
+    }
+    Put<model::NodeRecord> change{.before = node->record, .after = node->record};
+    change.after->is_drained = command.control == NodeControl::kDrain;
+    change.after->drain_reason = change.after->is_drained ? command.reason : "";
+    if (change.before != change.after) {
+        put(std::move(change));
+    }
+    return Reply();
+}
+
+Result<Reply> Ledger::control_quarantine(const ControlQuarantine& command) {
+    if (!command.actor.is_admin) {
+        return fail(ErrorCode::kForbidden, "only an administrator decides about quarantine");
+    }
+    for (const auto& [id, allocation] : state_.allocations()) {
+        if (!allocation.is_quarantined || allocation.task != command.task) {
+            continue;
+        }
+        if (command.control == QuarantineControl::kStop) {
+            unwanted_.emplace_back(allocation.node, allocation.task);
+        } else {
+            release(id);
+        }
+        return Reply();
+    }
+    return fail(ErrorCode::kNotFound, "no task " + to_string(command.task) + " is in quarantine");
+}
+
+}  // namespace reeve::ledger

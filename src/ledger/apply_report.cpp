@@ -1,0 +1,273 @@
+#include <algorithm>
+#include <string>
+
+#include "base/text.hpp"
+#include "ledger/ledger.hpp"
+
+namespace reeve::ledger {
+namespace {
+
+using model::ElementRecord;
+using model::ElementState;
+
+/// What the gate finds wrong with a sample; "" if it lets new work in.
+std::string gate_text(const Gate& gate, const model::NodeSample& sample) {
+    std::int64_t free_mib = 0;
+    std::int64_t utilization = 0;
+    for (const model::GpuSample& gpu : sample.gpus) {
+        free_mib += gpu.memory_total_mib.value_or(0) - gpu.memory_used_mib.value_or(0);
+        utilization += gpu.utilization_percent.value_or(0);
+    }
+    const auto gpus = static_cast<std::int64_t>(sample.gpus.size());
+    if (gpus > 0 && free_mib <= gate.gpu_memory_free_mib_above) {
+        return "free GPU memory is " + format_mib(free_mib) + ", not above " +
+               format_mib(gate.gpu_memory_free_mib_above);
+    }
+    if (gpus > 0 && utilization / gpus >= gate.gpu_utilization_below) {
+        return "GPU utilisation is " + std::to_string(utilization / gpus) + " %, not below " +
+               std::to_string(gate.gpu_utilization_below) + " %";
+    }
+    if (sample.cpu_permille >= gate.cpu_permille_below) {
+        return "CPU usage is " + std::to_string(sample.cpu_permille / 10) + " %, not below " +
+               std::to_string(gate.cpu_permille_below / 10) + " %";
+    }
+    if (sample.memory_permille >= gate.memory_permille_below) {
+        return "memory usage is " + std::to_string(sample.memory_permille / 10) + " %, not below " +
+               std::to_string(gate.memory_permille_below / 10) + " %";
+    }
+    return "";
+}
+
+bool is_live(ElementState state) {
+    return state == ElementState::kScheduled || state == ElementState::kRunning ||
+           state == ElementState::kStopping;
+}
+
+}  // namespace
+
+void Ledger::report(const model::NodeHello& hello, const Lookups& lookups) {
+    const NodeState* before = state_.node_named(hello.node);
+    const bool has_rebooted = before != nullptr && !before->record.boot_id.empty() &&
+                              before->record.boot_id != hello.boot_id;
+    const NodeId id = put_node(hello);
+    heard_from(hello.node);
+
+    std::set<model::TaskKey> seen;
+    for (const model::KnownTask& task : hello.tasks) {
+        if (task.cluster_id == cluster_id_) {  // Another one's is external, and never touched.
+            seen.insert(task.key);
+            reconcile(id, task, lookups);
+        }
+    }
+    if (has_rebooted) {
+        for (const model::ElementKey& key : state_.live_on(id)) {
+            const ElementRecord& element = *state_.element(key);
+            if (!seen.contains({.element = key, .attempt = element.attempt})) {
+                lose_attempt(key, "node " + hello.node + " was restarted");
+            }
+        }
+    }
+    greeted_.insert(id);  // The controller says again what it wants there.
+}
+
+void Ledger::reconcile(NodeId node, const model::KnownTask& task, const Lookups& lookups) {
+    const ElementRecord* element = state_.element(task.key.element);
+    const bool is_ours = element != nullptr && element->attempt == task.key.attempt &&
+                         is_live(element->state) && element->node == node;
+    if (is_ours && task.outcome) {
+        end_attempt(*element, *task.outcome);
+        acknowledged_.emplace_back(node, task.key);
+    } else if (is_ours) {
+        if (task.has_started && element->started_at == model::kNever) {
+            start_attempt(*element, 0);
+        }
+    } else if (task.outcome) {
+        acknowledged_.emplace_back(node, task.key);
+        if (const model::AllocationRecord* held = quarantined(node, task.key)) {
+            release(held->id);
+        }
+    } else if (
+        lookups.ended_attempts.contains(task.key) ||
+        (element != nullptr && element->attempt > task.key.attempt)) {
+        unwanted_.emplace_back(node, task.key);  // Known, and not wanted any more.
+    } else if (quarantined(node, task.key) == nullptr) {
+        quarantine(node, task);
+    }
+}
+
+/// Ours by cluster id, but unknown: an older backup was restored, perhaps. It keeps its GPUs.
+void Ledger::quarantine(NodeId node, const model::KnownTask& task) {
+    last_allocation_ = AllocationId(last_allocation_.value() + 1);
+    model::AllocationRecord allocation{
+        .id = last_allocation_,
+        .task = task.key,
+        .is_quarantined = true,
+        .node = node,
+        .project = state_.project_named("default")->id,
+        .state = *model::next_state(
+            model::AllocationState::kReserved, model::AllocationEvent::kDevicesKnown),
+        .reserved_at = state_.now()};
+    for (const model::GrantedGpu& gpu : task.gpus) {
+        if (const std::optional<GpuId> id = state_.gpu_of(gpu.uuid)) {
+            allocation.grant.gpus.push_back({
+                .gpu = *id, .amount = {.milli = gpu.milli, .memory_mib = gpu.memory_mib}
+            });
+        }
+    }
+    put_allocation(allocation);
+}
+
+const model::AllocationRecord* Ledger::quarantined(NodeId node, const model::TaskKey& task) const {
+    for (const AllocationId id : state_.node(node)->allocations) {
+        const model::AllocationRecord* allocation = state_.allocation(id);
+        if (allocation->is_quarantined && allocation->task == task) {
+            return allocation;
+        }
+    }
+    return nullptr;
+}
+
+GpuModelId Ledger::intern_model(const std::string& name) {
+    for (const auto& [id, model] : state_.gpu_models()) {
+        if (model.name == name) {
+            return id;
+        }
+    }
+    const GpuModelId id(state_.gpu_models().size() + 1);
+    put(Put<model::GpuModelRecord>{.after = {{.id = id, .name = name}}});
+    return id;
+}
+
+NodeId Ledger::put_node(const model::NodeHello& hello) {
+    const NodeState* known = state_.node_named(hello.node);
+    Put<model::NodeRecord> change;
+    model::NodeRecord record;
+    std::uint64_t last_gpu = 0;
+    std::uint64_t last_node = 0;
+    for (const auto& [id, node] : state_.nodes()) {
+        last_node = id.value();
+        for (const model::NodeGpu& gpu : node.record.gpus) {
+            last_gpu = std::max(last_gpu, gpu.id.value());
+        }
+    }
+    if (known != nullptr) {
+        record = known->record;
+        change.before = record;
+    } else {
+        record.id = NodeId(last_node + 1);
+        record.name = hello.node;
+    }
+    record.boot_id = hello.boot_id;
+    record.enforcement = hello.enforcement;
+    record.host = {
+        .cpu_millicores = hello.host.cpu_millicores, .memory_mib = hello.host.memory_mib};
+    for (model::NodeGpu& gpu : record.gpus) {
+        gpu.is_present = std::ranges::any_of(
+            hello.gpus, [&](const auto& described) { return described.uuid == gpu.uuid; });
+    }
+    for (const model::GpuDescription& described : hello.gpus) {
+        const GpuModelId model = intern_model(described.model);
+        const auto same = std::ranges::find(record.gpus, described.uuid, &model::NodeGpu::uuid);
+        if (same != record.gpus.end()) {
+            same->model = model;
+            same->total_mib = described.total_mib;
+        } else if (!state_.gpu_of(
+                       described.uuid)) {  // Else another node has it: its, until it ends.
+            record.gpus.push_back(
+                {.id = GpuId(++last_gpu),
+                 .uuid = described.uuid,
+                 .model = model,
+                 .total_mib = described.total_mib,
+                 .is_simulated = described.is_simulated});
+        }
+    }
+    if (change.before != record) {
+        change.after = record;
+        put(std::move(change));
+    }
+    return record.id;
+}
+
+void Ledger::heard_from(const std::string& name) {
+    const NodeState* node = state_.node_named(name);
+    if (node == nullptr) {
+        return;  // It has not said hello yet.
+    }
+    NodeLiveness liveness = node->liveness;
+    liveness.heard_at = state_.now();
+    liveness.is_reachable = true;
+    state_.set_liveness(node->record.id, std::move(liveness));
+}
+
+void Ledger::report(const model::TaskStarted& started, const Lookups& /*lookups*/) {
+    heard_from(started.node);
+    const ElementRecord* element = state_.element(started.key.element);
+    if (element != nullptr && element->attempt == started.key.attempt && is_live(element->state) &&
+        element->started_at == model::kNever) {
+        start_attempt(*element, started.pid);
+    }
+}
+
+void Ledger::report(const model::TaskEnded& ended, const Lookups& lookups) {
+    heard_from(ended.node);
+    const NodeState* node = state_.node_named(ended.node);
+    if (node == nullptr) {
+        return;
+    }
+    const NodeId id = node->record.id;
+    const ElementRecord* element = state_.element(ended.key.element);
+    const bool is_current = element != nullptr && element->attempt == ended.key.attempt &&
+                            is_live(element->state) && element->node == id;
+    if (is_current) {
+        end_attempt(*element, ended.outcome);
+    } else if (const model::AllocationRecord* held = quarantined(id, ended.key)) {
+        release(held->id);
+    } else if (
+        !lookups.ended_attempts.contains(ended.key) &&
+        (element == nullptr || element->attempt <= ended.key.attempt)) {
+        return;  // Never heard of it. Its agent keeps what it knows.
+    }
+    acknowledged_.emplace_back(id, ended.key);
+}
+
+void Ledger::report(const model::NodeSample& sample, const Lookups& /*lookups*/) {
+    heard_from(sample.node);
+    const NodeState* node = state_.node_named(sample.node);
+    if (node == nullptr) {
+        return;
+    }
+    Put<model::NodeRecord> change{.before = node->record, .after = node->record};
+    for (const model::GpuSample& gpu : sample.gpus) {
+        const auto same = std::ranges::find(change.after->gpus, gpu.uuid, &model::NodeGpu::uuid);
+        if (same != change.after->gpus.end()) {
+            same->is_present = gpu.trouble.empty();
+        }
+    }
+    const NodeId id = node->record.id;
+    if (change.before != change.after) {
+        put(std::move(change));
+    }
+    if (options_.gate) {
+        NodeLiveness liveness = state_.node(id)->liveness;
+        liveness.gate_text = gate_text(*options_.gate, sample);
+        liveness.is_gated = !liveness.gate_text.empty();
+        state_.set_liveness(id, std::move(liveness));
+    }
+}
+
+void Ledger::tick() {
+    std::vector<NodeId> silent;
+    for (const auto& [id, node] : state_.nodes()) {
+        if (node.liveness.is_reachable &&
+            state_.now() - node.liveness.heard_at > options_.silence_max) {
+            silent.push_back(id);
+        }
+    }
+    for (const NodeId id : silent) {
+        NodeLiveness liveness = state_.node(id)->liveness;
+        liveness.is_reachable = false;
+        state_.set_liveness(id, std::move(liveness));
+    }
+}
+
+}  // namespace reeve::ledger

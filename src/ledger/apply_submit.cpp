@@ -1,0 +1,291 @@
+#include <algorithm>
+#include <string>
+
+#include "base/text.hpp"
+#include "ledger/ledger.hpp"
+
+namespace reeve::ledger {
+namespace {
+
+std::int64_t element_count(const model::JobTerms& terms) {
+    return terms.array ? terms.array->count() : 1;
+}
+
+/// "a30-1 (4 x NVIDIA A30, 32 CPUs, 128 GiB)": what the largest node has.
+std::string describe(const State& state, const NodeState& node) {
+    std::string gpus = "no GPU";
+    std::map<std::string, int> count_of;
+    for (const model::NodeGpu& gpu : node.record.gpus) {
+        ++count_of[state.gpu_model_name(gpu.model)];
+    }
+    for (const auto& [model, count] : count_of) {
+        gpus = (gpus == "no GPU" ? "" : gpus + " + ") + std::to_string(count) + " x " + model;
+    }
+    return node.record.name + " (" + gpus + ", " + format_milli(node.record.host.cpu_millicores) +
+           " CPUs, " + format_mib(node.record.host.memory_mib) + ")";
+}
+
+/// By GPUs, then memory of a GPU, then CPUs.
+auto size_of(const NodeState& node) {
+    std::int64_t gpu_mib = 0;
+    for (const model::NodeGpu& gpu : node.record.gpus) {
+        gpu_mib = std::max(gpu_mib, gpu.total_mib);
+    }
+    return std::tuple(node.record.gpus.size(), gpu_mib, node.record.host.cpu_millicores);
+}
+
+bool has_happened(model::DependencyKind kind, const model::StateCounts& counts) {
+    const bool has_succeeded = counts[model::ElementState::kSucceeded] == counts.ended();
+    return kind == model::DependencyKind::kAny ||
+           has_succeeded == (kind == model::DependencyKind::kOk);
+}
+
+}  // namespace
+
+Result<Reply> Ledger::submit(SubmitJobs& command, const Lookups& lookups) {
+    const model::Identity& identity = command.actor.identity;
+    if (identity.uid == 0 && !options_.allows_root_jobs) {
+        return fail(
+            ErrorCode::kPolicy,
+            "root does not submit jobs here; submit as yourself, or start the server with "
+            "allow_root_jobs");
+    }
+    if (const std::optional<Result<Reply>> answer = earlier(command, lookups)) {
+        return *answer;
+    }
+    if (const Result<void> admitted = check_admission(command); !admitted) {
+        return tl::unexpected<Error>(admitted.error());
+    }
+    const UserId user = intern_user(identity);
+    const JobId first(last_job_.value() + 1);
+    const JobId last_before = last_job_;
+    for (std::size_t i = 0; i < command.jobs.size(); ++i) {
+        if (Result<void> done = submit_one(user, command.jobs[i], lookups); !done) {
+            last_job_ = last_before;
+            Error error = std::move(done.error());
+            if (command.jobs.size() > 1) {
+                error.message = "jobs[" + std::to_string(i) + "]: " + error.message;
+            }
+            return tl::unexpected<Error>(std::move(error));
+        }
+    }
+    const auto count = static_cast<std::uint32_t>(command.jobs.size());
+    if (!command.idempotency_key.empty()) {
+        const model::IdempotencyRecord record{
+            .user = user,
+            .key = command.idempotency_key,
+            .fingerprint = command.fingerprint,
+            .first_job = first,
+            .job_count = count,
+            .at = state_.now()};
+        requests_of_turn_.insert_or_assign({user, record.key}, record);
+        put(Put<model::IdempotencyRecord>{.after = record});
+    }
+    return Reply(Submitted{.first_job = first, .job_count = count});
+}
+
+std::optional<Result<Reply>> Ledger::earlier(
+    const SubmitJobs& command, const Lookups& lookups) const {
+    if (command.idempotency_key.empty()) {
+        return std::nullopt;
+    }
+    std::optional<model::IdempotencyRecord> record = lookups.earlier_request;
+    if (const auto* user = state_.user_named(command.actor.identity.user)) {
+        const auto found = requests_of_turn_.find({user->id, command.idempotency_key});
+        if (found != requests_of_turn_.end()) {
+            record = found->second;
+        }
+    }
+    if (!record) {
+        return std::nullopt;
+    }
+    if (record->fingerprint != command.fingerprint) {
+        return Result<Reply>(fail(
+            ErrorCode::kConflict,
+            "this Idempotency-Key came with another request before; use a new key for a new one"));
+    }
+    return Result<Reply>(Reply(Submitted{
+        .first_job = record->first_job, .job_count = record->job_count, .is_replay = true}));
+}
+
+Result<void> Ledger::check_admission(const SubmitJobs& command) const {
+    if (command.jobs.empty()) {
+        return fail(ErrorCode::kInvalid, "jobs: at least one is needed");
+    }
+    std::map<ProjectId, std::int64_t> more;
+    std::int64_t total = 0;
+    for (const NewJob& job : command.jobs) {
+        const model::ProjectRecord* project = state_.project_named(job.terms.project);
+        if (project == nullptr) {
+            std::vector<std::string> names;
+            for (const auto& [id, record] : state_.projects()) {
+                names.push_back(record.name);
+            }
+            const std::string near = nearest(job.terms.project, names);
+            return fail(
+                ErrorCode::kInvalid, "there is no project '" + job.terms.project + "'" +
+                                         (near.empty() ? "; see `reeve project list`"
+                                                       : "; did you mean '" + near + "'?"));
+        }
+        more[project->id] += element_count(job.terms);
+        total += element_count(job.terms);
+    }
+    const auto pending = static_cast<std::uint64_t>(state_.usage_of_all().pending_elements + total);
+    const std::uint64_t pending_max = std::min<std::uint64_t>(
+        options_.pending_elements_max,
+        static_cast<std::uint64_t>(options_.limits.pending_elements.value_or(INT64_MAX)));
+    if (pending > pending_max) {
+        return fail(
+            ErrorCode::kLimit, "the queue is full: it holds " + std::to_string(pending_max) +
+                                   " pending elements; try again when some have started");
+    }
+    for (const auto& [project, count] : more) {
+        if (Result<void> fits = check_pending(project, count); !fits) {
+            return fits;
+        }
+    }
+    return {};
+}
+
+Result<void> Ledger::check_pending(ProjectId project, std::int64_t more) const {
+    for (std::optional<ProjectId> at = project; at; at = state_.project(*at)->parent) {
+        const model::ProjectRecord& record = *state_.project(*at);
+        const std::int64_t pending = state_.usage(*at).pending_elements;
+        if (record.quota.pending_elements && pending + more > *record.quota.pending_elements) {
+            return fail(
+                ErrorCode::kQuota, "project '" + record.name + "' may have " +
+                                       std::to_string(*record.quota.pending_elements) +
+                                       " elements pending; it has " + std::to_string(pending) +
+                                       " and this adds " + std::to_string(more));
+        }
+    }
+    return {};
+}
+
+Result<void> Ledger::submit_one(UserId user, NewJob& job, const Lookups& lookups) {
+    const model::JobTerms& terms = job.terms;
+    const model::RequestId request = intern_request(terms);
+    if (Result<void> fits = check_can_ever_run(request); !fits) {
+        return fits;
+    }
+    Result<std::vector<model::Dependency>> after = unsettled(terms, lookups);
+    if (!after) {
+        return tl::unexpected<Error>(std::move(after.error()));
+    }
+    last_job_ = JobId(last_job_.value() + 1);
+    model::JobRecord record{
+        .id = last_job_,
+        .user = user,
+        .project = state_.project_named(terms.project)->id,
+        .request = request,
+        .priority = terms.priority,
+        .retries_max = terms.retries_max,
+        .retry_backoff_s = terms.retry_backoff_s,
+        .time_limit_s = terms.time_limit_s,
+        .submitted_at = state_.now(),
+        .range = terms.array.value_or(model::ArrayRange{}),
+        .is_array = terms.array.has_value(),
+        .on_node_loss = terms.on_node_loss,
+        .waiting_state = terms.is_held ? model::ElementState::kHeld : model::ElementState::kQueued,
+        .after = std::move(*after)};
+    record.counts[record.waiting_state] = record.range.count();
+    put_job(
+        std::move(record), JobTexts{
+                               .name = std::move(job.terms.name),
+                               .labels = std::move(job.terms.labels),
+                               .spec_json = std::move(job.spec_json)});
+    return {};
+}
+
+UserId Ledger::intern_user(const model::Identity& identity) {
+    if (const model::UserRecord* known = state_.user_named(identity.user)) {
+        return known->id;
+    }
+    const auto& users = state_.users();
+    const UserId id(users.empty() ? 1 : users.rbegin()->first.value() + 1);
+    put(Put<model::UserRecord>{
+        .after = {{.id = id, .name = identity.user, .uid = identity.uid, .gid = identity.gid}}});
+    return id;
+}
+
+model::RequestId Ledger::intern_request(const model::JobTerms& terms) {
+    const model::HostAmount host{
+        .cpu_millicores = terms.cpu_millicores, .memory_mib = terms.memory_mib};
+    if (const std::optional<model::RequestId> known = state_.find_request(terms.gpus, host)) {
+        return *known;
+    }
+    const model::RequestId id(state_.request_count() + 1);
+    put(Put<model::RequestRecord>{.after = {{.id = id, .gpus = terms.gpus, .host = host}}});
+    return id;
+}
+
+Result<void> Ledger::check_can_ever_run(model::RequestId id) {
+    if (state_.nodes().empty() || known_to_fit_.contains(id)) {
+        return {};
+    }
+    const model::Request& request = state_.resolved(id);
+    const NodeState* largest = nullptr;
+    for (const auto& [node_id, node] : state_.nodes()) {
+        if (could_hold(state_.view_of(node), request)) {
+            known_to_fit_.insert(id);
+            return {};
+        }
+        if (largest == nullptr || size_of(*largest) < size_of(node)) {
+            largest = &node;
+        }
+    }
+    return fail(
+        ErrorCode::kUnsatisfiable,
+        "no node can ever run this; the largest is " + describe(state_, *largest));
+}
+
+Result<std::vector<model::Dependency>> Ledger::unsettled(
+    const model::JobTerms& terms, const Lookups& lookups) const {
+    std::vector<model::Dependency> open;
+    for (const model::Dependency& dependency : terms.after) {
+        const std::string name = to_string(dependency.job);
+        const model::JobRecord* job = state_.job(dependency.job);
+        const auto ended = lookups.ended_jobs.find(dependency.job);
+        if (job == nullptr && ended == lookups.ended_jobs.end()) {
+            return fail(ErrorCode::kInvalid, "after: there is no job " + name + " to wait for");
+        }
+        const model::StateCounts& counts = job != nullptr ? job->counts : ended->second;
+        if (job != nullptr && counts.ended() < job->range.count()) {
+            open.push_back(dependency);
+        } else if (!has_happened(dependency.kind, counts)) {
+            return fail(
+                ErrorCode::kConflict, "after: job " + name + " has ended as " +
+                                          std::string(model::word_of(state_of(counts))) +
+                                          ", so this could never start");
+        }
+    }
+    return open;
+}
+
+/// Jobs that have just come to their end: what waits for them goes on, or never can. A list and no
+/// recursion, since a chain of jobs may be as long as the queue.
+void Ledger::settle_dependents() {
+    if (is_settling_) {
+        return;
+    }
+    is_settling_ = true;
+    while (!to_settle_.empty()) {
+        const JobId ended = to_settle_.back();
+        to_settle_.pop_back();
+        const model::StateCounts counts = state_.job(ended)->counts;
+        for (const JobId id : state_.dependents_of(ended)) {
+            model::JobRecord job = *state_.job(id);
+            const bool is_never = std::ranges::any_of(job.after, [&](const auto& dependency) {
+                return dependency.job == ended && !has_happened(dependency.kind, counts);
+            });
+            std::erase_if(job.after, [&](const auto& open) { return open.job == ended; });
+            put_job(std::move(job));
+            if (is_never) {
+                end_waiting(id, model::ElementEvent::kDependencyNever);
+            }
+        }
+    }
+    is_settling_ = false;
+}
+
+}  // namespace reeve::ledger

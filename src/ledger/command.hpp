@@ -1,0 +1,111 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/strong_id.hpp"
+#include "model/agent_messages.hpp"
+#include "model/job_spec.hpp"
+#include "model/records.hpp"
+
+namespace reeve::ledger {
+
+/// Who asks. Commands are checked against it where they touch what belongs to somebody.
+struct Actor {
+    model::Identity identity = {};
+    bool is_admin = false;
+    std::string request_id = {};
+};
+
+struct NewJob {
+    model::JobTerms terms = {};
+    std::string spec_json = {};  // model::to_json of the whole spec.
+};
+
+/// All of `jobs`, or none.
+struct SubmitJobs {
+    Actor actor = {};
+    std::vector<NewJob> jobs = {};
+    std::string idempotency_key = {};  // "" for none.
+    std::uint64_t fingerprint = 0;     // Of the request's body.
+};
+
+/// A job, or one element of it.
+struct Target {
+    JobId job = JobId(0);
+    std::optional<std::uint32_t> index = {};
+};
+
+enum class Control : std::uint8_t {
+    kStop,        // Cancel: what waits never starts, what runs is stopped.
+    kStopForced,  // Likewise, without grace.
+    kHold,
+    kRelease,
+    kRequeue,
+};
+
+/// All of `targets`, or none.
+struct ControlJobs {
+    Actor actor = {};
+    Control control = Control::kStop;
+    std::vector<Target> targets = {};
+};
+
+struct PutProject {
+    Actor actor = {};
+    std::string name = {};
+    std::optional<std::string> parent = {};  // At creation only; it does not change later.
+    model::Quota quota = {};
+};
+
+enum class NodeControl : std::uint8_t {
+    kDrain,  // Nothing new; what runs goes on.
+    kResume,
+    kLost,  // An operator's word that it is dead: what ran there is node_lost.
+};
+
+struct ControlNode {
+    Actor actor = {};
+    NodeControl control = NodeControl::kDrain;
+    std::string node = {};
+    std::string reason = {};
+};
+
+enum class QuarantineControl : std::uint8_t { kStop, kRelease };
+
+/// About a task that is ours but unknown: stop it, or (once nothing of it runs) let go of its GPUs.
+struct ControlQuarantine {
+    Actor actor = {};
+    QuarantineControl control = QuarantineControl::kStop;
+    model::TaskKey task = {};
+};
+
+/// What an agent said.
+struct Report {
+    model::AgentReport report = {};
+};
+
+/// Time went on: silence is noticed, back-offs end.
+struct Tick {};
+
+using Command =
+    std::variant<SubmitJobs, ControlJobs, PutProject, ControlNode, ControlQuarantine, Report, Tick>;
+
+/// What SubmitJobs is answered with: ids first_job, first_job + 1, … in the order of the request.
+struct Submitted {
+    JobId first_job = JobId(0);
+    std::uint32_t job_count = 0;
+    bool is_replay = false;  // The same request was accepted before.
+};
+
+/// What ControlJobs is answered with.
+struct Controlled {
+    std::uint32_t element_count = 0;  // How many elements it changed.
+};
+
+using Reply = std::variant<std::monostate, Submitted, Controlled>;
+
+}  // namespace reeve::ledger

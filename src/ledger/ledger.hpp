@@ -1,0 +1,193 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+#include "ledger/change.hpp"
+#include "ledger/command.hpp"
+#include "ledger/state.hpp"
+#include "ledger/store.hpp"
+#include "model/records.hpp"
+
+namespace reeve::ledger {
+
+/// A node's availability rule (requirement 003): it takes new work only while all of this holds.
+struct Gate {
+    std::int64_t gpu_memory_free_mib_above = 2048;  // Of all its GPUs together.
+    std::int64_t gpu_utilization_below = 80;        // Percent, the mean of its GPUs.
+    std::int64_t cpu_permille_below = 900;
+    std::int64_t memory_permille_below = 850;
+};
+
+struct LedgerOptions {
+    model::Quota limits = {};                                     // Of the whole cluster.
+    std::uint64_t pending_elements_max = 10'000'000;              // Queue length, always in force.
+    std::optional<Gate> gate = {};                                // Off by default.
+    std::chrono::seconds silence_max = std::chrono::seconds(10);  // Then a node is unreachable.
+    bool allows_root_jobs = false;
+};
+
+/// What the writer looked up in the store before it applied a command: jobs that left memory.
+struct Lookups {
+    std::map<JobId, model::StateCounts> ended_jobs = {};
+    std::optional<model::IdempotencyRecord> earlier_request = {};
+    std::set<model::TaskKey> ended_attempts = {};  // Of tasks in a report.
+};
+
+/// The one writer's state. A command is applied whole or not at all; what it changed is in
+/// changes() until committed() or undo(). Pure: no clock, no file; one thread has it.
+class Ledger {
+  public:
+    Ledger(LedgerOptions options, const StoreHeader& header);
+
+    /// Puts a record from the store in place, before the first command, in the order of Recovered.
+    void restore(Recovered&& record);
+
+    /// Called once all is restored: makes the root project if it is missing.
+    void begin(Instant now);
+
+    /// Errors: kInvalid, kForbidden, kNotFound, kConflict, kUnsatisfiable, kQuota, kLimit; then
+    /// nothing has changed.
+    [[nodiscard]] Result<Reply> apply(Command command, const Lookups& lookups, Instant now);
+
+    /// One scheduling step: places what fits, in order, `placements_max` at most, looking at
+    /// `groups_max` groups of equal jobs at most. True if it ran out of budget and has more to do.
+    [[nodiscard]] bool schedule(std::size_t placements_max, std::size_t groups_max);
+
+    [[nodiscard]] const std::vector<Change>& changes() const { return changes_; }
+
+    /// The changes are durable: forget them, and what ended.
+    void committed();
+
+    /// The commit failed: take every change back, newest first.
+    void undo();
+
+    [[nodiscard]] const State& state() const { return state_; }
+
+    [[nodiscard]] Revision last_rev() const { return last_rev_; }
+
+    /// What must be looked up in the store before `command` can be applied: jobs and attempts that
+    /// are not in memory.
+    [[nodiscard]] std::set<JobId> unknown_jobs(const Command& command) const;
+    [[nodiscard]] std::set<model::TaskKey> unknown_tasks(const Command& command) const;
+
+    /// When a tick has something to do, if nothing else happens before.
+    [[nodiscard]] std::optional<Instant> next_wakeup() const;
+
+    [[nodiscard]] std::set<NodeId> take_dirty_nodes() { return state_.take_dirty_nodes(); }
+
+    [[nodiscard]] const LedgerOptions& options() const { return options_; }
+
+    using NodeTask = std::pair<NodeId, model::TaskKey>;
+
+    /// Tasks that an agent reported, ours, which the ledger does not want: to be stopped now. Taken
+    /// by the controller after each commit; a report that is repeated names them again.
+    [[nodiscard]] std::vector<NodeTask> take_unwanted() { return std::exchange(unwanted_, {}); }
+
+    /// Tasks whose end is durable after this commit: their agents need not say so again.
+    [[nodiscard]] std::vector<NodeTask> take_acknowledged() {
+        return std::exchange(acknowledged_, {});
+    }
+
+    /// Nodes that said hello: they are told again what the ledger wants of them.
+    [[nodiscard]] std::set<NodeId> take_greeted() { return std::exchange(greeted_, {}); }
+
+  private:
+    // apply_submit.cpp
+    Result<Reply> submit(SubmitJobs& command, const Lookups& lookups);
+    [[nodiscard]] std::optional<Result<Reply>> earlier(
+        const SubmitJobs& command, const Lookups& lookups) const;
+    [[nodiscard]] Result<void> check_admission(const SubmitJobs& command) const;
+    [[nodiscard]] Result<void> check_pending(ProjectId project, std::int64_t more) const;
+    [[nodiscard]] Result<void> check_can_ever_run(model::RequestId request);
+    [[nodiscard]] Result<std::vector<model::Dependency>> unsettled(
+        const model::JobTerms& terms, const Lookups& lookups) const;
+    [[nodiscard]] Result<void> submit_one(UserId user, NewJob& job, const Lookups& lookups);
+    UserId intern_user(const model::Identity& identity);
+    model::RequestId intern_request(const model::JobTerms& terms);
+
+    // apply_control.cpp
+    Result<Reply> control(const ControlJobs& command, const Lookups& lookups);
+    Result<std::uint32_t> control_one(
+        const ControlJobs& command, const Target& target, const Lookups& lookups);
+    std::uint32_t hold_waiting(Control control, model::JobRecord job);
+    [[nodiscard]] std::vector<model::ElementKey> elements_of(JobId job) const;
+    std::uint32_t control_element(Control control, const model::ElementKey& key);
+    void request_stop(model::ElementRecord element, model::StopIntent intent, Control how);
+    Result<Reply> put_project(const PutProject& command);
+    Result<Reply> control_node(const ControlNode& command);
+    Result<Reply> control_quarantine(const ControlQuarantine& command);
+
+    // apply_report.cpp
+    void report(const model::NodeHello& hello, const Lookups& lookups);
+    void report(const model::TaskStarted& started, const Lookups& lookups);
+    void report(const model::TaskEnded& ended, const Lookups& lookups);
+    void report(const model::NodeSample& sample, const Lookups& lookups);
+    NodeId put_node(const model::NodeHello& hello);
+    GpuModelId intern_model(const std::string& name);
+    void reconcile(NodeId node, const model::KnownTask& task, const Lookups& lookups);
+    void quarantine(NodeId node, const model::KnownTask& task);
+    [[nodiscard]] const model::AllocationRecord* quarantined(
+        NodeId node, const model::TaskKey& task) const;
+    void heard_from(const std::string& node);
+    void tick();
+
+    // life.cpp: how elements and allocations move, whoever asks.
+    void start_attempt(model::ElementRecord element, std::int64_t pid);
+    void end_attempt(model::ElementRecord element, const model::TaskOutcome& outcome);
+    void lose_attempt(const model::ElementKey& key, const std::string& why);
+    void end_by_stop(model::ElementRecord element);
+    void put_moved(const model::ElementRecord& element, model::ElementState from);
+    void finish(model::ElementRecord element, model::ElementEvent event, model::EndReason reason);
+    void fail_or_retry(model::ElementRecord element, model::EndReason reason);
+    void requeue(
+        model::ElementRecord element, model::EndReason reason, std::chrono::microseconds delay);
+    void release(AllocationId id);
+    void settle_dependents();
+    std::uint32_t end_waiting(JobId job, model::ElementEvent event);
+    void move(model::ElementRecord& element, model::ElementEvent event);
+    model::ElementRecord materialise(JobId job, std::uint32_t position);
+
+    // schedule.cpp
+    bool place_head(const Queue::Head& head, std::vector<scheduler::NodeView>& nodes);
+    [[nodiscard]] bool is_within_quota(ProjectId project, const model::Grant& grant) const;
+
+    // Every change goes through these.
+    void put(Body body);
+    void put_job(model::JobRecord job, std::optional<JobTexts> texts = {});
+    void put_element(const model::ElementRecord& element);
+    void put_allocation(const model::AllocationRecord& allocation);
+    void undo_to(std::size_t mark);
+
+    LedgerOptions options_;
+    std::string cluster_id_;
+    State state_;
+    std::vector<Change> changes_;
+    std::vector<NodeTask> unwanted_;
+    std::vector<NodeTask> acknowledged_;
+    std::set<NodeId> greeted_;
+    std::map<std::pair<UserId, std::string>, model::IdempotencyRecord> requests_of_turn_;
+    std::vector<JobId> to_settle_;
+    bool is_settling_ = false;
+    std::set<model::RequestId>
+        known_to_fit_;  // Some node could hold them; cleared as nodes change.
+
+    Revision last_rev_;
+    JobId last_job_;
+    AllocationId last_allocation_;
+    std::string actor_;
+    std::string request_id_;
+
+    std::optional<Queue::Place> cursor_;  // Where an unfinished pass goes on.
+    std::set<GroupKey> fresh_;            // Groups to look at, beside a pass.
+};
+
+}  // namespace reeve::ledger

@@ -1,0 +1,269 @@
+// How elements and allocations move, whoever asks: every transition goes through the tables of
+// model/, and every move of an element is counted in its job.
+#include <algorithm>
+#include <chrono>
+
+#include "base/assert.hpp"
+#include "ledger/ledger.hpp"
+
+namespace reeve::ledger {
+namespace {
+
+using model::ElementEvent;
+using model::ElementRecord;
+using model::ElementState;
+using model::EndReason;
+using model::StopIntent;
+using model::TaskEnd;
+using std::chrono::microseconds;
+
+constexpr std::chrono::seconds kBackoffMax = std::chrono::hours(1);
+
+/// Why an attempt that ended by itself failed.
+EndReason reason_of(TaskEnd end) {
+    switch (end) {
+        case TaskEnd::kExited:       return EndReason::kExitCode;
+        case TaskEnd::kSignalled:    return EndReason::kSignal;
+        case TaskEnd::kOom:          return EndReason::kOom;
+        case TaskEnd::kTimeLimit:    return EndReason::kTimeLimit;
+        case TaskEnd::kStopped:      return EndReason::kSignal;
+        case TaskEnd::kShimLost:     return EndReason::kSignal;
+        case TaskEnd::kStartFailed:  return EndReason::kStartFailed;
+        case TaskEnd::kNeverStarted: return EndReason::kNodeLost;
+    }
+    return EndReason::kSignal;
+}
+
+/// True if the end is one that a stop brings about.
+bool is_by_stop(TaskEnd end) {
+    return end == TaskEnd::kStopped || end == TaskEnd::kNeverStarted || end == TaskEnd::kShimLost;
+}
+
+/// Doubled at each try, an hour at most.
+microseconds backoff(const model::JobRecord& job, std::int32_t retries_used) {
+    std::chrono::seconds delay(job.retry_backoff_s);
+    for (std::int32_t i = 0; i < retries_used && delay < kBackoffMax; ++i) {
+        delay *= 2;
+    }
+    return std::min(delay, kBackoffMax);
+}
+
+}  // namespace
+
+void Ledger::move(ElementRecord& element, ElementEvent event) {
+    const std::optional<ElementState> to = next_state(element.state, event);
+    REEVE_ASSERT(to.has_value(), "the caller checked that the move is legal");
+    element.state = *to;
+}
+
+/// The record of an element that never left the queue; from now on it has one.
+ElementRecord Ledger::materialise(JobId id, std::uint32_t position) {
+    model::JobRecord job = *state_.job(id);
+    ElementRecord element{
+        .key = {.job = id, .index = job.index_at(position)},
+        .state = job.waiting_state,
+        .queued_at = job.submitted_at
+    };
+    if (position == job.next) {
+        ++job.next;
+        while (!job.taken.empty() && job.taken.front() == job.next) {
+            job.taken.erase(job.taken.begin());
+            ++job.next;
+        }
+    } else {
+        job.taken.insert(std::ranges::lower_bound(job.taken, position), position);
+    }
+    put_job(std::move(job));
+    put_element(element);
+    return element;
+}
+
+/// Puts `element` in place and counts its move in its job.
+void Ledger::put_moved(const ElementRecord& element, ElementState from) {
+    put_element(element);
+    if (element.state != from) {
+        model::JobRecord job = *state_.job(element.key.job);
+        --job.counts[from];
+        ++job.counts[element.state];
+        put_job(std::move(job));
+    }
+}
+
+void Ledger::start_attempt(ElementRecord element, std::int64_t pid) {
+    const ElementState from = element.state;
+    if (from == ElementState::kScheduled) {
+        move(element, ElementEvent::kStarted);
+    }
+    if (element.started_at == model::kNever) {
+        element.started_at = state_.now();
+    }
+    element.pid = pid;
+    put_moved(element, from);
+}
+
+void Ledger::finish(ElementRecord element, ElementEvent event, EndReason reason) {
+    const ElementState from = element.state;
+    move(element, event);
+    element.end_reason = reason;
+    element.ended_at = state_.now();
+    put_moved(element, from);
+}
+
+void Ledger::fail_or_retry(ElementRecord element, EndReason reason) {
+    const model::JobRecord& job = *state_.job(element.key.job);
+    const bool is_wanted = element.intent != StopIntent::kCancel;
+    if (is_wanted && element.retries_used < job.retries_max) {
+        const microseconds delay = backoff(job, element.retries_used);
+        ++element.retries_used;
+        requeue(std::move(element), reason, delay);
+        return;
+    }
+    finish(std::move(element), ElementEvent::kFailed, reason);
+}
+
+/// This attempt is over, the next one is queued.
+void Ledger::requeue(ElementRecord element, EndReason reason, microseconds delay) {
+    const ElementState from = element.state;
+    move(element, ElementEvent::kRequeued);
+    element.end_reason = reason;
+    element.ended_at = state_.now();
+    element.not_before = state_.now() + delay;
+    put_element(element);
+
+    ElementRecord next{
+        .key = element.key,
+        .attempt = element.attempt + 1,
+        .retries_used = element.retries_used,
+        .not_before = element.not_before,
+        .queued_at = state_.now()};
+    put_moved(next, from);
+}
+
+void Ledger::end_attempt(ElementRecord element, const model::TaskOutcome& outcome) {
+    release(element.allocation);
+    const bool has_run =
+        outcome.end != TaskEnd::kStartFailed && outcome.end != TaskEnd::kNeverStarted;
+    if (has_run && element.state == ElementState::kScheduled) {  // Its start was not heard of.
+        start_attempt(element, element.pid);
+        element = *state_.element(element.key);
+    }
+    element.exit_code = outcome.exit_code;
+    element.signal = outcome.signal;
+    element.message = outcome.message;
+    element.memory_peak_mib = outcome.memory_peak_mib;
+    element.cpu_ms = outcome.cpu_ms;
+    element.log_bytes = outcome.log_bytes;
+
+    const bool is_stopping = element.state == ElementState::kStopping;
+    if (outcome.end == TaskEnd::kTimeLimit) {
+        if (!is_stopping) {
+            request_stop(element, StopIntent::kTimeLimit, Control::kStop);
+            element.state = ElementState::kStopping;
+            element.intent = StopIntent::kTimeLimit;
+        }
+        finish(std::move(element), ElementEvent::kTimedOut, EndReason::kTimeLimit);
+    } else if (outcome.end == TaskEnd::kExited && outcome.exit_code == 0) {
+        finish(std::move(element), ElementEvent::kSucceeded, EndReason::kExitCode);
+    } else if (is_stopping && is_by_stop(outcome.end)) {
+        end_by_stop(std::move(element));
+    } else if (is_stopping && element.intent != StopIntent::kCancel) {
+        requeue(std::move(element), reason_of(outcome.end), microseconds(0));
+    } else if (outcome.end == TaskEnd::kNeverStarted && !is_stopping) {
+        // The node says that it never ran and never will, and nobody asked for that.
+        fail_or_retry(std::move(element), EndReason::kNodeLost);
+    } else {
+        fail_or_retry(std::move(element), reason_of(outcome.end));
+    }
+}
+
+/// It was told to stop, and ended by it.
+void Ledger::end_by_stop(ElementRecord element) {
+    switch (*element.intent) {
+        case StopIntent::kCancel:
+            finish(std::move(element), ElementEvent::kCancelled, EndReason::kCancelled);
+            break;
+        case StopIntent::kTimeLimit:
+            finish(std::move(element), ElementEvent::kTimedOut, EndReason::kTimeLimit);
+            break;
+        case StopIntent::kPreempt:
+            requeue(std::move(element), EndReason::kPreempted, microseconds(0));
+            break;
+        case StopIntent::kDrain:
+            requeue(std::move(element), EndReason::kDrained, microseconds(0));
+            break;
+        case StopIntent::kRequeue:
+            requeue(std::move(element), EndReason::kSignal, microseconds(0));
+            break;
+    }
+}
+
+/// Its node is gone, and it with it: nothing of it runs any more.
+void Ledger::lose_attempt(const model::ElementKey& key, const std::string& why) {
+    ElementRecord element = *state_.element(key);
+    release(element.allocation);
+    element.message = why;
+    if (element.state == ElementState::kStopping) {
+        end_by_stop(std::move(element));
+    } else {
+        fail_or_retry(std::move(element), EndReason::kNodeLost);
+    }
+}
+
+/// The end of everything on it was seen: its amounts are free.
+void Ledger::release(AllocationId id) {
+    const model::AllocationRecord* found = state_.allocation(id);
+    if (found == nullptr || is_end(found->state)) {
+        return;
+    }
+    model::AllocationRecord allocation = *found;
+    for (const model::AllocationEvent event :
+         {model::AllocationEvent::kEndSeen, model::AllocationEvent::kNothingLeft}) {
+        allocation.state = model::next_state(allocation.state, event).value_or(allocation.state);
+    }
+    REEVE_ASSERT(is_end(allocation.state), "seen to its end, an allocation is released");
+    allocation.released_at = state_.now();
+    put_allocation(allocation);
+}
+
+std::vector<model::ElementKey> Ledger::elements_of(JobId id) const {
+    std::vector<model::ElementKey> keys;
+    const auto& elements = state_.elements();
+    for (auto at = elements.lower_bound({.job = id}); at != elements.end() && at->first.job == id;
+         ++at) {
+        keys.push_back(at->first);
+    }
+    return keys;
+}
+
+/// Ends all of a job that waits, by `event`. How many elements that were.
+std::uint32_t Ledger::end_waiting(JobId id, ElementEvent event) {
+    const EndReason reason = event == ElementEvent::kDependencyNever ? EndReason::kDependencyNever
+                                                                     : EndReason::kCancelled;
+    std::uint32_t count = 0;
+    for (const model::ElementKey& key : elements_of(id)) {
+        ElementRecord element = *state_.element(key);
+        if (element.state == ElementState::kHeld && event == ElementEvent::kDependencyNever) {
+            const ElementState from = element.state;
+            move(element, ElementEvent::kReleaseRequested);
+            put_moved(element, from);
+        }
+        if (element.state == ElementState::kQueued || element.state == ElementState::kHeld) {
+            finish(std::move(element), event, reason);
+            ++count;
+        }
+    }
+    model::JobRecord job = *state_.job(id);
+    const std::uint32_t waiting = job.waiting_count();
+    if (waiting > 0) {
+        const ElementState end = event == ElementEvent::kDependencyNever ? ElementState::kFailed
+                                                                         : ElementState::kCancelled;
+        job.counts[job.waiting_state] -= waiting;
+        job.counts[end] += waiting;
+        job.next = job.range.count();
+        job.taken.clear();
+        put_job(std::move(job));
+    }
+    return count + waiting;
+}
+
+}  // namespace reeve::ledger

@@ -1,0 +1,511 @@
+#include "ledger/state.hpp"
+
+#include <algorithm>
+
+#include "base/assert.hpp"
+
+namespace reeve::ledger {
+namespace {
+
+using model::ElementKey;
+using model::ElementRecord;
+using model::ElementState;
+
+template <class Map, class Key>
+auto* find_in(const Map& map, const Key& key) {
+    const auto found = map.find(key);
+    return found == map.end() ? nullptr : &found->second;
+}
+
+/// Puts, replaces or removes one record.
+template <class Map, class Key, class Record>
+void put_in(Map& map, const Key& key, const std::optional<Record>& after) {
+    if (after) {
+        map.insert_or_assign(key, *after);
+    } else {
+        map.erase(key);
+    }
+}
+
+template <class Record>
+const Record& either(const Put<Record>& put) {
+    return put.after ? *put.after : *put.before;
+}
+
+bool is_live(ElementState state) {
+    return state == ElementState::kScheduled || state == ElementState::kRunning ||
+           state == ElementState::kStopping;
+}
+
+/// Two requests with the same text ask for the same. A separator that no name may hold.
+std::string request_text(const model::GpuAsk& gpus, const model::HostAmount& host) {
+    std::string text;
+    for (const std::int64_t amount :
+         {gpus.count, gpus.milli, gpus.memory_mib, host.cpu_millicores, host.memory_mib}) {
+        text += std::to_string(amount) + "\n";
+    }
+    return text + gpus.model;
+}
+
+/// What giving back takes. Less than nothing may be left, where a machine shrank: nothing fits
+/// then.
+model::Grant negated(model::Grant grant) {
+    grant.host.cpu_millicores *= -1;
+    grant.host.memory_mib *= -1;
+    for (model::GpuGrant& granted : grant.gpus) {
+        granted.amount.milli *= -1;
+        granted.amount.memory_mib *= -1;
+    }
+    return grant;
+}
+
+}  // namespace
+
+// ---- Records.
+
+const model::JobRecord* State::job(JobId id) const {
+    return find_in(jobs_, id);
+}
+
+const ElementRecord* State::element(const ElementKey& key) const {
+    return find_in(elements_, key);
+}
+
+const model::AllocationRecord* State::allocation(AllocationId id) const {
+    return find_in(allocations_, id);
+}
+
+const model::UserRecord* State::user(UserId id) const {
+    return find_in(users_, id);
+}
+
+const model::UserRecord* State::user_named(const std::string& name) const {
+    const UserId* id = find_in(user_ids_, name);
+    return id == nullptr ? nullptr : user(*id);
+}
+
+const model::ProjectRecord* State::project(ProjectId id) const {
+    return find_in(projects_, id);
+}
+
+const model::ProjectRecord* State::project_named(const std::string& name) const {
+    const ProjectId* id = find_in(project_ids_, name);
+    return id == nullptr ? nullptr : project(*id);
+}
+
+const NodeState* State::node(NodeId id) const {
+    return find_in(nodes_, id);
+}
+
+const NodeState* State::node_named(const std::string& name) const {
+    const NodeId* id = find_in(node_ids_, name);
+    return id == nullptr ? nullptr : node(*id);
+}
+
+std::optional<GpuId> State::gpu_of(const std::string& uuid) const {
+    const GpuId* id = find_in(gpu_ids_, uuid);
+    return id == nullptr ? std::nullopt : std::optional(*id);
+}
+
+const std::string& State::gpu_model_name(GpuModelId id) const {
+    const auto found = gpu_models_.find(id);
+    REEVE_ASSERT(found != gpu_models_.end(), "a GPU's model is interned before the GPU");
+    return found->second.name;
+}
+
+const model::RequestRecord* State::request(model::RequestId id) const {
+    return find_in(requests_, id);
+}
+
+std::optional<model::RequestId> State::find_request(
+    const model::GpuAsk& gpus, const model::HostAmount& host) const {
+    const model::RequestId* id = find_in(request_ids_, request_text(gpus, host));
+    return id == nullptr ? std::nullopt : std::optional(*id);
+}
+
+// ---- Indexes.
+
+const model::Request& State::resolved(model::RequestId id) const {
+    const auto found = resolved_.find(id);
+    REEVE_ASSERT(found != resolved_.end(), "a request is interned before it is used");
+    return found->second;
+}
+
+const model::Usage& State::usage(ProjectId id) const {
+    static const model::Usage kNothing;
+    const auto found = usage_.find(id);
+    return found == usage_.end() ? kNothing : found->second;
+}
+
+std::optional<ElementKey> State::next_of(JobId id) const {
+    const model::JobRecord* record = job(id);
+    if (record == nullptr || !record->after.empty() ||
+        (record->range.running_max > 0 && record->counts.live() >= record->range.running_max)) {
+        return std::nullopt;
+    }
+    if (const auto waiting = waiting_.find(id); waiting != waiting_.end()) {
+        return ElementKey{.job = id, .index = *waiting->second.ready.begin()};
+    }
+    const std::optional<std::uint32_t> position = record->next_waiting();
+    if (record->waiting_state != ElementState::kQueued || !position) {
+        return std::nullopt;
+    }
+    return ElementKey{.job = id, .index = record->index_at(*position)};
+}
+
+std::vector<ElementKey> State::live_on(NodeId id) const {
+    const auto found = live_.find(id);
+    return found == live_.end()
+               ? std::vector<ElementKey>{}
+               : std::vector<ElementKey>(found->second.begin(), found->second.end());
+}
+
+std::vector<JobId> State::dependents_of(JobId id) const {
+    const auto found = dependents_.find(id);
+    return found == dependents_.end()
+               ? std::vector<JobId>{}
+               : std::vector<JobId>(found->second.begin(), found->second.end());
+}
+
+scheduler::NodeView State::view_of(const NodeState& node) const {
+    using scheduler::Availability;
+    const Availability availability = node.record.is_drained        ? Availability::kDrained
+                                      : !node.liveness.is_reachable ? Availability::kUnreachable
+                                      : node.liveness.is_gated      ? Availability::kGated
+                                                                    : Availability::kReady;
+    return {
+        .id = node.record.id,
+        .availability = availability,
+        .free = node.free,
+        .host_total = node.record.host};
+}
+
+std::vector<scheduler::NodeView> State::node_views() const {
+    std::vector<scheduler::NodeView> views;
+    views.reserve(nodes_.size());
+    for (const auto& [id, node] : nodes_) {
+        views.push_back(view_of(node));
+    }
+    return views;
+}
+
+// ---- Changes.
+
+void State::replace(const Body& body) {
+    std::visit([this](const auto& put) { apply(put); }, body);
+}
+
+Body State::reversed(const Body& body) {
+    return std::visit(
+        [](const auto& put) {
+            auto back = put;
+            std::swap(back.before, back.after);
+            return Body(std::move(back));
+        },
+        body);
+}
+
+void State::set_liveness(NodeId id, NodeLiveness liveness) {
+    const auto found = nodes_.find(id);
+    REEVE_ASSERT(found != nodes_.end(), "liveness is of a node that is known");
+    NodeLiveness& old = found->second.liveness;
+    if (liveness.is_reachable != old.is_reachable || liveness.is_gated != old.is_gated) {
+        has_freed_ = true;
+        dirty_nodes_.insert(id);
+    }
+    old = std::move(liveness);
+}
+
+void State::advance(Instant now) {
+    now_ = std::max(now_, now);
+    while (!timers_.empty() && timers_.begin()->first <= now_) {
+        const ElementKey key = timers_.begin()->second;
+        timers_.erase(timers_.begin());
+        waiting_[key.job].ready.insert(key.index);
+        refresh_queue(key.job);
+    }
+}
+
+std::optional<Instant> State::next_timer() const {
+    return timers_.empty() ? std::nullopt : std::optional(timers_.begin()->first);
+}
+
+void State::forget_ended() {
+    for (const JobId id : ended_jobs_) {
+        const model::JobRecord* record = job(id);
+        if (record != nullptr && record->counts.ended() == record->range.count()) {
+            jobs_.erase(id);
+        }
+    }
+    for (const ElementKey& key : ended_elements_) {
+        const ElementRecord* record = element(key);
+        if (record != nullptr && is_end(record->state)) {
+            elements_.erase(key);
+        }
+    }
+    for (const AllocationId id : released_) {
+        const model::AllocationRecord* record = allocation(id);
+        if (record != nullptr && is_end(record->state)) {
+            allocations_.erase(id);
+        }
+    }
+    ended_jobs_.clear();
+    ended_elements_.clear();
+    released_.clear();
+}
+
+void State::apply(const Put<model::UserRecord>& put) {
+    if (put.before) {
+        user_ids_.erase(put.before->name);
+    }
+    if (put.after) {
+        user_ids_.insert_or_assign(put.after->name, put.after->id);
+    }
+    put_in(users_, either(put).id, put.after);
+}
+
+void State::apply(const Put<model::RequestRecord>& put) {
+    const model::RequestRecord& record = either(put);
+    const std::string text = request_text(record.gpus, record.host);
+    put_in(requests_, record.id, put.after);
+    if (put.after) {
+        request_ids_.insert_or_assign(text, record.id);
+        resolve_requests();
+    } else {
+        request_ids_.erase(text);
+        resolved_.erase(record.id);
+    }
+}
+
+void State::apply(const Put<model::GpuModelRecord>& put) {
+    put_in(gpu_models_, either(put).id, put.after);
+    resolved_.clear();  // A new model may be what a request names.
+    resolve_requests();
+}
+
+void State::resolve_requests() {
+    for (const auto& [id, record] : requests_) {
+        if (resolved_.contains(id)) {
+            continue;
+        }
+        std::optional<std::vector<GpuModelId>> models;
+        if (!record.gpus.model.empty()) {
+            models.emplace();
+            for (const auto& [model_id, model] : gpu_models_) {
+                if (model::is_model(record.gpus.model, model.name)) {
+                    models->push_back(model_id);
+                }
+            }
+        }
+        resolved_.emplace(id, model::request_of(record.gpus, record.host, std::move(models)));
+    }
+}
+
+void State::apply(const Put<model::ProjectRecord>& put) {
+    if (put.before) {
+        project_ids_.erase(put.before->name);
+    }
+    if (put.after) {
+        project_ids_.insert_or_assign(put.after->name, put.after->id);
+    }
+    put_in(projects_, either(put).id, put.after);
+    has_freed_ = true;  // A larger quota may let something start.
+}
+
+void State::apply(const Put<model::NodeRecord>& put) {
+    const NodeId id = either(put).id;
+    if (put.before) {
+        for (const model::NodeGpu& gpu : put.before->gpus) {
+            gpu_ids_.erase(gpu.uuid);
+        }
+        node_ids_.erase(put.before->name);
+    }
+    if (put.after) {
+        for (const model::NodeGpu& gpu : put.after->gpus) {
+            gpu_ids_.insert_or_assign(gpu.uuid, gpu.id);
+        }
+        node_ids_.insert_or_assign(put.after->name, id);
+        NodeState& node = nodes_[id];
+        node.record = *put.after;
+        rebuild_free(node);
+    } else {
+        nodes_.erase(id);
+    }
+    has_freed_ = true;
+    dirty_nodes_.insert(id);
+}
+
+void State::rebuild_free(NodeState& node) {
+    node.free = {.host = node.record.host};
+    for (const model::NodeGpu& gpu : node.record.gpus) {
+        if (gpu.is_present) {
+            node.free.gpus.push_back({
+                .id = gpu.id,
+                .model = gpu.model,
+                .total_mib = gpu.total_mib,
+                .free = {.milli = model::kWholeGpuMilli, .memory_mib = gpu.total_mib}
+            });
+        }
+    }
+    for (const AllocationId id : node.allocations) {
+        node.free = give_back(std::move(node.free), negated(allocations_.at(id).grant));
+    }
+}
+
+GroupKey State::group_of(const model::JobRecord& job) {
+    return {.priority = job.priority, .project = job.project, .request = job.request};
+}
+
+void State::apply(const JobPut& put) {
+    const JobId id = either(put).id;
+    if (put.before) {
+        count_job(*put.before, -1);
+        for (const model::Dependency& dependency : put.before->after) {
+            auto& waiting = dependents_[dependency.job];
+            waiting.erase(id);
+            if (waiting.empty()) {
+                dependents_.erase(dependency.job);
+            }
+        }
+        if (!put.after || group_of(*put.before) != group_of(*put.after)) {
+            queue_.erase(group_of(*put.before), id);
+        }
+    }
+    put_in(jobs_, id, put.after);
+    if (put.after) {
+        count_job(*put.after, 1);
+        for (const model::Dependency& dependency : put.after->after) {
+            dependents_[dependency.job].insert(id);
+        }
+        refresh_queue(id);
+        if (put.after->counts.ended() == put.after->range.count()) {
+            ended_jobs_.push_back(id);
+        }
+    }
+}
+
+void State::refresh_queue(JobId id) {
+    const model::JobRecord* record = job(id);
+    if (record == nullptr) {
+        return;
+    }
+    const GroupKey group = group_of(*record);
+    if (!next_of(id)) {
+        queue_.erase(group, id);
+    } else if (queue_.insert(group, id)) {
+        fresh_.insert(group);
+    }
+}
+
+void State::apply(const ElementPut& put) {
+    if (put.before) {
+        unindex_element(*put.before);
+    }
+    const ElementKey key = either(put).key;
+    put_in(elements_, key, put.after);
+    if (either(put).node != NodeId(0)) {
+        dirty_nodes_.insert(either(put).node);
+    }
+    if (put.after) {
+        index_element(*put.after);
+    }
+    refresh_queue(key.job);
+}
+
+void State::index_element(const ElementRecord& element) {
+    if (element.state == ElementState::kQueued) {
+        if (element.not_before > now_) {
+            timers_.emplace(element.not_before, element.key);
+        } else {
+            waiting_[element.key.job].ready.insert(element.key.index);
+        }
+    } else if (is_live(element.state)) {
+        live_[element.node].insert(element.key);
+    } else if (is_end(element.state)) {
+        ended_elements_.push_back(element.key);
+    }
+}
+
+void State::unindex_element(const ElementRecord& element) {
+    timers_.erase({element.not_before, element.key});
+    if (const auto found = waiting_.find(element.key.job); found != waiting_.end()) {
+        found->second.ready.erase(element.key.index);
+        if (found->second.ready.empty()) {
+            waiting_.erase(found);
+        }
+    }
+    if (const auto found = live_.find(element.node); found != live_.end()) {
+        found->second.erase(element.key);
+        if (found->second.empty()) {
+            live_.erase(found);
+        }
+    }
+}
+
+void State::count_job(const model::JobRecord& job, std::int64_t sign) {
+    for (std::size_t i = 0; i < model::kElementStates; ++i) {
+        element_counts_.at(i) += static_cast<std::uint64_t>(sign * job.counts.of.at(i));
+    }
+    add_usage(
+        job.project,
+        {.running_elements = job.counts.live(), .pending_elements = job.counts.pending()}, sign);
+}
+
+void State::add_usage(ProjectId id, const model::Usage& amount, std::int64_t sign) {
+    const auto add = [&](model::Usage& usage) {
+        usage.gpu_milli += sign * amount.gpu_milli;
+        usage.cpu_millicores += sign * amount.cpu_millicores;
+        usage.memory_mib += sign * amount.memory_mib;
+        usage.running_elements += sign * amount.running_elements;
+        usage.pending_elements += sign * amount.pending_elements;
+    };
+    add(usage_of_all_);
+    for (std::optional<ProjectId> at = id; at;) {
+        add(usage_[*at]);
+        const model::ProjectRecord* record = project(*at);
+        at = record == nullptr ? std::nullopt : record->parent;
+    }
+}
+
+void State::apply(const Put<model::AllocationRecord>& put) {
+    if (put.before && !is_end(put.before->state)) {
+        count_allocation(*put.before, -1);
+    }
+    const AllocationId id = either(put).id;
+    put_in(allocations_, id, put.after);
+    if (put.after && !is_end(put.after->state)) {
+        count_allocation(*put.after, 1);
+    }
+    if (put.after && is_end(put.after->state)) {
+        released_.push_back(id);
+    }
+    has_freed_ = has_freed_ || !put.after || is_end(put.after->state);
+    dirty_nodes_.insert(either(put).node);
+}
+
+void State::count_allocation(const model::AllocationRecord& allocation, std::int64_t sign) {
+    model::Usage amount{
+        .cpu_millicores = allocation.grant.host.cpu_millicores,
+        .memory_mib = allocation.grant.host.memory_mib};
+    for (const model::GpuGrant& granted : allocation.grant.gpus) {
+        amount.gpu_milli += granted.amount.milli;
+    }
+    add_usage(allocation.project, amount, sign);
+
+    const auto found = nodes_.find(allocation.node);
+    REEVE_ASSERT(found != nodes_.end(), "an allocation is on a node that is known");
+    NodeState& node = found->second;
+    if (sign > 0) {
+        node.allocations.insert(allocation.id);
+        node.free = give_back(std::move(node.free), negated(allocation.grant));
+    } else {
+        node.allocations.erase(allocation.id);
+        node.free = give_back(std::move(node.free), allocation.grant);
+    }
+}
+
+void State::apply(const Put<model::IdempotencyRecord>& /*put*/) {
+    // The store alone keeps these.
+}
+
+}  // namespace reeve::ledger

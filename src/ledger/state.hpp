@@ -1,0 +1,199 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/instant.hpp"
+#include "base/strong_id.hpp"
+#include "ledger/change.hpp"
+#include "ledger/queue.hpp"
+#include "model/records.hpp"
+#include "scheduler/placement.hpp"
+
+namespace reeve::ledger {
+
+/// What was observed of a node and is forgotten at a restart.
+struct NodeLiveness {
+    Instant heard_at = model::kNever;
+    bool is_reachable = false;
+    bool is_gated = false;
+    std::string gate_text = {};  // Why the gate holds it back.
+};
+
+/// A node as the ledger sees it.
+struct NodeState {
+    model::NodeRecord record = {};
+    NodeLiveness liveness = {};
+    model::Resources free = {};
+    std::set<AllocationId> allocations = {};  // Not released.
+};
+
+/// The records of everything that lives, and the indexes that follow from them. Every change goes
+/// through replace(), which keeps the indexes; undoing is replacing the other way round.
+class State {
+  public:
+    // ---- Records.
+    [[nodiscard]] const model::JobRecord* job(JobId id) const;
+    [[nodiscard]] const model::ElementRecord* element(const model::ElementKey& key) const;
+    [[nodiscard]] const model::AllocationRecord* allocation(AllocationId id) const;
+    [[nodiscard]] const model::UserRecord* user(UserId id) const;
+    [[nodiscard]] const model::UserRecord* user_named(const std::string& name) const;
+    [[nodiscard]] const model::ProjectRecord* project(ProjectId id) const;
+    [[nodiscard]] const model::ProjectRecord* project_named(const std::string& name) const;
+    [[nodiscard]] const NodeState* node(NodeId id) const;
+    [[nodiscard]] const NodeState* node_named(const std::string& name) const;
+    [[nodiscard]] std::optional<GpuId> gpu_of(const std::string& uuid) const;
+    [[nodiscard]] const std::string& gpu_model_name(GpuModelId id) const;
+
+    [[nodiscard]] const std::map<JobId, model::JobRecord>& jobs() const { return jobs_; }
+
+    [[nodiscard]] const std::map<model::ElementKey, model::ElementRecord>& elements() const {
+        return elements_;
+    }
+
+    [[nodiscard]] const std::map<AllocationId, model::AllocationRecord>& allocations() const {
+        return allocations_;
+    }
+
+    [[nodiscard]] const std::map<NodeId, NodeState>& nodes() const { return nodes_; }
+
+    [[nodiscard]] const std::map<ProjectId, model::ProjectRecord>& projects() const {
+        return projects_;
+    }
+
+    [[nodiscard]] const std::map<GpuModelId, model::GpuModelRecord>& gpu_models() const {
+        return gpu_models_;
+    }
+
+    [[nodiscard]] const std::map<UserId, model::UserRecord>& users() const { return users_; }
+
+    [[nodiscard]] const model::RequestRecord* request(model::RequestId id) const;
+
+    [[nodiscard]] std::size_t request_count() const { return requests_.size(); }
+
+    [[nodiscard]] std::optional<model::RequestId> find_request(
+        const model::GpuAsk& gpus, const model::HostAmount& host) const;
+
+    // ---- Indexes.
+    [[nodiscard]] const Queue& queue() const { return queue_; }
+
+    /// The request with its GPU models resolved; follows the models that are known.
+    [[nodiscard]] const model::Request& resolved(model::RequestId id) const;
+
+    /// Of a project with all below it. Zero for one that holds nothing.
+    [[nodiscard]] const model::Usage& usage(ProjectId id) const;
+
+    [[nodiscard]] const model::Usage& usage_of_all() const { return usage_of_all_; }
+
+    /// The element of `job` to place next: a ready retry before what never left the queue.
+    [[nodiscard]] std::optional<model::ElementKey> next_of(JobId job) const;
+
+    /// The live elements on a node (scheduled, running, stopping).
+    [[nodiscard]] std::vector<model::ElementKey> live_on(NodeId node) const;
+
+    /// The jobs that wait for `job`.
+    [[nodiscard]] std::vector<JobId> dependents_of(JobId job) const;
+
+    /// Elements in each state, of all jobs in memory.
+    [[nodiscard]] const std::array<std::uint64_t, model::kElementStates>& element_counts() const {
+        return element_counts_;
+    }
+
+    [[nodiscard]] std::vector<scheduler::NodeView> node_views() const;
+    [[nodiscard]] scheduler::NodeView view_of(const NodeState& node) const;
+
+    // ---- Changes.
+
+    /// Puts a change in place (or, with before and after swapped, takes it back).
+    void replace(const Body& body);
+    [[nodiscard]] static Body reversed(const Body& body);
+
+    void set_liveness(NodeId id, NodeLiveness liveness);
+
+    /// Time goes on: back-offs that are over make their elements ready.
+    void advance(Instant now);
+    [[nodiscard]] std::optional<Instant> next_timer() const;
+
+    [[nodiscard]] Instant now() const { return now_; }
+
+    /// Drops what ended from memory: jobs, elements and released allocations.
+    void forget_ended();
+
+    /// True if some resource became free, or some node or quota changed, since the last call.
+    [[nodiscard]] bool take_freed() { return std::exchange(has_freed_, false); }
+
+    /// The groups that got a new head since the last call.
+    [[nodiscard]] std::set<GroupKey> take_fresh() { return std::exchange(fresh_, {}); }
+
+    /// Nodes whose view changed since the last call.
+    [[nodiscard]] std::set<NodeId> take_dirty_nodes() { return std::exchange(dirty_nodes_, {}); }
+
+  private:
+    /// The elements of a job that have a record and wait in the queue.
+    struct Waiting {
+        std::set<std::uint32_t> ready;  // Indices.
+
+        friend bool operator==(const Waiting&, const Waiting&) = default;
+    };
+
+    void apply(const Put<model::UserRecord>& put);
+    void apply(const Put<model::RequestRecord>& put);
+    void apply(const Put<model::GpuModelRecord>& put);
+    void apply(const Put<model::ProjectRecord>& put);
+    void apply(const Put<model::NodeRecord>& put);
+    void apply(const JobPut& put);
+    void apply(const ElementPut& put);
+    void apply(const Put<model::AllocationRecord>& put);
+    void apply(const Put<model::IdempotencyRecord>& put);
+
+    void index_element(const model::ElementRecord& element);
+    void unindex_element(const model::ElementRecord& element);
+    void refresh_queue(JobId id);
+    void count_job(const model::JobRecord& job, std::int64_t sign);
+    void count_allocation(const model::AllocationRecord& allocation, std::int64_t sign);
+    void add_usage(ProjectId id, const model::Usage& amount, std::int64_t sign);
+    void resolve_requests();
+    void rebuild_free(NodeState& node);
+    [[nodiscard]] static GroupKey group_of(const model::JobRecord& job);
+
+    std::map<UserId, model::UserRecord> users_;
+    std::map<std::string, UserId> user_ids_;
+    std::map<model::RequestId, model::RequestRecord> requests_;
+    std::map<std::string, model::RequestId> request_ids_;
+    std::map<model::RequestId, model::Request> resolved_;
+    std::map<GpuModelId, model::GpuModelRecord> gpu_models_;
+    std::map<ProjectId, model::ProjectRecord> projects_;
+    std::map<std::string, ProjectId> project_ids_;
+    std::map<NodeId, NodeState> nodes_;
+    std::map<std::string, NodeId> node_ids_;
+    std::map<std::string, GpuId> gpu_ids_;
+    std::map<JobId, model::JobRecord> jobs_;
+    std::map<model::ElementKey, model::ElementRecord> elements_;
+    std::map<AllocationId, model::AllocationRecord> allocations_;
+
+    Queue queue_;
+    std::map<JobId, Waiting> waiting_;
+    std::set<std::pair<Instant, model::ElementKey>> timers_;
+    std::map<NodeId, std::set<model::ElementKey>> live_;
+    std::map<JobId, std::set<JobId>> dependents_;
+    std::map<ProjectId, model::Usage> usage_;
+    model::Usage usage_of_all_;
+    std::array<std::uint64_t, model::kElementStates> element_counts_ = {};
+    std::vector<JobId> ended_jobs_;
+    std::vector<model::ElementKey> ended_elements_;
+    std::vector<AllocationId> released_;
+
+    Instant now_ = model::kNever;
+    bool has_freed_ = false;
+    std::set<GroupKey> fresh_;
+    std::set<NodeId> dirty_nodes_;
+};
+
+}  // namespace reeve::ledger

@@ -1,0 +1,158 @@
+#include "scheduler/placement.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <tuple>
+
+namespace reeve::scheduler {
+namespace {
+
+using model::Gpu;
+using model::GpuAmount;
+
+/// The GPUs to use on one node. All that a whole GPU leaves is nothing.
+struct Choice {
+    std::vector<model::GpuGrant> gpus;
+    std::int64_t milli_left = 0;
+};
+
+bool is_untouched(const Gpu& gpu) {
+    return gpu.free == GpuAmount{.milli = model::kWholeGpuMilli, .memory_mib = gpu.total_mib};
+}
+
+bool is_wanted(const model::WholeGpus& ask, const Gpu& gpu) {
+    return accepts(ask.models, gpu.model) && gpu.total_mib >= ask.total_mib_min;
+}
+
+std::optional<Choice> choose(const model::WholeGpus& ask, const std::vector<Gpu>& gpus) {
+    const auto count = static_cast<std::size_t>(ask.count);
+    Choice choice;
+    for (const Gpu& gpu : gpus) {
+        if (choice.gpus.size() < count && is_wanted(ask, gpu) && is_untouched(gpu)) {
+            choice.gpus.push_back({.gpu = gpu.id, .amount = gpu.free});
+        }
+    }
+    return choice.gpus.size() == count ? std::optional(choice) : std::nullopt;
+}
+
+std::optional<Choice> choose(const model::GpuShare& ask, const std::vector<Gpu>& gpus) {
+    std::optional<Choice> best;
+    for (const Gpu& gpu : gpus) {
+        const GpuAmount amount = amount_of(ask, gpu.total_mib);
+        const std::int64_t milli_left = gpu.free.milli - amount.milli;
+        if (accepts(ask.models, gpu.model) && fits(amount, gpu.free) &&
+            (!best || milli_left < best->milli_left)) {
+            best = {.gpus = {{.gpu = gpu.id, .amount = amount}}, .milli_left = milli_left};
+        }
+    }
+    return best;
+}
+
+std::optional<Choice> choose(const model::Request& request, const std::vector<Gpu>& gpus) {
+    return std::visit([&](const auto& ask) { return choose(ask, gpus); }, request.gpus);
+}
+
+/// Lower is better. The id comes last so that no two nodes ever rank the same.
+auto rank(const NodeView& node, const Choice& choice) {
+    const auto untouched = std::ranges::count_if(node.free.gpus, is_untouched);
+    return std::tuple(choice.milli_left, untouched, node.id);
+}
+
+NodeView emptied(const NodeView& node) {
+    NodeView empty = node;
+    empty.availability = Availability::kReady;
+    empty.free.host = node.host_total;
+    for (Gpu& gpu : empty.free.gpus) {
+        gpu.free = {.milli = model::kWholeGpuMilli, .memory_mib = gpu.total_mib};
+    }
+    return empty;
+}
+
+Refusal gpu_refusal(const NodeView& node, const model::WholeGpus& ask) {
+    const auto free = std::ranges::count_if(
+        node.free.gpus, [&](const Gpu& gpu) { return is_wanted(ask, gpu) && is_untouched(gpu); });
+    return {.node = node.id, .reason = Reason::kGpuShort, .asked = ask.count, .free = free};
+}
+
+Refusal gpu_refusal(const NodeView& node, const model::GpuShare& ask) {
+    Refusal refusal{
+        .node = node.id,
+        .reason = Reason::kGpuShort,
+        .asked = ask.milli.value_or(ask.memory_mib.value_or(0))};
+    for (const Gpu& gpu : node.free.gpus) {
+        if (accepts(ask.models, gpu.model)) {
+            const std::int64_t free = ask.milli ? gpu.free.milli : gpu.free.memory_mib;
+            refusal.free = std::max(refusal.free, free);
+        }
+    }
+    return refusal;
+}
+
+std::optional<Refusal> refusal_of(const NodeView& node, const model::Request& request) {
+    const auto because = [&](Reason reason, std::int64_t asked, std::int64_t free) {
+        return Refusal{.node = node.id, .reason = reason, .asked = asked, .free = free};
+    };
+    if (!could_hold(node, request)) {
+        return because(Reason::kTooSmall, 0, 0);
+    }
+    switch (node.availability) {
+        case Availability::kDrained:     return because(Reason::kDrained, 0, 0);
+        case Availability::kUnreachable: return because(Reason::kUnreachable, 0, 0);
+        case Availability::kGated:       return because(Reason::kGated, 0, 0);
+        case Availability::kReady:       break;
+    }
+    const model::HostAmount& ask = request.host;
+    const model::HostAmount& free = node.free.host;
+    if (ask.cpu_millicores > free.cpu_millicores) {
+        return because(Reason::kCpuShort, ask.cpu_millicores, free.cpu_millicores);
+    }
+    if (ask.memory_mib > free.memory_mib) {
+        return because(Reason::kMemoryShort, ask.memory_mib, free.memory_mib);
+    }
+    if (!choose(request, node.free.gpus)) {
+        return std::visit([&](const auto& gpus) { return gpu_refusal(node, gpus); }, request.gpus);
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+Decision place(const model::Request& request, const std::vector<NodeView>& nodes) {
+    const NodeView* best = nullptr;
+    Choice best_choice;
+    for (const NodeView& node : nodes) {
+        if (node.availability != Availability::kReady || !fits(request.host, node.free.host)) {
+            continue;
+        }
+        std::optional<Choice> choice = choose(request, node.free.gpus);
+        if (choice && (best == nullptr || rank(node, *choice) < rank(*best, best_choice))) {
+            best = &node;
+            best_choice = *std::move(choice);
+        }
+    }
+    if (best == nullptr) {
+        return NotPlaced{};
+    }
+    return Placed{
+        best->id, {.host = request.host, .gpus = best_choice.gpus}
+    };
+}
+
+std::vector<Refusal> explain(const model::Request& request, const std::vector<NodeView>& nodes) {
+    std::vector<Refusal> refusals;
+    for (const NodeView& node : nodes) {
+        if (const std::optional<Refusal> refusal = refusal_of(node, request)) {
+            refusals.push_back(*refusal);
+        }
+    }
+    std::ranges::sort(refusals, {}, &Refusal::node);
+    return refusals;
+}
+
+bool could_hold(const NodeView& node, const model::Request& request) {
+    const NodeView empty = emptied(node);
+    return fits(request.host, empty.free.host) && choose(request, empty.free.gpus).has_value();
+}
+
+}  // namespace reeve::scheduler

@@ -8,6 +8,7 @@
 namespace reeve::scheduler {
 namespace {
 
+using model::accepts;
 using model::Gpu;
 using model::GpuAmount;
 

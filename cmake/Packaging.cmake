@@ -5,10 +5,6 @@ if(NOT TARGET reeve)
 endif()
 
 install(TARGETS reeve RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-if(TARGET reeve-nvml-sim)
-    # In a folder of our own: its soname is that of NVIDIA's library, and ldconfig must not see it.
-    install(TARGETS reeve-nvml-sim LIBRARY DESTINATION lib/reeve)
-endif()
 
 # The program writes its completions, so they cannot be out of date.
 set(completion_dir ${PROJECT_BINARY_DIR}/completion)

@@ -115,6 +115,7 @@ void Ledger::put_job(model::JobRecord job, std::optional<JobTexts> texts) {
     const bool has_ended = job.counts.ended() == job.range.count();
     if (has_ended && job.ended_at == model::kNever) {
         job.ended_at = state_.now();
+        job.after.clear();  // It waits for nothing any more.
     }
     const bool ends_now =
         has_ended && change.before && change.before->counts.ended() < change.before->range.count();

@@ -234,7 +234,9 @@ void State::forget_ended() {
     for (const JobId id : ended_jobs_) {
         const model::JobRecord* record = job(id);
         if (record != nullptr && record->counts.ended() == record->range.count()) {
-            jobs_.erase(id);
+            JobPut put;
+            put.before = *record;
+            apply(put);
         }
     }
     for (const ElementKey& key : ended_elements_) {

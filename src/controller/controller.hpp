@@ -22,7 +22,7 @@ struct Request {
 
 struct Answer {
     std::uint64_t ticket = 0;
-    Result<ledger::Reply> reply = ledger::Reply();
+    [[nodiscard]] Result<ledger::Reply> reply = ledger::Reply();
 };
 
 /// Something to say to a node's agent. Safe to say twice.

@@ -102,7 +102,7 @@ class Ledger {
 
   private:
     // apply_submit.cpp
-    Result<Reply> submit(SubmitJobs& command, const Lookups& lookups);
+    [[nodiscard]] Result<Reply> submit(SubmitJobs& command, const Lookups& lookups);
     [[nodiscard]] std::optional<Result<Reply>> earlier(
         const SubmitJobs& command, const Lookups& lookups) const;
     [[nodiscard]] Result<void> check_admission(const SubmitJobs& command) const;
@@ -115,16 +115,16 @@ class Ledger {
     model::RequestId intern_request(const model::JobTerms& terms);
 
     // apply_control.cpp
-    Result<Reply> control(const ControlJobs& command, const Lookups& lookups);
-    Result<std::uint32_t> control_one(
+    [[nodiscard]] Result<Reply> control(const ControlJobs& command, const Lookups& lookups);
+    [[nodiscard]] Result<std::uint32_t> control_one(
         const ControlJobs& command, const Target& target, const Lookups& lookups);
     std::uint32_t hold_waiting(Control control, model::JobRecord job);
     [[nodiscard]] std::vector<model::ElementKey> elements_of(JobId job) const;
     std::uint32_t control_element(Control control, const model::ElementKey& key);
     void request_stop(model::ElementRecord element, model::StopIntent intent, Control how);
-    Result<Reply> put_project(const PutProject& command);
-    Result<Reply> control_node(const ControlNode& command);
-    Result<Reply> control_quarantine(const ControlQuarantine& command);
+    [[nodiscard]] Result<Reply> put_project(const PutProject& command);
+    [[nodiscard]] Result<Reply> control_node(const ControlNode& command);
+    [[nodiscard]] Result<Reply> control_quarantine(const ControlQuarantine& command);
 
     // apply_report.cpp
     void report(const model::NodeHello& hello, const Lookups& lookups);

@@ -1,0 +1,180 @@
+#include <string>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/random.hpp"
+#include "ledger/ledger.hpp"
+#include "ledger/ledger_world.hpp"
+
+namespace reeve::ledger {
+namespace {
+
+using model::TaskEnd;
+
+// ---- Properties over random histories.
+
+bool is_same(const State& a, const State& b) {
+    const auto views = [](const State& state) {
+        std::vector<std::tuple<model::NodeRecord, model::Resources, std::set<AllocationId>>> nodes;
+        for (const auto& [id, node] : state.nodes()) {
+            nodes.emplace_back(node.record, node.free, node.allocations);
+        }
+        return nodes;
+    };
+    const auto usages = [](const State& state) {
+        std::vector<model::Usage> usage = {state.usage_of_all()};
+        for (const auto& [id, project] : state.projects()) {
+            usage.push_back(state.usage(id));
+        }
+        return usage;
+    };
+    return a.jobs() == b.jobs() && a.elements() == b.elements() &&
+           a.allocations() == b.allocations() && a.queue() == b.queue() && views(a) == views(b) &&
+           usages(a) == usages(b) && a.element_counts() == b.element_counts() &&
+           a.next_timer() == b.next_timer();
+}
+
+/// What a store would give back.
+State rebuilt(const State& state) {
+    Ledger fresh({}, {.cluster_id = "c", .last_at = state.now()});
+    for (const auto& [id, record] : state.users()) {
+        fresh.restore(record);
+    }
+    for (std::uint64_t id = 1; id <= state.request_count(); ++id) {
+        fresh.restore(*state.request(model::RequestId(id)));
+    }
+    for (const auto& [id, record] : state.gpu_models()) {
+        fresh.restore(record);
+    }
+    for (const auto& [id, record] : state.projects()) {
+        fresh.restore(record);
+    }
+    for (const auto& [id, node] : state.nodes()) {
+        fresh.restore(node.record);
+    }
+    for (const auto& [id, record] : state.jobs()) {
+        fresh.restore(record);
+    }
+    for (const auto& [key, record] : state.elements()) {
+        fresh.restore(record);
+    }
+    for (const auto& [id, record] : state.allocations()) {
+        fresh.restore(record);
+    }
+    return fresh.state();
+}
+
+/// Does one thing that may or may not be sensible.
+void do_something(World& world, SeededRandom& random) {
+    const State& state = world.ledger_.state();
+    const JobId job(
+        random.below(state.jobs().empty() ? 5 : state.jobs().rbegin()->first.value() + 2));
+    std::vector<model::ElementRecord> elements;
+    for (const auto& [key, element] : state.elements()) {
+        elements.push_back(element);
+    }
+    switch (random.below(8)) {
+        case 0:
+        case 1: {
+            model::JobTerms terms = one_gpu();
+            terms.priority = static_cast<std::int32_t>(random.below(2));
+            terms.retries_max = static_cast<std::int32_t>(random.below(2));
+            terms.gpus =
+                random.below(2) == 0 ? model::GpuAsk{.count = 1} : model::GpuAsk{.milli = 300};
+            if (random.below(3) == 0) {
+                terms.array = {
+                    .first = 2,
+                    .last = 8,
+                    .step = 2,
+                    .running_max = static_cast<std::uint32_t>(random.below(3))};
+            }
+            if (random.below(4) == 0) {
+                terms.after = {
+                    {static_cast<model::DependencyKind>(random.below(3)), job}
+                };
+            }
+            (void)world.try_submit({terms, one_gpu()});
+            break;
+        }
+        case 2:
+            (void)world.apply(ControlJobs{
+                .actor = {.identity = {"ada"}},
+                .control = static_cast<Control>(random.below(5)),
+                .targets = {
+                    {job, random.below(2) == 0
+                              ? std::nullopt
+                              : std::optional<std::uint32_t>(
+                                    static_cast<std::uint32_t>(random.below(9)))}}});
+            break;
+        case 3: (void)world.apply(Tick{}); break;
+        default:
+            if (!elements.empty()) {
+                const model::ElementRecord& element = elements.at(random.below(elements.size()));
+                const model::TaskKey key{.element = element.key, .attempt = element.attempt};
+                if (random.below(3) == 0) {
+                    (void)world.apply(Report{
+                        model::TaskStarted{.node = "n1", .key = key}
+                    });
+                } else {
+                    (void)world.apply(Report{
+                        model::TaskEnded{
+                                         .node = "n1",
+                                         .key = key,
+                                         .outcome = {
+                                .end = static_cast<TaskEnd>(random.below(8)),
+                                .exit_code = static_cast<std::int32_t>(random.below(2))}}
+                    });
+                }
+            }
+    }
+}
+
+void check_capacity(const State& state) {
+    for (const auto& [id, node] : state.nodes()) {
+        ASSERT_GE(node.free.host.cpu_millicores, 0);
+        for (const model::Gpu& gpu : node.free.gpus) {
+            ASSERT_GE(gpu.free.milli, 0);
+            ASSERT_GE(gpu.free.memory_mib, 0);
+        }
+    }
+    for (const auto& [id, job] : state.jobs()) {
+        std::uint32_t sum = 0;
+        for (const std::uint32_t count : job.counts.of) {
+            sum += count;
+        }
+        ASSERT_EQ(sum, job.range.count());
+    }
+}
+
+TEST(LedgerProperty, UndoLeavesNoTraceAndARestartChangesNothing) {
+    for (std::uint64_t seed = 0; seed < 60; ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        SeededRandom random(seed);
+        World world(3);
+        for (int turn = 0; turn < 120; ++turn) {
+            const State before = world.ledger_.state();
+            for (std::uint64_t i = 0; i <= random.below(3); ++i) {
+                do_something(world, random);
+            }
+            (void)world.ledger_.schedule(random.below(4), 100);
+            if (random.below(4) == 0) {
+                world.ledger_.undo();
+                // Time went on all the same, and with it the back-offs.
+                State then = before;
+                then.advance(world.now_);
+                ASSERT_TRUE(is_same(world.ledger_.state(), then)) << "undo, turn " << turn;
+                continue;
+            }
+            world.ledger_.committed();
+            ASSERT_NO_FATAL_FAILURE(check_capacity(world.ledger_.state()));
+            ASSERT_TRUE(is_same(world.ledger_.state(), rebuilt(world.ledger_.state())))
+                << "restart, turn " << turn;
+        }
+    }
+}
+
+}  // namespace
+}  // namespace reeve::ledger

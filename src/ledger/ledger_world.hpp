@@ -1,0 +1,114 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/assert.hpp"
+#include "ledger/ledger.hpp"
+
+// For tests of the ledger: a small world around one, driven step by step.
+namespace reeve::ledger {
+
+inline constexpr Instant kStart = Instant(std::chrono::seconds(1'000'000));
+
+inline model::JobTerms one_gpu() {
+    return {.name = "train", .gpus = {.count = 1}};
+}
+
+/// A ledger with one node of `gpus` GPUs of 10,000 MiB, whose time goes on by a second at each
+/// step.
+class World {
+  public:
+    explicit World(int gpus, LedgerOptions options = {})
+        : ledger_(std::move(options), {.cluster_id = "c"}) {
+        ledger_.begin(now_);
+        model::NodeHello hello{
+            .node = "n1", .boot_id = "b1", .host = {"n1", 16000, 64000}
+        };
+        for (int i = 0; i < gpus; ++i) {
+            hello.gpus.push_back(
+                {.uuid = "GPU-" + std::to_string(i), .model = "NVIDIA A30", .total_mib = 10000});
+        }
+        hello_ = hello;
+        say(hello);
+    }
+
+    [[nodiscard]] Result<Reply> apply(Command command) {
+        now_ = now_ + std::chrono::seconds(1);
+        return ledger_.apply(std::move(command), lookups_, now_);
+    }
+
+    void say(model::AgentReport report) {
+        const Result<Reply> heard = apply(Report{std::move(report)});
+        REEVE_ASSERT(heard.has_value(), "a report is never refused");
+        step();
+    }
+
+    /// Schedules and commits.
+    void step() {
+        while (ledger_.schedule(1, 1)) {  // The smallest budget: what is left goes on next time.
+        }
+        ledger_.committed();
+    }
+
+    [[nodiscard]] Result<Reply> try_submit(
+        std::vector<model::JobTerms> terms, const std::string& user = "ada") {
+        SubmitJobs command{.actor = {.identity = {user, 1000, 1000}}};
+        for (model::JobTerms& one : terms) {
+            command.jobs.push_back({.terms = std::move(one), .spec_json = "{}"});
+        }
+        return apply(std::move(command));
+    }
+
+    JobId submit(model::JobTerms terms, const std::string& user = "ada") {
+        const Result<Reply> reply = try_submit({std::move(terms)}, user);
+        REEVE_ASSERT(reply.has_value(), "the test submits what is accepted");
+        step();
+        return std::get<Submitted>(*reply).first_job;
+    }
+
+    [[nodiscard]] Result<Reply> control(
+        Control what, JobId job, std::optional<std::uint32_t> index = {}) {
+        Result<Reply> reply = apply(ControlJobs{
+            .actor = {.identity = {"ada"}}, .control = what, .targets = {{job, index}}});
+        step();
+        return reply;
+    }
+
+    void start(JobId job, std::uint32_t index = 0) {
+        say(model::TaskStarted{.node = "n1", .key = key(job, index), .pid = 7});
+    }
+
+    void end(JobId job, model::TaskOutcome outcome, std::uint32_t index = 0) {
+        say(model::TaskEnded{.node = "n1", .key = key(job, index), .outcome = outcome});
+    }
+
+    model::TaskKey key(JobId job, std::uint32_t index = 0) {
+        const model::ElementRecord* element = ledger_.state().element({job, index});
+        return {
+            .element = {job, index},
+              .attempt = element == nullptr ? 1 : element->attempt
+        };
+    }
+
+    /// The state of an element as the ledger knows it; "gone" once it ended.
+    std::string state(JobId job, std::uint32_t index = 0) {
+        const model::ElementRecord* element = ledger_.state().element({job, index});
+        if (element != nullptr) {
+            return std::string(word_of(element->state));
+        }
+        const model::JobRecord* record = ledger_.state().job(job);
+        return record == nullptr ? "gone" : std::string(word_of(record->waiting_state));
+    }
+
+    Ledger ledger_;
+    Lookups lookups_;
+    Instant now_ = kStart;
+    model::NodeHello hello_;
+};
+
+}  // namespace reeve::ledger

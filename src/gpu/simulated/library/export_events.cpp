@@ -13,8 +13,8 @@ namespace abi = reeve::gpu::abi;
 using abi::Device;
 using abi::Return;
 using reeve::platform::UniqueFd;
-using namespace reeve::gpu::simulated;           // NOLINT(google-build-using-namespace): all of it.
-using namespace reeve::gpu::simulated::library;  // NOLINT(google-build-using-namespace): likewise.
+using namespace reeve::gpu::simulated;
+using namespace reeve::gpu::simulated::library;
 
 namespace {
 

@@ -10,8 +10,8 @@ using reeve::gpu::abi::Device;
 using reeve::gpu::abi::PciInfo;
 using reeve::gpu::abi::PciInfoExt;
 using reeve::gpu::abi::Return;
-using namespace reeve::gpu::simulated;           // NOLINT(google-build-using-namespace): all of it.
-using namespace reeve::gpu::simulated::library;  // NOLINT(google-build-using-namespace): likewise.
+using namespace reeve::gpu::simulated;
+using namespace reeve::gpu::simulated::library;
 
 namespace {
 

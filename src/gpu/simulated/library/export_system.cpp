@@ -9,8 +9,8 @@
 
 using reeve::gpu::abi::Device;
 using reeve::gpu::abi::Return;
-using namespace reeve::gpu::simulated;           // NOLINT(google-build-using-namespace): all of it.
-using namespace reeve::gpu::simulated::library;  // NOLINT(google-build-using-namespace): likewise.
+using namespace reeve::gpu::simulated;
+using namespace reeve::gpu::simulated::library;
 
 namespace {
 

@@ -1,0 +1,4 @@
+// A library that is no NVML at all.
+extern "C" int reeve_nothing() {
+    return 0;
+}

@@ -73,7 +73,7 @@ class World {
 
     [[nodiscard]] Result<Reply> control(
         Control what, JobId job, std::optional<std::uint32_t> index = {}) {
-        Result<Reply> reply = apply(ControlJobs{
+        auto reply = apply(ControlJobs{
             .actor = {.identity = {"ada"}}, .control = what, .targets = {{job, index}}});
         step();
         return reply;

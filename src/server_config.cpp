@@ -1,0 +1,231 @@
+#include "server_config.hpp"
+
+#include <functional>
+#include <map>
+#include <utility>
+
+#include <yaml-cpp/yaml.h>
+
+#include "base/text.hpp"
+
+namespace reeve {
+namespace {
+
+using Setter = std::function<Result<void>(ServerConfig&, const std::string&)>;
+
+Result<bool> parse_bool(const std::string& text) {
+    if (text == "true" || text == "false") {
+        return text == "true";
+    }
+    return fail(ErrorCode::kInvalid, "'" + text + "' is neither true nor false");
+}
+
+/// A setter that parses with `parse` and stores what comes of it in what `field` picks.
+template <class Parse, class Field>
+Setter set(Parse parse, Field field) {
+    return [parse, field](ServerConfig& config, const std::string& text) -> Result<void> {
+        auto value = parse(text);
+        if (!value) {
+            return tl::unexpected<Error>(std::move(value.error()));
+        }
+        field(config) = *std::move(value);
+        return {};
+    };
+}
+
+Result<std::string> as_text(const std::string& text) {
+    return text;
+}
+
+Result<std::vector<std::string>> as_list(const std::string& text) {
+    std::vector<std::string> items = split(text, ',');
+    std::erase(items, "");
+    return items;
+}
+
+Result<std::int64_t> as_count(const std::string& text) {
+    const Result<std::int64_t> value = parse_integer(text);
+    if (value && *value < 0) {
+        return fail(ErrorCode::kInvalid, "'" + text + "' is below 0");
+    }
+    return value;
+}
+
+Result<std::int64_t> as_bytes(const std::string& text) {
+    const Result<std::int64_t> mib = parse_size_mib(text);
+    return mib ? Result<std::int64_t>(*mib << 20) : mib;
+}
+
+Result<std::chrono::milliseconds> as_interval(const std::string& text) {
+    const Result<std::chrono::seconds> seconds = parse_duration(text);
+    if (!seconds) {
+        return tl::unexpected<Error>(seconds.error());
+    }
+    return std::chrono::milliseconds(*seconds);
+}
+
+ledger::Gate& gate_of(ServerConfig& config) {
+    if (!config.ledger.gate) {
+        config.ledger.gate.emplace();
+    }
+    return *config.ledger.gate;
+}
+
+/// Every key, "section.key" for those in a section. docs/reference/configuration.md explains them.
+const std::map<std::string, Setter>& setters() {
+    using C = ServerConfig;
+    static const std::map<std::string, Setter> kSetters = {
+        {"data",                       set(as_text,        [](C& c) -> auto& { return c.data; })                              },
+        {"listen",                     set(parse_endpoint, [](C& c) -> auto& { return c.listen; })                            },
+        {"hosts",                      set(as_list,        [](C& c) -> auto& { return c.hosts; })                             },
+        {"admins",                     set(as_list,        [](C& c) -> auto& { return c.admins; })                            },
+        {"allow_root_jobs",
+         set(parse_bool,                                   [](C& c) -> auto& { return c.ledger.allows_root_jobs; })           },
+        {"retention_days",             set(as_count,       [](C& c) -> auto& { return c.retention_days; })                    },
+        {"node.name",                  set(as_text,        [](C& c) -> auto& { return c.node_name; })                         },
+        {"node.status_listen",         set(parse_endpoint, [](C& c) -> auto& { return c.node_status; })                       },
+        {"node.sample_interval",       set(as_interval,    [](C& c) -> auto& { return c.sample_interval; })                   },
+        {"node.nvml_library",          set(as_text,        [](C& c) -> auto& { return c.nvml_library; })                      },
+        {"node.gpus_simulated",        set(as_text,        [](C& c) -> auto& { return c.gpus_simulated; })                    },
+        {"node.log_max",               set(as_bytes,       [](C& c) -> auto& { return c.log_bytes_max; })                     },
+        {"node.pids_max",              set(as_count,       [](C& c) -> auto& { return c.pids_max; })                          },
+        {"limits.max_running_jobs",
+         set(as_count,                                     [](C& c) -> auto& { return c.ledger.limits.running_elements; })    },
+        {"limits.max_pending_jobs",
+         set(as_count,                                     [](C& c) -> auto& { return c.ledger.limits.pending_elements; })    },
+        {"limits.gpus",                set(parse_milli,    [](C& c) -> auto& { return c.ledger.limits.gpu_milli; })           },
+        {"limits.cpus",
+         set(parse_milli,                                  [](C& c) -> auto& { return c.ledger.limits.cpu_millicores; })      },
+        {"limits.memory",
+         set(parse_size_mib,                               [](C& c) -> auto& { return c.ledger.limits.memory_mib; })          },
+        {"gate.gpu_memory_free_above",
+         set(parse_size_mib,                               [](C& c) -> auto& { return gate_of(c).gpu_memory_free_mib_above; })},
+        {"gate.gpu_utilization_below",
+         set(as_count,                                     [](C& c) -> auto& { return gate_of(c).gpu_utilization_below; })    },
+        {"gate.cpu_permille_below",
+         set(as_count,                                     [](C& c) -> auto& { return gate_of(c).cpu_permille_below; })       },
+        {"gate.memory_permille_below",
+         set(as_count,                                     [](C& c) -> auto& { return gate_of(c).memory_permille_below; })    },
+        {"gate.enabled",
+         [](C& c,                                          const std::string& text) -> Result<void> {
+             const Result<bool> is_enabled = parse_bool(text);
+             if (!is_enabled) {
+                 return tl::unexpected<Error>(is_enabled.error());
+             }
+             if (*is_enabled) {
+                 gate_of(c);
+             } else {
+                 c.ledger.gate.reset();
+             }
+             return {};
+         }                                                                                                   },
+        {"compat.anonymous",           set(parse_bool,     [](C& c) -> auto& { return c.compat_anonymous; })                  },
+        {"compat.submit_template",
+         set(as_text,                                      [](C& c) -> auto& { return c.compat_submit_template; })            },
+        {"compat.user",                set(as_text,        [](C& c) -> auto& { return c.compat_user; })                       },
+    };
+    return kSetters;
+}
+
+tl::unexpected<Error> unknown_key(const std::string& key) {
+    std::vector<std::string> known;
+    for (const auto& [name, setter] : setters()) {
+        known.push_back(name);
+    }
+    const std::string near = nearest(key, known);
+    return fail(
+        ErrorCode::kInvalid, "configuration: there is no key '" + key + "'" +
+                                 (near.empty() ? "; see docs/reference/configuration.md"
+                                               : "; did you mean '" + near + "'?"));
+}
+
+/// A scalar, or a list of scalars joined by commas.
+Result<std::string> text_of(const std::string& key, const YAML::Node& node) {
+    if (node.IsScalar()) {
+        return node.Scalar();
+    }
+    std::string joined;
+    if (node.IsSequence()) {
+        for (const YAML::Node& item : node) {
+            if (!item.IsScalar()) {
+                return fail(ErrorCode::kInvalid, "configuration: " + key + " holds plain values");
+            }
+            joined += (joined.empty() ? "" : ",") + item.Scalar();
+        }
+        return joined;
+    }
+    return fail(ErrorCode::kInvalid, "configuration: " + key + " needs a value");
+}
+
+Result<void> read_section(
+    ServerConfig& config, const YAML::Node& section, const std::string& prefix) {
+    for (const auto& entry : section) {
+        const std::string key = prefix + entry.first.Scalar();
+        if (entry.second.IsMap() && prefix.empty()) {
+            if (Result<void> read = read_section(config, entry.second, key + "."); !read) {
+                return read;
+            }
+            continue;
+        }
+        const auto setter = setters().find(key);
+        if (setter == setters().end()) {
+            return unknown_key(key);
+        }
+        const Result<std::string> text = text_of(key, entry.second);
+        if (!text) {
+            return tl::unexpected<Error>(text.error());
+        }
+        if (Result<void> done = setter->second(config, *text); !done) {
+            return fail(ErrorCode::kInvalid, "configuration: " + key + ": " + done.error().message);
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<ServerConfig> read_server_config(const std::string& yaml, ServerConfig config) {
+    constexpr std::size_t kBytesMax = 1 << 20;
+    if (yaml.size() > kBytesMax) {
+        return fail(ErrorCode::kTooLarge, "configuration: the file is over 1 MiB");
+    }
+    try {
+        const YAML::Node root = YAML::Load(yaml);
+        if (root.IsNull()) {
+            return config;
+        }
+        if (!root.IsMap()) {
+            return fail(ErrorCode::kInvalid, "configuration: the file is a map of keys");
+        }
+        if (Result<void> read = read_section(config, root, ""); !read) {
+            return tl::unexpected<Error>(std::move(read.error()));
+        }
+    } catch (const YAML::Exception& error) {
+        return fail(
+            ErrorCode::kInvalid,
+            "configuration: line " + std::to_string(error.mark.line + 1) + ": " + error.msg);
+    }
+    return config;
+}
+
+Result<Endpoint> parse_endpoint(const std::string& text) {
+    Endpoint endpoint;
+    const std::size_t colon = text.rfind(':');
+    const std::string port = colon == std::string::npos ? text : text.substr(colon + 1);
+    if (colon != std::string::npos && colon > 0) {
+        endpoint.address = text.substr(0, colon);
+    }
+    if (endpoint.address.starts_with('[') && endpoint.address.ends_with(']')) {
+        endpoint.address = endpoint.address.substr(1, endpoint.address.size() - 2);
+    }
+    const Result<std::int64_t> number = parse_integer(port);
+    if (!number || *number < 0 || *number > 65535) {
+        return fail(
+            ErrorCode::kInvalid,
+            "'" + text + "' is not an address; write 127.0.0.1:8081, with a port of 0 to 65535");
+    }
+    endpoint.port = static_cast<std::uint16_t>(*number);
+    return endpoint;
+}
+
+}  // namespace reeve

@@ -1,0 +1,163 @@
+#include "agent/process/cgroups.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "platform/files.hpp"
+
+namespace reeve::agent::process {
+namespace {
+
+/// A made-up machine: files below a directory, where control groups keep what is written.
+class FakeMachine : public testing::Test {
+  protected:
+    void SetUp() override {
+        std::string pattern = testing::TempDir() + "reeve-cgroup-XXXXXX";
+        root_ = mkdtemp(pattern.data());
+        put("/proc/self/cgroup", "0::/system.slice/reeve.service\n");
+        put("/proc/self/mountinfo",
+            "25 1 0:22 / /proc rw - proc proc rw\n"
+            "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n");
+        put(own() + "/cgroup.controllers", "cpuset cpu io memory pids\n");
+    }
+
+    void TearDown() override { EXPECT_TRUE(platform::remove_tree(root_)); }
+
+    void put(const std::string& path, const std::string& text) {
+        const std::string whole = root_ + path;
+        ASSERT_TRUE(platform::make_directories(whole.substr(0, whole.rfind('/'))));
+        ASSERT_TRUE(platform::write_file(whole, text));
+    }
+
+    std::string get(const std::string& path) {
+        return platform::read_file(root_ + path, 4096).value_or("(none)");
+    }
+
+    static std::string own() { return "/sys/fs/cgroup/system.slice/reeve.service"; }
+
+    CgroupTree find() { return CgroupTree::find({.root = root_, .name = "reeve"}); }
+
+    std::string root_;
+};
+
+TEST_F(FakeMachine, V2HandsItsControllersDown) {
+    const CgroupTree tree = find();
+    ASSERT_EQ(tree.kind(), CgroupKind::kV2) << tree.why_none();
+    EXPECT_EQ(tree.enforcement(), "cgroup-v2");
+    EXPECT_EQ(get(own() + "/cgroup.subtree_control"), "+cpu +memory +pids");
+    EXPECT_EQ(get(own() + "/reeve/cgroup.subtree_control"), "+cpu +memory +pids");
+    const CgroupPaths paths = tree.paths_of("1.0.1.0");
+    EXPECT_EQ(paths.memory, root_ + own() + "/reeve/1.0.1.0");
+    EXPECT_EQ(directories_of(paths).size(), 1U);
+}
+
+TEST_F(FakeMachine, V2LimitsAreWrittenWhereTheKernelReadsThem) {
+    const CgroupPaths paths = find().paths_of("t");
+    ASSERT_TRUE(make_cgroup(paths, {.cpu_millicores = 1500, .memory_mib = 64, .pids_max = 100}));
+    const std::string at = own() + "/reeve/t";
+    EXPECT_EQ(get(at + "/cpu.max"), "150000 100000");
+    EXPECT_EQ(get(at + "/memory.max"), "67108864");
+    EXPECT_EQ(get(at + "/memory.swap.max"), "0");
+    EXPECT_EQ(get(at + "/pids.max"), "100");
+    ASSERT_TRUE(join_cgroup(paths));
+    EXPECT_EQ(get(at + "/cgroup.procs"), "0");
+}
+
+TEST_F(FakeMachine, V2WithoutLimitsStillBoundsProcesses) {
+    const CgroupPaths paths = find().paths_of("t");
+    ASSERT_TRUE(make_cgroup(paths, {}));
+    EXPECT_EQ(get(own() + "/reeve/t/pids.max"), "4096");
+    EXPECT_EQ(get(own() + "/reeve/t/memory.max"), "(none)");
+    EXPECT_EQ(get(own() + "/reeve/t/cpu.max"), "(none)");
+}
+
+TEST_F(FakeMachine, V2TellsWhatWasUsedAndKilled) {
+    const CgroupPaths paths = find().paths_of("t");
+    const std::string at = own() + "/reeve/t";
+    put(at + "/memory.peak", "104857600\n");
+    put(at + "/memory.events", "low 0\nhigh 0\nmax 12\noom 2\noom_kill 1\noom_group_kill 0\n");
+    put(at + "/cpu.stat", "usage_usec 2500000\nuser_usec 1\nsystem_usec 2\n");
+    const CgroupUsage usage = usage_of(paths);
+    EXPECT_EQ(usage.memory_peak_mib, 100);
+    EXPECT_EQ(usage.cpu_ms, 2500);
+    EXPECT_EQ(usage.oom_kills, 1);
+}
+
+TEST_F(FakeMachine, V2KillsTheWholeGroupAtOnceWhereItCan) {
+    const CgroupPaths paths = find().paths_of("t");
+    const std::string at = own() + "/reeve/t";
+    put(at + "/cgroup.kill", "");
+    kill_cgroup(paths);
+    EXPECT_EQ(get(at + "/cgroup.kill"), "1");
+}
+
+TEST_F(FakeMachine, V2FreezesBeforeItKillsOneByOneOnOldKernels) {
+    const pid_t child = fork();
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    const CgroupPaths paths = find().paths_of("t");
+    const std::string at = own() + "/reeve/t";
+    put(at + "/cgroup.procs", "0\n" + std::to_string(child) + "\n");
+    EXPECT_EQ(pids_in_cgroup(paths), std::vector<std::int32_t>{child});
+    kill_cgroup(paths);
+    EXPECT_EQ(get(at + "/cgroup.freeze"), "0") << "and thaws it again";
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(WTERMSIG(status), SIGKILL);
+}
+
+TEST_F(FakeMachine, AContainerSeesItsOwnPartOnly) {
+    put("/proc/self/cgroup", "0::/docker/abc/inner\n");
+    put("/proc/self/mountinfo", "30 23 0:26 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+    put("/sys/fs/cgroup/inner/cgroup.controllers", "memory pids\n");
+    const CgroupTree tree = find();
+    ASSERT_EQ(tree.kind(), CgroupKind::kV2) << tree.why_none();
+    EXPECT_EQ(tree.paths_of("t").memory, root_ + "/sys/fs/cgroup/inner/reeve/t");
+    EXPECT_EQ(get("/sys/fs/cgroup/inner/cgroup.subtree_control"), "+memory +pids");
+}
+
+TEST_F(FakeMachine, WithoutTheMemoryControllerThereIsNoneAndItSaysWhy) {
+    put(own() + "/cgroup.controllers", "cpu pids\n");
+    const CgroupTree tree = find();
+    EXPECT_EQ(tree.kind(), CgroupKind::kNone);
+    EXPECT_EQ(tree.enforcement(), "none");
+    EXPECT_NE(tree.why_none().find("memory"), std::string::npos) << tree.why_none();
+    EXPECT_TRUE(directories_of(tree.paths_of("t")).empty());
+    EXPECT_TRUE(pids_in_cgroup(tree.paths_of("t")).empty());
+}
+
+TEST_F(FakeMachine, V1IsTakenWhereV2HasNoControllers) {
+    put("/proc/self/cgroup", "8:pids:/\n5:devices:/\n4:memory:/box\n2:cpu,cpuacct:/\n0::/\n");
+    put("/proc/self/mountinfo",
+        "32 31 0:29 / /cg/cpu rw - cgroup cgroup rw,cpu,cpuacct\n"
+        "35 31 0:32 / /cg/memory rw - cgroup cgroup rw,memory\n"
+        "39 31 0:36 / /cg/pids rw - cgroup cgroup rw,pids\n"
+        "36 31 0:33 / /cg/devices rw - cgroup cgroup rw,devices\n"
+        "41 31 0:38 / /cg/unified rw - cgroup2 cgroup2 rw\n");
+    for (const char* directory : {"/cg/cpu/x", "/cg/memory/box/x", "/cg/pids/x", "/cg/devices/x"}) {
+        put(directory, "");
+    }
+    const CgroupTree tree = find();
+    ASSERT_EQ(tree.kind(), CgroupKind::kV1) << tree.why_none();
+    const CgroupPaths paths = tree.paths_of("t");
+    EXPECT_EQ(paths.memory, root_ + "/cg/memory/box/reeve/t");
+    EXPECT_EQ(paths.cpu, paths.cpu_account);
+    EXPECT_EQ(paths.freezer, "") << "not mounted";
+    EXPECT_EQ(directories_of(paths).size(), 4U);
+    ASSERT_TRUE(make_cgroup(
+        paths, {.cpu_millicores = 500, .memory_mib = 1, .pids_max = 9, .gpu_minors = {{}}}));
+    EXPECT_EQ(get("/cg/cpu/reeve/t/cpu.cfs_quota_us"), "50000");
+    EXPECT_EQ(get("/cg/memory/box/reeve/t/memory.limit_in_bytes"), "1048576");
+    EXPECT_EQ(get("/cg/pids/reeve/t/pids.max"), "9");
+    EXPECT_EQ(get("/cg/devices/reeve/t/devices.deny"), "c 195:63 rwm") << "the last of many";
+}
+
+}  // namespace
+}  // namespace reeve::agent::process

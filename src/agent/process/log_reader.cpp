@@ -1,0 +1,79 @@
+#include "agent/process/log_reader.hpp"
+
+#include <algorithm>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "platform/system_error.hpp"
+#include "platform/unique_fd.hpp"
+
+namespace reeve::agent::process {
+namespace {
+
+constexpr std::size_t kPieceBytesMax = 16 << 20;
+
+const OutputStatus& output_of(const TaskStatus& status, LogStream stream) {
+    return stream == LogStream::kErrors ? status.errors : status.output;
+}
+
+Result<void> read_at(int fd, LogPiece& piece, std::int64_t offset, std::size_t bytes_max) {
+    piece.bytes.resize(bytes_max);
+    const ssize_t got = pread(fd, piece.bytes.data(), bytes_max, offset);
+    if (got < 0) {
+        return platform::fail_errno("cannot read a task's log");
+    }
+    piece.bytes.resize(static_cast<std::size_t>(got));
+    piece.next_offset = offset + got;
+    return {};
+}
+
+}  // namespace
+
+Result<LogPiece> read_log(
+    const std::string& task_directory,
+    LogStream stream,
+    std::int64_t offset,
+    std::size_t bytes_max) {
+    if (offset < 0) {
+        return fail(ErrorCode::kInvalid, "the offset of a log is 0 or more");
+    }
+    const std::string path = task_directory + (stream == LogStream::kErrors ? "/log.err" : "/log");
+    const std::string status_path = task_directory + "/status";
+    // The status first: if it says that the task has ended, all of the log is there.
+    Result<TaskStatus> status = read_status(status_path);
+    if (!status) {
+        return tl::unexpected(status.error());
+    }
+    const platform::UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat found = {};
+    const bool has_log = fd.is_open() && fstat(fd.get(), &found) == 0;
+    LogPiece piece = {.next_offset = offset};
+    piece.dropped = output_of(*status, stream).dropped;
+    piece.size = std::max<std::int64_t>(found.st_size, piece.dropped.end);
+    if (has_log && offset < piece.size) {
+        const bool is_before = piece.dropped.is_empty() || offset < piece.dropped.begin;
+        if (!is_before && offset < piece.dropped.end) {
+            piece.next_offset = piece.dropped.end;
+            return piece;
+        }
+        const std::int64_t end =
+            is_before && !piece.dropped.is_empty() ? piece.dropped.begin : piece.size;
+        const auto wanted = static_cast<std::size_t>(end - offset);
+        if (Result<void> got =
+                read_at(fd.get(), piece, offset, std::min({wanted, bytes_max, kPieceBytesMax}));
+            !got) {
+            return tl::unexpected(got.error());
+        }
+        // It may have been dropped while it was read: then these are zeros, not its bytes.
+        const Result<TaskStatus> after = read_status(status_path);
+        const DroppedRange now = after ? output_of(*after, stream).dropped : piece.dropped;
+        if (now != piece.dropped && now.begin < piece.next_offset && now.end > offset) {
+            return read_log(task_directory, stream, offset, bytes_max);
+        }
+    }
+    piece.is_finished = status->phase == TaskPhase::kEnded && piece.next_offset >= piece.size;
+    return piece;
+}
+
+}  // namespace reeve::agent::process

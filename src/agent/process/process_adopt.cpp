@@ -1,0 +1,268 @@
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "agent/process/process_runtime.hpp"
+#include "agent/process/process_tree.hpp"
+#include "agent/process/task_directory.hpp"
+#include "platform/clock.hpp"
+#include "platform/files.hpp"
+#include "platform/system_error.hpp"
+
+namespace reeve::agent::process {
+namespace {
+
+using model::TaskEnd;
+using platform::UniqueFd;
+
+constexpr std::size_t kOrderBytesMax = 4 << 20;
+constexpr const char* kAbandoned = "/.abandoned-";
+
+/// The other read end of a pipe that `pid` has open.
+UniqueFd reopen_pipe(pid_t pid, const OutputStatus& output) {
+    UniqueFd fd = platform::reopen_fd_of(pid, static_cast<int>(output.pipe_fd));
+    const auto inode = static_cast<std::int64_t>(platform::inode_of(fd.get()));
+    if (output.pipe_fd < 0 || inode != output.pipe_inode) {
+        fd.reset();
+    }
+    return fd;
+}
+
+/// The same, found in a process of the task, which has it open for writing.
+UniqueFd find_pipe(pid_t pid, const OutputStatus& output) {
+    if (output.pipe_inode == 0) {
+        return {};
+    }
+    const auto inode = static_cast<std::uint64_t>(output.pipe_inode);
+    for (const int number : platform::fds_of_pipe(pid, inode)) {
+        UniqueFd fd = platform::reopen_fd_of(pid, number);
+        if (platform::inode_of(fd.get()) == inode) {
+            return fd;
+        }
+    }
+    return {};
+}
+
+std::int64_t size_of(const std::string& path, const DroppedRange& dropped) {
+    struct stat found = {};
+    const std::int64_t size = stat(path.c_str(), &found) == 0 ? found.st_size : 0;
+    return std::max(size, dropped.end);
+}
+
+/// What is still in a pipe goes to the log, as the shim would have done it.
+void drain(
+    const UniqueFd& pipe, const std::string& path, OutputStatus& output, std::int64_t bytes_max) {
+    if (!pipe.is_open()) {
+        return;
+    }
+    Result<TaskLog> log = TaskLog::open({
+        .path = path,
+        .bytes_max = bytes_max,
+        .dropped = output.dropped,
+        .record = [](const DroppedRange&) { return true; },  // Written with the end.
+    });
+    if (!log) {
+        return;  // The log cannot be opened: the task's end says how much of it there is.
+    }
+    Pumped pumped = Pumped::kSome;
+    while (pumped == Pumped::kSome) {
+        pumped = log->pump(pipe.get());
+    }
+    if (pumped == Pumped::kFull) {
+        log->discard(pipe.get());
+    }
+    output.dropped = log->dropped();
+}
+
+}  // namespace
+
+Result<std::vector<model::KnownTask>> ProcessRuntime::list() {
+    const Result<std::vector<std::string>> names = platform::list_directory(options_.directory);
+    if (!names) {
+        return tl::unexpected(names.error());
+    }
+    std::vector<model::KnownTask> known;
+    for (const std::string& name : *names) {
+        if (const Result<model::TaskKey> key = model::parse_task_key(name); key) {
+            if (auto task = adopt(*key); task) {
+                known.push_back(std::move(*task));
+            }
+        } else if (("/" + name).starts_with(kAbandoned)) {
+            // If it stays it is tried again at the next start; nothing can start in it.
+            [[maybe_unused]] const auto gone =
+                platform::remove_tree(options_.directory + "/" + name);
+        }
+    }
+    return known;
+}
+
+std::optional<model::KnownTask> ProcessRuntime::adopt(const model::TaskKey& key) {
+    const std::string directory = directory_of(key);
+    if (platform::path_exists(directory + kRemovedMark)) {
+        removed_.emplace_back(platform::monotonic_now() + options_.removed_kept, directory);
+        return std::nullopt;
+    }
+    if (platform::path_exists(directory + kAcknowledgedMark)) {
+        return std::nullopt;
+    }
+    Result<TaskStatus> status = read_status(directory + kStatusFile);
+    const bool is_only_claimed = !status || status->phase == TaskPhase::kClaimed;
+    if (is_only_claimed && abandon_claim(directory)) {
+        return std::nullopt;  // It is not here: whoever wants it asks again.
+    }
+    const auto text = platform::read_file(directory + kOrderFile, kOrderBytesMax);
+    const auto order =
+        text.and_then([](const std::string& json) { return model::parse_task_order(json); });
+    model::KnownTask task = {.key = key, .cluster_id = options_.cluster_id};
+    if (order) {
+        task.cluster_id = order->cluster_id;
+        task.identity = order->identity;
+        task.gpus = order->gpus;
+    }
+    if (status && status->phase == TaskPhase::kEnded) {
+        task.outcome = status->outcome;
+        task.has_started = status->main.pid != 0;
+        return task;
+    }
+    Live& live = add(key);
+    task.has_started = status && status->phase == TaskPhase::kRunning;
+    if (status && status->boot_id != options_.boot_id) {
+        end_lost(live, "the machine restarted while it ran");
+        tokens_.erase(live.token);
+        tasks_.erase(key);
+        status = read_status(directory + kStatusFile);
+        task.outcome = status ? std::optional(status->outcome) : std::nullopt;
+        return task;
+    }
+    if (is_only_claimed) {  // A shim is about to say that it is there.
+        live.answer_by = platform::monotonic_now() + options_.launch_timeout;
+    } else if (!adopt_shim(live, *status)) {
+        on_shim_end(live);
+    }
+    return task;
+}
+
+/// True if the shim that the status names is alive; it is watched then.
+bool ProcessRuntime::adopt_shim(Live& task, const TaskStatus& status) {
+    if (status.phase == TaskPhase::kClaimed) {
+        return false;
+    }
+    UniqueFd shim = platform::open_process(status.shim);
+    if (!shim.is_open()) {
+        return false;
+    }
+    task.shim = std::move(shim);
+    task.output = reopen_pipe(status.shim.pid, status.output);
+    task.errors = reopen_pipe(status.shim.pid, status.errors);
+    watch_shim(task);
+    if (status.phase == TaskPhase::kRunning) {
+        task.phase = TaskPhase::kRunning;
+    }
+    return true;
+}
+
+/// True if no shim has claimed the directory: none ever will, and it is gone.
+bool ProcessRuntime::abandon_claim(const std::string& directory) {
+    const UniqueFd mark(
+        ::open((directory + kShimMark).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!mark.is_open()) {
+        return false;
+    }
+    // Renamed first: a shim that comes late finds nothing, or the mark.
+    const std::size_t slash = directory.rfind('/');
+    const std::string aside = directory.substr(0, slash) + kAbandoned + directory.substr(slash + 1);
+    if (rename(directory.c_str(), aside.c_str()) == 0) {
+        // What stays of it is removed at the next start.
+        [[maybe_unused]] const auto gone = platform::remove_tree(aside);
+    }
+    return true;
+}
+
+CgroupPaths ProcessRuntime::cgroup_of(const model::TaskKey& key) const {
+    const auto bytes = platform::read_file(directory_of(key) + kPlanFile, kPlanBytesMax);
+    const auto plan =
+        bytes.and_then([](const std::string& text) { return decode_shim_plan(text); });
+    return plan ? plan->cgroup : cgroups_.paths_of(to_string(key));
+}
+
+void ProcessRuntime::reopen_pipes_of_lost(
+    Live& task, const TaskStatus& status, const CgroupPaths& cgroup) {
+    std::vector<pid_t> pids =
+        processes_of_task(options_.cluster_id, to_string(task.key), status.main.pid);
+    const std::vector<std::int32_t> grouped = pids_in_cgroup(cgroup);
+    pids.insert(pids.end(), grouped.begin(), grouped.end());
+    for (const pid_t pid : pids) {
+        if (!task.output.is_open()) {
+            task.output = find_pipe(pid, status.output);
+        }
+        if (!task.errors.is_open()) {
+            task.errors = find_pipe(pid, status.errors);
+        }
+    }
+}
+
+/// Kills what a lost shim left; when nothing is left, records the end.
+void ProcessRuntime::clean_lost(Live& task) {
+    const TaskStatus status =
+        read_status(directory_of(task.key) + kStatusFile).value_or(TaskStatus{});
+    const CgroupPaths cgroup = cgroup_of(task.key);
+    if (!task.output.is_open() || !task.errors.is_open()) {
+        reopen_pipes_of_lost(task, status, cgroup);
+    }
+    if (cgroup.kind != CgroupKind::kNone) {
+        kill_cgroup(cgroup);
+    }
+    // A session's number is free again when nothing of it is left; main.start_ticks tells.
+    const auto main = platform::process_facts(status.main.pid);
+    const bool is_other = main && main->id != status.main;
+    const std::vector<pid_t> left =
+        processes_of_task(options_.cluster_id, to_string(task.key), is_other ? 0 : status.main.pid);
+    for (const pid_t pid : left) {
+        kill(pid, SIGKILL);
+    }
+    if (!left.empty() || !pids_in_cgroup(cgroup).empty()) {
+        return;  // Looked at again in a moment.
+    }
+    if (cgroup.kind != CgroupKind::kNone && !remove_cgroup(cgroup)) {
+        return;
+    }
+    end_lost(task, task.lost_why);
+    const Result<TaskStatus> ended = read_status(directory_of(task.key) + kStatusFile);
+    if (ended && ended->phase == TaskPhase::kEnded) {
+        const model::TaskKey key = task.key;
+        end(key, *ended);
+    }
+}
+
+void ProcessRuntime::end_lost(const Live& task, const std::string& why) {
+    const std::string directory = directory_of(task.key);
+    TaskStatus status = read_status(directory + kStatusFile).value_or(TaskStatus{});
+    drain(task.output, directory + kLogFile, status.output, options_.log_bytes_max);
+    drain(task.errors, directory + kErrorsFile, status.errors, options_.log_bytes_max);
+    status.phase = TaskPhase::kEnded;
+    status.outcome = {
+        .end = TaskEnd::kShimLost,
+        .message = why,
+        .log_bytes = size_of(directory + kLogFile, status.output.dropped) +
+                     size_of(directory + kErrorsFile, status.errors.dropped),
+    };
+    if (status.boot_id.empty()) {
+        status.boot_id = options_.boot_id;
+    }
+    Result<StatusFile> file = StatusFile::open(directory + kStatusFile);
+    if (!file && file.error().code == ErrorCode::kNotFound) {
+        file = StatusFile::create(directory + kStatusFile, status);
+    }
+    // If it cannot be written the task stays lost, and this is tried again.
+    if (file && file->write(status)) {
+        for (const char* name : {kPlanFile, kControlFifo, kScriptFile}) {
+            unlink((directory + name).c_str());
+        }
+    }
+}
+
+}  // namespace reeve::agent::process

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "platform/process.hpp"
+
+// Finding and killing the processes of a task without control groups.
+namespace reeve::agent::process {
+
+/// All that descend from `ancestor`, without it, the dead ones too.
+[[nodiscard]] std::vector<pid_t> descendants_of(pid_t ancestor);
+
+/// Kills all that descend from `ancestor`: stopped first, so that none escapes by forking. Once; to
+/// be repeated until none is left.
+void kill_descendants(pid_t ancestor);
+
+/// Processes of the task that live, known by their session or by their environment.
+[[nodiscard]] std::vector<pid_t> processes_of_task(
+    const std::string& cluster_id, const std::string& task, pid_t session);
+
+}  // namespace reeve::agent::process

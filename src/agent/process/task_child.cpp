@@ -1,0 +1,223 @@
+#include "agent/process/task_child.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <vector>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/process/task_directory.hpp"
+#include "base/text.hpp"
+#include "platform/files.hpp"
+#include "platform/signals.hpp"
+#include "platform/system_error.hpp"
+
+namespace reeve::agent::process {
+namespace {
+
+constexpr int kExitStartFailed = 127;
+
+class Child {
+  public:
+    explicit Child(const ChildSetup& setup) : setup_(setup) {}
+
+    [[noreturn]] void run() {
+        platform::reset_signals();
+        setsid();
+        umask(022);
+        connect_output();
+        load_plan();
+        if (setup_.cgroup.kind != CgroupKind::kNone) {
+            join_group();
+        } else {
+            limit_processes();
+        }
+        open_script();
+        become_user();
+        enter_directory();
+        execute();
+    }
+
+  private:
+    [[noreturn]] void give_up(StartStage stage, int error) const {
+        const StartFailure failure = {stage, error};
+        // If even this cannot be written the shim sees the exit status.
+        [[maybe_unused]] const ssize_t put = write(setup_.failure, &failure, sizeof failure);
+        _exit(kExitStartFailed);
+    }
+
+    void connect_output() const {
+        dup2(setup_.output, STDOUT_FILENO);
+        dup2(setup_.errors, STDERR_FILENO);
+    }
+
+    void load_plan() {
+        const auto bytes = platform::read_file(setup_.directory + kPlanFile, kPlanBytesMax);
+        if (!bytes) {
+            give_up(StartStage::kPlan, ENOENT);
+        }
+        Result<ChildPlan> plan = decode_child_plan(*bytes);
+        if (!plan) {
+            give_up(StartStage::kPlan, EINVAL);
+        }
+        plan_ = std::move(*plan);
+    }
+
+    void join_group() const {
+        errno = 0;
+        if (!join_cgroup(setup_.cgroup)) {
+            give_up(StartStage::kCgroup, errno);
+        }
+    }
+
+    /// Without control groups: not a limit of the task but of its user, the best there is.
+    void limit_processes() const {
+        rlimit limit = {};
+        if (getrlimit(RLIMIT_NPROC, &limit) == 0) {
+            limit.rlim_cur = std::min<rlim_t>(
+                limit.rlim_max, static_cast<rlim_t>(std::max<std::int64_t>(1, setup_.pids_max)));
+            setrlimit(RLIMIT_NPROC, &limit);
+        }
+    }
+
+    /// As the agent, because the task's directory may be closed to the user.
+    void open_script() {
+        if (plan_.script.empty()) {
+            return;
+        }
+        script_fd_ = open(plan_.script.c_str(), O_RDONLY | O_CLOEXEC);
+        if (script_fd_ < 0) {
+            give_up(StartStage::kScript, errno);
+        }
+    }
+
+    void become_user() const {
+        if (plan_.changes_identity != 0) {
+            const std::vector<gid_t> groups(plan_.groups.begin(), plan_.groups.end());
+            const auto uid = static_cast<uid_t>(plan_.uid);
+            const auto gid = static_cast<gid_t>(plan_.gid);
+            if (setgroups(groups.size(), groups.data()) != 0 || setresgid(gid, gid, gid) != 0 ||
+                setresuid(uid, uid, uid) != 0) {
+                give_up(StartStage::kIdentity, errno);
+            }
+        }
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+            give_up(StartStage::kIdentity, errno);
+        }
+    }
+
+    void enter_directory() const {
+        if (chdir(plan_.working_dir.c_str()) != 0) {
+            give_up(StartStage::kDirectory, errno);
+        }
+    }
+
+    [[noreturn]] void execute() {
+        const std::vector<char*> argv = pointers_to(plan_.argv);
+        const std::vector<char*> environment = pointers_to(plan_.environment);
+        if (script_fd_ >= 0) {
+            execve(plan_.script.c_str(), argv.data(), environment.data());
+            if (errno == EACCES) {  // The way to it is closed to this user; the file is not.
+                fcntl(script_fd_, F_SETFD, 0);  // Its interpreter opens it by its number.
+                fexecve(script_fd_, argv.data(), environment.data());
+            }
+            give_up(StartStage::kScript, errno);
+        }
+        int error = ENOENT;
+        for (const std::string& path : candidates()) {
+            execve(path.c_str(), argv.data(), environment.data());
+            if (errno != ENOENT && errno != ENOTDIR) {
+                error = errno;
+                if (error != EACCES) {
+                    break;
+                }
+            }
+        }
+        give_up(StartStage::kCommand, error);
+    }
+
+    /// The command itself if it is a path, else where PATH has it. PATH is the task's.
+    [[nodiscard]] std::vector<std::string> candidates() const {
+        const std::string& command = plan_.argv.front();
+        if (command.find('/') != std::string::npos) {
+            return {command};
+        }
+        std::vector<std::string> found;
+        for (const std::string& variable : plan_.environment) {
+            if (!variable.starts_with("PATH=")) {
+                continue;
+            }
+            for (const std::string& directory : split(variable.substr(5), ':')) {
+                found.push_back((directory.empty() ? "." : directory) + "/" + command);
+            }
+        }
+        return found;
+    }
+
+    static std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+        std::vector<char*> pointers;
+        pointers.reserve(texts.size() + 1);
+        for (std::string& text : texts) {
+            pointers.push_back(text.data());
+        }
+        pointers.push_back(nullptr);
+        return pointers;
+    }
+
+    const ChildSetup& setup_;
+    ChildPlan plan_ = {};
+    int script_fd_ = -1;
+};
+
+std::string command_message(int error, const std::string& command) {
+    switch (error) {
+        case ENOENT:
+        case ENOTDIR:
+            return command.find('/') != std::string::npos
+                       ? "there is no " + command + ", or what its first line asks for is missing"
+                       : command + " is not in PATH";
+        case EACCES:  return "may not execute " + command;
+        case ENOEXEC: return command + " is neither a program nor a script that begins with #!";
+        default:      return "cannot execute " + command + ": " + platform::error_text(error);
+    }
+}
+
+std::string script_message(int error) {
+    switch (error) {
+        case ENOENT:  return "what the first line of the script asks for is missing";
+        case ENOEXEC: return "the script does not begin with #! and an interpreter: #!/bin/sh";
+        default:      return "cannot execute the script: " + platform::error_text(error);
+    }
+}
+
+}  // namespace
+
+void become_command(const ChildSetup& setup) {
+    Child(setup).run();
+}
+
+std::string message_of(const StartFailure& failure, const std::string& directory) {
+    const auto bytes = platform::read_file(directory + kPlanFile, kPlanBytesMax);
+    const Result<ChildPlan> plan = decode_child_plan(bytes.value_or(""));
+    const std::string why = platform::error_text(failure.error);
+    switch (failure.stage) {
+        case StartStage::kPlan:     return "cannot read what to start: " + why;
+        case StartStage::kCgroup:   return "cannot enter the task's control group: " + why;
+        case StartStage::kIdentity: return "cannot become the user: " + why;
+        case StartStage::kDirectory:
+            return "working directory " + (plan ? plan->working_dir : "") + ": " + why;
+        case StartStage::kScript: return script_message(failure.error);
+        case StartStage::kCommand:
+            return plan && !plan->argv.empty() ? command_message(failure.error, plan->argv.front())
+                                               : why;
+    }
+    return why;
+}
+
+}  // namespace reeve::agent::process

@@ -1,0 +1,87 @@
+#include "agent/process/task_environment.hpp"
+
+#include <map>
+
+namespace reeve::agent::process {
+namespace {
+
+using Variables = std::map<std::string, std::string>;
+
+std::string element_name(const model::TaskOrder& order) {
+    const std::string job = to_string(order.key.element.job);
+    return order.array_count == 0 ? job : job + "_" + std::to_string(order.key.element.index);
+}
+
+std::string join(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) {
+        text += (text.empty() ? "" : ",") + word;
+    }
+    return text;
+}
+
+Variables defaults_of(const platform::UserEntry& user) {
+    const bool is_root = user.uid == 0;
+    const std::string bins = "/usr/local/bin:/usr/bin:/bin";
+    return {
+        {"HOME",    user.home                                                 },
+        {"LANG",    "C.UTF-8"                                                 },
+        {"LOGNAME", user.name                                                 },
+        {"PATH",    is_root ? "/usr/local/sbin:/usr/sbin:/sbin:" + bins : bins},
+        {"SHELL",   user.shell                                                },
+        {"TMPDIR",  "/tmp"                                                    },
+        {"USER",    user.name                                                 },
+    };
+}
+
+Variables reeve_of(const model::TaskOrder& order) {
+    std::vector<std::string> uuids;
+    std::vector<std::string> memory;
+    for (const model::GrantedGpu& gpu : order.gpus) {
+        uuids.push_back(gpu.uuid);
+        memory.push_back(std::to_string(gpu.memory_mib));
+    }
+    const std::string devices = join(uuids);
+    const bool is_array = order.array_count > 0;
+    return {
+        {"CUDA_DEVICE_ORDER",      "PCI_BUS_ID"                                    },
+        {"CUDA_VISIBLE_DEVICES",   devices                                         },
+        {"NVIDIA_VISIBLE_DEVICES", devices.empty() ? "void" : devices              },
+        {"REEVE_ARRAY_COUNT",      std::to_string(is_array ? order.array_count : 1)},
+        {"REEVE_ARRAY_INDEX",      std::to_string(order.key.element.index)         },
+        {"REEVE_ATTEMPT",          std::to_string(order.key.attempt)               },
+        {"REEVE_CLUSTER_ID",       order.cluster_id                                },
+        {"REEVE_ELEMENT",          element_name(order)                             },
+        {"REEVE_GPUS",             devices                                         },
+        {"REEVE_GPU_COUNT",        std::to_string(order.gpus.size())               },
+        {"REEVE_GPU_MEMORY_MIB",   join(memory)                                    },
+        {"REEVE_JOB_ID",           to_string(order.key.element.job)                },
+        {"REEVE_JOB_NAME",         order.job_name                                  },
+        {"REEVE_PROJECT",          order.project                                   },
+        {"REEVE_RANK",             std::to_string(order.key.rank)                  },
+        {kTaskVariable,            to_string(order.key)                            },
+    };
+}
+
+}  // namespace
+
+std::vector<std::string> task_environment(
+    const model::TaskOrder& order,
+    const model::Execution& execution,
+    const platform::UserEntry& user) {
+    Variables variables = defaults_of(user);
+    for (const auto& [name, value] : execution.environment) {
+        variables[name] = value;
+    }
+    for (const auto& [name, value] : reeve_of(order)) {
+        variables[name] = value;
+    }
+    std::vector<std::string> environment;
+    environment.reserve(variables.size());
+    for (const auto& [name, value] : variables) {
+        environment.push_back(name + "=" + value);
+    }
+    return environment;
+}
+
+}  // namespace reeve::agent::process

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/job_spec.hpp"
+#include "model/task.hpp"
+#include "platform/identity.hpp"
+
+namespace reeve::agent::process {
+
+/// The environment of a task, "K=V" each, sorted. Nothing of the server's own is in it: PATH HOME
+/// USER LOGNAME LANG SHELL TMPDIR by default, over that what the job sets, over that what Reeve
+/// says: CUDA_VISIBLE_DEVICES, CUDA_DEVICE_ORDER, NVIDIA_VISIBLE_DEVICES and REEVE_*.
+/// REEVE_GPUS and REEVE_GPU_MEMORY_MIB have one value for each GPU, in the same order, separated by
+/// commas. A job that is no array has REEVE_ARRAY_INDEX=0 and REEVE_ARRAY_COUNT=1.
+[[nodiscard]] std::vector<std::string> task_environment(
+    const model::TaskOrder& order,
+    const model::Execution& execution,
+    const platform::UserEntry& user);
+
+/// The variable by which a process is known as a task's, beside REEVE_CLUSTER_ID.
+inline constexpr const char* kTaskVariable = "REEVE_TASK";
+
+}  // namespace reeve::agent::process

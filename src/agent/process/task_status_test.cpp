@@ -1,0 +1,123 @@
+#include "agent/process/task_status.hpp"
+
+#include <cstdlib>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "agent/process/launch_plan.hpp"
+#include "platform/files.hpp"
+
+namespace reeve::agent::process {
+namespace {
+
+TaskStatus example() {
+    return {
+        .phase = TaskPhase::kEnded,
+        .boot_id = "b4a2",
+        .shim = {12, 345},
+        .main = {13, 346},
+        .output = {{100, 200}, 7, 99},
+        .errors = {{0, 0}, 9, 98},
+        .outcome = {model::TaskEnd::kOom, 137, 9, "no memory", 512, 1500, 4096},
+    };
+}
+
+class Status : public testing::Test {
+  protected:
+    void SetUp() override {
+        std::string pattern = testing::TempDir() + "reeve-status-XXXXXX";
+        root_ = mkdtemp(pattern.data());
+        path_ = root_ + "/status";
+    }
+
+    void TearDown() override { EXPECT_TRUE(platform::remove_tree(root_)); }
+
+    void damage(std::size_t at) {
+        std::string bytes = platform::read_file(path_, 8192).value();
+        bytes.at(at) = static_cast<char>(bytes.at(at) ^ 1);
+        ASSERT_TRUE(platform::write_file(path_, bytes));
+    }
+
+    std::string root_;
+    std::string path_;
+};
+
+TEST_F(Status, IsReadAsItWasWritten) {
+    ASSERT_TRUE(StatusFile::create(path_, example()));
+    EXPECT_EQ(read_status(path_).value(), example());
+    EXPECT_EQ(platform::read_file(path_, 8192)->size(), StatusFile::kBytes);
+}
+
+TEST_F(Status, TheNewestOfManyCounts) {
+    StatusFile file = StatusFile::create(path_, {}).value();
+    for (int i = 1; i <= 5; ++i) {
+        TaskStatus status = example();
+        status.outcome.exit_code = i;
+        ASSERT_TRUE(file.write(status));
+        EXPECT_EQ(read_status(path_)->outcome.exit_code, i);
+    }
+    StatusFile again = StatusFile::open(path_).value();
+    TaskStatus status = example();
+    status.outcome.exit_code = 6;
+    ASSERT_TRUE(again.write(status));
+    EXPECT_EQ(read_status(path_)->outcome.exit_code, 6);
+}
+
+TEST_F(Status, ATornWriteLeavesTheOneBefore) {
+    StatusFile file = StatusFile::create(path_, {.boot_id = "before"}).value();  // In slot 2.
+    ASSERT_TRUE(file.write(example()));                                          // In slot 1.
+    damage(60);
+    EXPECT_EQ(read_status(path_)->boot_id, "before");
+    damage(2048 + 60);
+    EXPECT_EQ(read_status(path_).error().code, ErrorCode::kInternal);
+}
+
+TEST_F(Status, IsNeverMadeTwiceAndMayBeMissing) {
+    ASSERT_TRUE(StatusFile::create(path_, {}));
+    EXPECT_EQ(StatusFile::create(path_, {}).error().code, ErrorCode::kConflict);
+    EXPECT_EQ(read_status(root_ + "/none").error().code, ErrorCode::kNotFound);
+}
+
+TEST(StatusSlot, CutsALongMessageAndRefusesNonsense) {
+    TaskStatus status = example();
+    status.outcome.message = std::string(100'000, 'x');
+    const std::string slot = encode_slot(status, 7);
+    ASSERT_LE(slot.size(), StatusFile::kBytes / 2);
+    EXPECT_EQ(decode_slot(slot)->status.outcome.message.size(), StatusFile::kMessageBytesMax);
+    EXPECT_EQ(decode_slot(slot)->sequence, 7);
+    for (std::size_t size = 0; size < slot.size(); ++size) {
+        EXPECT_FALSE(decode_slot(slot.substr(0, size))) << size;
+    }
+    EXPECT_FALSE(decode_slot(std::string(2048, '\0')));
+}
+
+TEST(Plan, IsReadAsItWasWritten) {
+    LaunchPlan plan;
+    plan.shim = {
+        .task = "1.0.1.0",
+        .boot_id = "b",
+        .stop_signal = 2,
+        .time_limit_s = 60,
+        .splits_output = 1,
+        .cgroup = {CgroupKind::kV1, "/a", "/b", "/c", "/d", "/e", ""},
+        .limits = {500, 64, 100, {{0, 2}}},
+    };
+    plan.child = {
+        1, 1000, 1001, {5, 6},
+           "/work", "/s", {"a", ""},
+           {"K=V"}
+    };
+    const std::string bytes = encode(plan);
+    EXPECT_EQ(decode_shim_plan(bytes).value(), plan.shim);
+    EXPECT_EQ(decode_child_plan(bytes).value(), plan.child);
+    EXPECT_EQ(decode_shim_plan(bytes.substr(0, kShimPlanBytesMax)).value(), plan.shim);
+    plan.shim.limits.gpu_minors.reset();
+    EXPECT_EQ(decode_shim_plan(encode(plan)).value(), plan.shim);
+    for (std::size_t size = 0; size < bytes.size(); ++size) {
+        EXPECT_FALSE(decode_child_plan(bytes.substr(0, size))) << size;
+    }
+}
+
+}  // namespace
+}  // namespace reeve::agent::process

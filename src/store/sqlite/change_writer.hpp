@@ -1,0 +1,111 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "ledger/change.hpp"
+#include "ledger/event.hpp"
+#include "store/sqlite/database.hpp"
+#include "store/sqlite/rows.hpp"
+
+namespace reeve::store_sqlite {
+
+/// The names that events show, as of what was written last.
+struct KnownNames {
+    std::map<UserId, std::string> users = {};
+    std::map<ProjectId, std::string> projects = {};
+    std::map<NodeId, std::string> nodes = {};
+};
+
+/// Writes changes into the tables of records, inside the caller's transaction. After an error, or a
+/// rollback, call load_names() before the next write.
+class ChangeWriter {
+  public:
+    /// `database` outlives it and is not moved.
+    [[nodiscard]] static Result<ChangeWriter> prepare(Database& database);
+
+    [[nodiscard]] Result<void> load_names();
+
+    [[nodiscard]] Result<void> write(const ledger::Body& body);
+
+    [[nodiscard]] const KnownNames& names() const noexcept { return names_; }
+
+    /// Whose job it is; UserId(0) if there is none.
+    [[nodiscard]] Result<UserId> owner_of(JobId job);
+
+    /// Deletes a job with its texts, labels and elements. The allocations stay.
+    [[nodiscard]] Result<void> remove_job(JobId job, const std::string& packed_labels);
+
+  private:
+    enum Index : std::uint8_t {
+        kPutUser,
+        kPutRequest,
+        kPutGpuModel,
+        kPutProject,
+        kPutNode,
+        kPutNodeGpu,
+        kInsertJob,
+        kInsertTexts,
+        kInsertLabel,
+        kUpdateJob,
+        kUpdateJobIndexed,
+        kPutElement,
+        kPutAllocation,
+        kInsertIdempotency,
+        kDeleteUser,
+        kDeleteRequest,
+        kDeleteGpuModel,
+        kDeleteProject,
+        kDeleteNode,
+        kDeleteNodeGpus,
+        kDeleteJob,
+        kDeleteTexts,
+        kDeleteLabel,
+        kDeleteElements,
+        kDeleteElement,
+        kDeleteAllocation,
+        kFindIdempotency,
+        kDeleteIdempotency,
+        kOwner,
+        kLabelsOf,
+        kStatements,
+    };
+
+    static std::string sql_of(Index index);
+
+    explicit ChangeWriter(Database& database) noexcept : database_(&database) {}
+
+    [[nodiscard]] Statement& at(Index index) { return statements_.at(index); }
+
+    template <class Record>
+    [[nodiscard]] Result<void> put_or_delete(
+        const ledger::Put<Record>& put, Index put_index, Index delete_index);
+
+    [[nodiscard]] Result<void> write_one(const ledger::Put<model::UserRecord>& put);
+    [[nodiscard]] Result<void> write_one(const ledger::Put<model::RequestRecord>& put);
+    [[nodiscard]] Result<void> write_one(const ledger::Put<model::GpuModelRecord>& put);
+    [[nodiscard]] Result<void> write_one(const ledger::Put<model::ProjectRecord>& put);
+    [[nodiscard]] Result<void> write_one(const ledger::Put<model::NodeRecord>& put);
+    [[nodiscard]] Result<void> write_one(const ledger::JobPut& put);
+    [[nodiscard]] Result<void> write_one(const ledger::ElementPut& put);
+    [[nodiscard]] Result<void> write_one(const ledger::Put<model::AllocationRecord>& put);
+    [[nodiscard]] Result<void> write_one(const ledger::Put<model::IdempotencyRecord>& put);
+
+    [[nodiscard]] Result<void> insert_job(
+        const model::JobRecord& job, const ledger::JobTexts& texts);
+    [[nodiscard]] Result<void> update_job(
+        const model::JobRecord& before, const model::JobRecord& after);
+    [[nodiscard]] Result<void> delete_by_id(Index index, std::uint64_t id);
+    [[nodiscard]] Result<void> delete_idempotency(const model::IdempotencyRecord& request);
+
+    Database* database_;
+    std::array<Statement, kStatements> statements_ = {};
+    KnownNames names_ = {};
+    Packed packed_ = {};
+};
+
+}  // namespace reeve::store_sqlite

@@ -1,0 +1,52 @@
+#include "store/sqlite/connection.hpp"
+
+#include <utility>
+
+namespace reeve::store_sqlite {
+namespace {
+
+// No mmap_size on either: a disk that fails under a mapped page is a SIGBUS, not an error.
+
+// Pages are 4 KiB. wal_autocheckpoint: copying the log back costs a commit some ms; at 4,000 pages
+// (16 MiB) it is seldom, and the log still fits the page cache. secure_delete is on in Debian's
+// build, and would write every freed page.
+constexpr const char* kWriterSettings = R"sql(
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA wal_autocheckpoint = 4000;
+PRAGMA journal_size_limit = 67108864;
+PRAGMA secure_delete = OFF;
+PRAGMA foreign_keys = OFF;
+PRAGMA recursive_triggers = OFF;
+PRAGMA temp_store = MEMORY;
+PRAGMA cache_size = -32768;
+)sql";
+
+constexpr const char* kReaderSettings = R"sql(
+PRAGMA query_only = ON;
+PRAGMA temp_store = MEMORY;
+PRAGMA cache_size = -4096;
+)sql";
+
+Result<Database> open_with(const std::string& path, OpenMode mode, const char* settings) {
+    auto database = Database::open(path, mode);
+    if (!database) {
+        return database;
+    }
+    if (auto done = database->execute(settings); !done) {
+        return tl::unexpected(std::move(done.error()).with_context("open " + path));
+    }
+    return database;
+}
+
+}  // namespace
+
+Result<Database> open_writer(const std::string& path, OpenMode mode) {
+    return open_with(path, mode, kWriterSettings);
+}
+
+Result<Database> open_reading(const std::string& path) {
+    return open_with(path, OpenMode::kReadOnly, kReaderSettings);
+}
+
+}  // namespace reeve::store_sqlite

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "store/sqlite/database.hpp"
+
+namespace reeve::store_sqlite {
+
+inline constexpr std::int64_t kApplicationId = 0x52656576;  // "Reev", in the file's header.
+
+/// The schema that this version writes: the number of migration steps.
+[[nodiscard]] std::int64_t schema_version();
+
+/// Brings the database to schema_version(), one transaction a step; an empty one gets all.
+/// Errors: kConflict (a newer schema, or another program's database), and those of error_of().
+[[nodiscard]] Result<void> migrate(Database& database, std::string_view cluster_id);
+
+/// That the database is of this application and this schema, without changing it. Errors likewise.
+[[nodiscard]] Result<void> check_schema(Database& database);
+
+}  // namespace reeve::store_sqlite

@@ -1,0 +1,395 @@
+// What every store does alike.
+#include <limits>
+
+#include "store_fixture.hpp"
+
+namespace reeve::conformance {
+namespace {
+
+using model::ElementState;
+
+class Store : public testing::TestWithParam<Implementation> {
+  protected:
+    void SetUp() override {
+        subject_ = GetParam().make();
+        header_ = store().open_epoch().value();
+    }
+
+    ledger::Store& store() { return subject_->store(); }
+
+    std::unique_ptr<ledger::Reader> reader() { return subject_->reader(); }
+
+    /// Ends the process and starts another one.
+    void restart() {
+        subject_->restart();
+        header_ = store().open_epoch().value();
+    }
+
+    Script script() { return Script(header_); }
+
+    std::unique_ptr<Subject> subject_;
+    ledger::StoreHeader header_;
+};
+
+INSTANTIATE_TEST_SUITE_P(All, Store, testing::ValuesIn(implementations()), [](const auto& about) {
+    return about.param.name;
+});
+
+constexpr std::int64_t kHuge = std::numeric_limits<std::int64_t>::max();
+constexpr std::uint32_t kHuge32 = std::numeric_limits<std::uint32_t>::max();
+const std::string kOdd = std::string("tab\tnul\0 line\n quote\" 日本 🦉", 31);
+
+model::JobRecord extreme_job() {
+    model::JobRecord job{
+        .id = JobId((std::uint64_t{1}
+          << 53U) - 1),
+        .user = UserId(std::numeric_limits<std::uint64_t>::max()),
+        .project = ProjectId(3),
+        .request = model::RequestId(4),
+        .priority = -1000,
+        .retries_max = 100,
+        .retry_backoff_s = kHuge,
+        .time_limit_s = kHuge,
+        .submitted_at = kStart,
+        .range = {.first = 1, .last = kHuge32, .step = 7, .running_max = kHuge32},
+        .is_array = true,
+        .on_node_loss = model::OnNodeLoss::kRequeue,
+        .waiting_state = ElementState::kHeld,
+        .next = kHuge32,
+        .taken = {0, 5, kHuge32},
+        .after = {
+                                   {.kind = model::DependencyKind::kOk, .job = JobId(1)},
+                                   {.kind = model::DependencyKind::kNotOk, .job = JobId(kHuge)}}
+    };
+    for (std::uint32_t& count : job.counts.of) {
+        count = kHuge32;
+    }
+    return job;
+}
+
+model::ElementRecord extreme_element() {
+    return {
+        .key = {.job = JobId(7), .index = kHuge32},
+        .attempt = kHuge32,
+        .state = ElementState::kStopping,
+        .intent = model::StopIntent::kDrain,
+        .is_forced = true,
+        .end_reason = model::EndReason::kDependencyNever,
+        .exit_code = std::numeric_limits<std::int32_t>::min(),
+        .signal = 64,
+        .retries_used = 100,
+        .not_before = Instant(std::chrono::microseconds(kHuge)),
+        .queued_at = kStart,
+        .scheduled_at = kStart,
+        .started_at = kStart,
+        .node = NodeId(9),
+        .allocation = AllocationId(11),
+        .pid = kHuge,
+        .memory_peak_mib = kHuge,
+        .cpu_ms = kHuge,
+        .log_bytes = kHuge,
+        .message = kOdd
+    };
+}
+
+model::AllocationRecord extreme_allocation() {
+    return {
+        .id = AllocationId(11),
+        .task = {.element = {.job = JobId(7), .index = kHuge32}, .attempt = kHuge32, .rank = 3},
+        .is_quarantined = true,
+        .node = NodeId(9),
+        .project = ProjectId(3),
+        .grant =
+            {.host = {.cpu_millicores = kHuge, .memory_mib = kHuge},
+                 .gpus =
+                 {{.gpu = GpuId(kHuge), .amount = {.milli = 1000, .memory_mib = kHuge}},
+                  {.gpu = GpuId(2), .amount = {.milli = 1}}}},
+        .state = model::AllocationState::kReleasing,
+        .reserved_at = kStart,
+        .released_at = kStart
+    };
+}
+
+model::NodeRecord extreme_node() {
+    return {
+        .id = NodeId(9),
+        .name = kOdd,
+        .boot_id = "b",
+        .host = {.cpu_millicores = kHuge,             .memory_mib = 1                     },
+        .gpus =
+            {{.id = GpuId(2),
+              .uuid = "GPU-2",
+              .model = GpuModelId(1),
+              .total_mib = kHuge,
+              .is_present = false,
+              .is_simulated = true},
+                 {.id = GpuId(3), .uuid = "GPU-3", .model = GpuModelId(2), .total_mib = 1}},
+        .is_drained = true,
+        .drain_reason = kOdd,
+        .enforcement = "cgroup-v2"
+    };
+}
+
+TEST_P(Store, BeginsEmptyAndCountsEpochs) {
+    EXPECT_EQ(header_.cluster_id.size(), 32U);
+    EXPECT_EQ(header_.incarnation, 1U);
+    EXPECT_EQ(header_.epoch, 1U);
+    EXPECT_EQ(header_.last_rev, Revision(0));
+    EXPECT_EQ(header_.last_job, JobId(0));
+    EXPECT_TRUE(recovered(store()).empty());
+    const std::string cluster_id = header_.cluster_id;
+    restart();
+    EXPECT_EQ(header_.epoch, 2U);
+    EXPECT_EQ(header_.cluster_id, cluster_id);
+}
+
+TEST_P(Store, GivesEveryKindOfRecordBack) {
+    const model::UserRecord user{.id = UserId(kHuge), .name = kOdd, .uid = kHuge32, .gid = kHuge32};
+    const model::RequestRecord request{
+        .id = model::RequestId(4),
+        .gpus = {.count = kHuge, .milli = 999, .memory_mib = kHuge, .model = kOdd},
+        .host = {.cpu_millicores = kHuge, .memory_mib = kHuge}
+    };
+    const model::GpuModelRecord gpu_model{.id = GpuModelId(kHuge), .name = kOdd};
+    const model::ProjectRecord root{.id = ProjectId(1), .name = "root"};
+    const model::ProjectRecord project{
+        .id = ProjectId(3),
+        .name = kOdd,
+        .parent = ProjectId(1),
+        .quota = {
+                  .gpu_milli = 0,
+                  .cpu_millicores = kHuge,
+                  .memory_mib = 1,
+                  .running_elements = 0,
+                  .pending_elements = kHuge}
+    };
+    auto changes = script();
+    changes.put(user).put(request).put(gpu_model).put(root).put(project).put(extreme_node());
+    changes.submit(extreme_job()).put_element(extreme_element()).put(extreme_allocation());
+    ASSERT_TRUE(changes.commit(store()));
+
+    for (int round = 0; round < 2; ++round) {
+        const auto records = recovered(store());
+        EXPECT_EQ(of_kind<model::UserRecord>(records), std::vector{user});
+        EXPECT_EQ(of_kind<model::RequestRecord>(records), std::vector{request});
+        EXPECT_EQ(of_kind<model::GpuModelRecord>(records), std::vector{gpu_model});
+        EXPECT_EQ(of_kind<model::ProjectRecord>(records), (std::vector{root, project}));
+        EXPECT_EQ(of_kind<model::NodeRecord>(records), std::vector{extreme_node()});
+        EXPECT_EQ(of_kind<model::JobRecord>(records), std::vector{extreme_job()});
+        EXPECT_EQ(of_kind<model::ElementRecord>(records), std::vector{extreme_element()});
+        EXPECT_EQ(of_kind<model::AllocationRecord>(records), std::vector{extreme_allocation()});
+        EXPECT_TRUE(std::ranges::is_sorted(records, {}, &ledger::Recovered::index));
+        restart();
+    }
+    EXPECT_EQ(header_.last_job, extreme_job().id);
+    EXPECT_EQ(header_.last_allocation, AllocationId(11));
+    EXPECT_EQ(header_.last_rev, Revision(9));
+    EXPECT_EQ(header_.last_at, kStart);
+}
+
+TEST_P(Store, PutsOneRecordAfterAnother) {
+    auto changes = script();
+    add_people(changes);
+    model::NodeRecord node = extreme_node();
+    changes.put(node);
+    ASSERT_TRUE(changes.commit(store()));
+
+    ledger::Put<model::NodeRecord> fewer_gpus{.before = node};
+    node.gpus.pop_back();
+    node.is_drained = false;
+    node.drain_reason.clear();
+    fewer_gpus.after = node;
+    changes.add(fewer_gpus);
+    const model::ProjectRecord project{
+        .id = ProjectId(2), .name = "speech", .parent = ProjectId(1), .quota = {.gpu_milli = 8000}};
+    changes.add(
+        ledger::Put<model::ProjectRecord>{.before = model::ProjectRecord{}, .after = project});
+    ASSERT_TRUE(changes.commit(store()));
+    EXPECT_EQ(of_kind<model::NodeRecord>(recovered(store())), std::vector{node});
+    EXPECT_EQ(of_kind<model::ProjectRecord>(recovered(store())).at(1), project);
+
+    changes.add(ledger::Put<model::NodeRecord>{.before = node});
+    ASSERT_TRUE(changes.commit(store()));
+    EXPECT_TRUE(of_kind<model::NodeRecord>(recovered(store())).empty());
+}
+
+TEST_P(Store, RecoversWhatLivesAlone) {
+    auto changes = script();
+    add_people(changes);
+    changes.submit(job_in(1, ElementState::kSucceeded))
+        .submit(job_in(3, ElementState::kQueued))
+        .submit(job_in(2, ElementState::kHeld));
+    const model::ElementRecord first_try{
+        .key = {.job = JobId(3)},
+        .attempt = 1,
+        .state = ElementState::kQueued,  // That it was requeued leaves its own attempt so.
+        .end_reason = model::EndReason::kNodeLost,
+        .ended_at = kStart};
+    const model::ElementRecord second_try{.key = {.job = JobId(3)}, .attempt = 2};
+    const model::ElementRecord ended{
+        .key = {.job = JobId(1)}, .state = ElementState::kSucceeded, .ended_at = kStart};
+    changes.put_element(second_try).put_element(first_try).put_element(ended);
+    model::AllocationRecord released{
+        .id = AllocationId(1), .state = model::AllocationState::kReleased};
+    model::AllocationRecord bound{.id = AllocationId(3), .state = model::AllocationState::kBound};
+    model::AllocationRecord reserved{.id = AllocationId(2)};
+    changes.put(released).put(bound).put(reserved);
+    ASSERT_TRUE(changes.commit(store()));
+
+    const auto records = recovered(store());
+    EXPECT_EQ(
+        of_kind<model::JobRecord>(records),
+        (std::vector{job_in(2, ElementState::kHeld), job_in(3, ElementState::kQueued)}));
+    EXPECT_EQ(of_kind<model::ElementRecord>(records), std::vector{second_try});
+    EXPECT_EQ(of_kind<model::AllocationRecord>(records), (std::vector{reserved, bound}));
+
+    changes.add(ledger::Put<model::AllocationRecord>{.before = bound});  // Withdrawn.
+    ASSERT_TRUE(changes.commit(store()));
+    EXPECT_EQ(of_kind<model::AllocationRecord>(recovered(store())), std::vector{reserved});
+}
+
+TEST_P(Store, CommitsAllOrNothing) {
+    auto changes = script();
+    add_people(changes);
+    ASSERT_TRUE(changes.commit(store()));
+
+    changes.submit(job_in(1, ElementState::kQueued));
+    changes.put(model::UserRecord{.id = UserId(3), .name = "carol"});
+    Script ahead(header_);  // Revisions that were used already.
+    ahead.submit(job_in(2, ElementState::kQueued));
+    const auto refused = ahead.commit(store());
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kInternal);
+    EXPECT_EQ(reader()->job(JobId(2)).error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(reader()->head().value().second, Revision(5));
+    ASSERT_TRUE(changes.commit(store()));
+    EXPECT_TRUE(reader()->job(JobId(1)));
+    EXPECT_TRUE(script().commit(store()));  // No changes: nothing to do.
+}
+
+TEST_P(Store, RefusesAHoleInTheRevisions) {
+    const ledger::Change second{
+        .rev = Revision(2),
+        .at = kStart,
+        .body = ledger::Put<model::UserRecord>{.after = model::UserRecord{}}};
+    const auto refused = store().commit(header_.epoch, std::vector{second});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kInternal);
+    EXPECT_TRUE(recovered(store()).empty());
+}
+
+TEST_P(Store, FencesAnOlderEpoch) {
+    auto old = script();
+    old.submit(job_in(1, ElementState::kQueued));
+    const auto newer = store().open_epoch().value();
+    EXPECT_EQ(newer.epoch, header_.epoch + 1);
+    const auto refused = old.commit(store());
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
+    EXPECT_EQ(reader()->job(JobId(1)).error().code, ErrorCode::kNotFound);
+    Script next(newer);
+    next.submit(job_in(1, ElementState::kQueued));
+    EXPECT_TRUE(next.commit(store()));
+}
+
+TEST_P(Store, AnswersWhatTheWriterLooksUp) {
+    auto changes = script();
+    add_people(changes);
+    changes.submit(
+        job_in(1, ElementState::kFailed), {.name = "x", .spec_json = R"({"command":["true"]})"});
+    const model::ElementRecord attempt{
+        .key = {.job = JobId(1)}, .attempt = 2, .state = ElementState::kFailed, .exit_code = 3};
+    changes.put_element(attempt);
+    ASSERT_TRUE(changes.commit(store()));
+    EXPECT_EQ(store().counts_of(JobId(1)).value(), job_in(1, ElementState::kFailed).counts);
+    EXPECT_EQ(store().counts_of(JobId(2)).value(), std::nullopt);
+    EXPECT_EQ(store().spec_of(JobId(1)).value(), R"({"command":["true"]})");
+    EXPECT_EQ(store().spec_of(JobId(2)).error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(store().attempt_of({.job = JobId(1)}, 2).value(), attempt);
+    EXPECT_EQ(store().attempt_of({.job = JobId(1)}, 1).value(), std::nullopt);
+    EXPECT_TRUE(store().probe());
+    EXPECT_TRUE(store().probe());
+}
+
+TEST_P(Store, KeepsIdempotencyRecordsByUserAndKey) {
+    auto changes = script();
+    add_people(changes);
+    const model::IdempotencyRecord alices{
+        .user = UserId(1),
+        .key = kOdd,
+        .fingerprint = std::numeric_limits<std::uint64_t>::max(),
+        .first_job = JobId(5),
+        .job_count = 1000,
+        .at = kStart};
+    model::IdempotencyRecord bobs = alices;
+    bobs.user = UserId(2);
+    bobs.first_job = JobId(6);
+    changes.put(alices).put(bobs);
+    ASSERT_TRUE(changes.commit(store()));
+    EXPECT_EQ(store().request_of(UserId(1), kOdd).value(), alices);
+    EXPECT_EQ(store().request_of(UserId(2), kOdd).value(), bobs);
+    EXPECT_EQ(store().request_of(UserId(1), "other").value(), std::nullopt);
+
+    model::IdempotencyRecord again = alices;
+    again.first_job = JobId(7);
+    changes.put(again);
+    ASSERT_TRUE(changes.commit(store()));
+    restart();
+    EXPECT_EQ(store().request_of(UserId(1), kOdd).value(), again);
+    changes = script();
+    changes.add(ledger::Put<model::IdempotencyRecord>{.before = again});
+    ASSERT_TRUE(changes.commit(store()));
+    EXPECT_EQ(store().request_of(UserId(1), kOdd).value(), std::nullopt);
+    EXPECT_EQ(store().request_of(UserId(2), kOdd).value(), bobs);
+}
+
+TEST_P(Store, ChangesAJobInPlace) {
+    auto changes = script();
+    add_people(changes);
+    model::JobRecord job = job_in(1, ElementState::kQueued);
+    job.range.last = 9;
+    job.is_array = true;
+    job.counts[ElementState::kQueued] = 10;
+    const ledger::JobTexts texts{
+        .name = kOdd, .labels = {{"team", "a:b"}, {"", kOdd}},
+             .spec_json = "{}"
+    };
+    changes.submit(job, texts);
+    ASSERT_TRUE(changes.commit(store()));
+    std::vector<model::JobRecord> steps(6, job);
+    steps[0].next = 2;  // Counts alone, with elements that still wait.
+    steps[0].taken = {3};
+    steps[0].counts[ElementState::kQueued] = 7;
+    steps[0].counts[ElementState::kRunning] = 3;
+    steps[1] = steps[0];
+    steps[1].priority = 5;
+    steps[1].waiting_state = ElementState::kHeld;
+    steps[2] = steps[1];
+    steps[2].request = model::RequestId(2);
+    steps[2].retries_max = 3;
+    steps[2].time_limit_s = 60;
+    steps[2].after = {
+        {.kind = model::DependencyKind::kAny, .job = JobId(4)}
+    };
+    steps[3] = steps[2];
+    steps[3].counts = {};
+    steps[3].counts[ElementState::kSucceeded] = 10;
+    steps[3].ended_at = kStart;
+    steps[4] = steps[3];
+    steps[4].after.clear();
+    steps[4].taken.clear();
+    steps[5] = job;  // And all the way back.
+    for (const model::JobRecord& step : steps) {
+        changes.update(job, step);
+        job = step;
+        ASSERT_TRUE(changes.commit(store()));
+        const auto row = reader()->job(JobId(1));
+        ASSERT_TRUE(row);
+        EXPECT_EQ(row->record, step);
+        EXPECT_EQ(row->name, kOdd);
+        EXPECT_EQ(row->labels, texts.labels);
+    }
+}
+
+}  // namespace
+}  // namespace reeve::conformance

@@ -11,6 +11,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)]*)?\)")
 NAMED = re.compile(r"`((?:src|docs|tests|tools|api|cmake|deploy|packages)/[\w./-]+)`")
 MACHINE = re.compile(r"(?<![\w./])/(?:work|farm|root|home/\w+)/")
 README_LINES_MAX = 150
+CONFIG_KEY = re.compile(r'^\s*\{"([a-z_]+(?:\.[a-z_]+)?)",', re.MULTILINE)
 
 
 def problems(path: str, text: str, root: pathlib.Path):
@@ -34,6 +35,15 @@ def problems(path: str, text: str, root: pathlib.Path):
         yield 1, f"{text.count(chr(10))} lines; a README has {README_LINES_MAX} at most"
 
 
+def undocumented_keys(source: str, page: str):
+    """Yields what the server reads and the page has no row for, and the other way round."""
+    read, told = set(CONFIG_KEY.findall(source)), set(re.findall(r"^\| `([a-z_.]+)` \|", page, re.MULTILINE))
+    for key in sorted(read - told):
+        yield 1, f"the key {key} has no row"
+    for key in sorted(told - read):
+        yield 1, f"there is no key {key}"
+
+
 def main() -> int:
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
     listed = subprocess.run(
@@ -45,6 +55,11 @@ def main() -> int:
             continue
         for number, problem in problems(path, (root / path).read_text(), root):
             print(f"{path}:{number}: {problem}")
+            found += 1
+    source, page = root / "src/server_config.cpp", root / "docs/reference/configuration.md"
+    if source.is_file():
+        for number, problem in undocumented_keys(source.read_text(), page.read_text()):
+            print(f"{page.relative_to(root)}:{number}: {problem}")
             found += 1
     print(f"check_docs: {found} problem(s)")
     return 1 if found else 0

@@ -34,6 +34,14 @@ class CheckDocsTest(unittest.TestCase):
                     self.assertEqual(len(found), 0 if want is None else 1, found)
                     self.assertIn(want or "", "".join(found))
 
+    def test_configuration_keys(self):
+        source = '        {"data",     set(as_text)},\n        {"node.name",\n'
+        page = "| key | what |\n| `data` | where |\n| `node.nam` | what |\n"
+        self.assertEqual(
+            [problem for _, problem in check_docs.undocumented_keys(source, page)],
+            ["the key node.name has no row", "there is no key node.nam"],
+        )
+
 
 if __name__ == "__main__":
     unittest.main()

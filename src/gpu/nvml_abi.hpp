@@ -10,6 +10,7 @@
 namespace reeve::gpu::abi {
 
 /// What every function but nvmlErrorString answers.
+// NOLINTNEXTLINE(performance-enum-size): of the C interface.
 enum class Return : std::int32_t {
     kSuccess = 0,
     kUninitialized = 1,
@@ -59,8 +60,11 @@ constexpr std::uint32_t kNoInstance = 0xFFFFFFFFU;
 constexpr std::uint64_t kMemoryNotAvailable = ~std::uint64_t{0};
 constexpr std::uint64_t kEventXidCritical = 0x8;
 
+// NOLINTNEXTLINE(performance-enum-size): of the C interface.
 enum class Clock : std::uint32_t { kGraphics = 0, kSm = 1, kMemory = 2, kVideo = 3 };
+// NOLINTNEXTLINE(performance-enum-size): of the C interface.
 enum class TemperatureSensor : std::uint32_t { kGpu = 0 };
+// NOLINTNEXTLINE(performance-enum-size): of the C interface.
 enum class AffinityScope : std::uint32_t { kNode = 0, kSocket = 1 };
 
 struct PciInfo {
@@ -164,6 +168,7 @@ union FieldNumber {
     std::int64_t signed_long;
 };
 
+// NOLINTNEXTLINE(performance-enum-size): of the C interface.
 enum class FieldType : std::uint32_t { kUnsignedInt = 1, kUnsignedLongLong = 3 };
 
 struct FieldValue {

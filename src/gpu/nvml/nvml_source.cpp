@@ -17,7 +17,7 @@ namespace {
 
 using abi::Return;
 
-constexpr std::uint64_t kMib = 1024 * 1024;
+constexpr std::uint64_t kMib = 1024ULL * 1024;
 constexpr std::size_t kSmallFileMax = 64U << 10U;
 constexpr int kXidsMost = 1000;  // At one poll; the rest comes with the next.
 
@@ -39,7 +39,7 @@ std::string reason_of(const Library& library, Return result) {
     if (library.functions().simulation_problem != nullptr) {
         return std::string("it is simulated, and ") + library.functions().simulation_problem();
     }
-    const std::string text = library.text_of(result);
+    std::string text = library.text_of(result);
     switch (static_cast<int>(result)) {
         case static_cast<int>(Return::kDriverNotLoaded):
             return text + "; load it with `modprobe nvidia`, and see `dmesg` if that fails";
@@ -167,6 +167,7 @@ Result<std::vector<model::GpuDescription>> NvmlSource::describe() {
     }
     std::ranges::sort(devices_, {}, [](const Device& d) { return d.description.uuid; });
     std::vector<model::GpuDescription> out;
+    out.reserve(devices_.size());
     for (const Device& device : devices_) {
         out.push_back(device.description);
     }

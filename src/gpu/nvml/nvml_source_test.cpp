@@ -86,28 +86,28 @@ TEST(NvmlSource, AnOldDriverOnlyLeavesFiguresAbsent) {
 class Early535Test : public testing::Test {
   protected:
     void SetUp() override {
-        char folder[] = "/tmp/reeve-nvml-XXXXXX";
-        ASSERT_NE(::mkdtemp(folder), nullptr);
-        folder_ = folder;
-        const std::string device = folder_ + "/bus/pci/devices/0000:3a:00.0";
+        char made[] = "/tmp/reeve-nvml-XXXXXX";
+        ASSERT_NE(::mkdtemp(made), nullptr);
+        folder = made;
+        const std::string device = folder + "/bus/pci/devices/0000:3a:00.0";
         ASSERT_TRUE(platform::make_directories(device));
         ASSERT_TRUE(platform::write_file(device + "/numa_node", "1\n"));
         ASSERT_TRUE(platform::write_file(
-            folder_ + "/meminfo",
+            folder + "/meminfo",
             "MemTotal:       125829120 kB\nMemFree: 1 kB\nMemAvailable:   104857600 kB\n"));
     }
 
-    void TearDown() override { EXPECT_TRUE(platform::remove_tree(folder_)); }
+    void TearDown() override { EXPECT_TRUE(platform::remove_tree(folder)); }
 
-    std::string folder_;
+    std::string folder;
 };
 
 TEST_F(Early535Test, EveryDeviceTellsWhatItCan) {
     std::vector<std::string> warnings;
     const auto source = open_nvml(
         {.library = fake("early_535"),
-         .sysfs_root = folder_,
-         .meminfo = folder_ + "/meminfo",
+         .sysfs_root = folder,
+         .meminfo = folder + "/meminfo",
          .on_warning = [&](const std::string& text) { warnings.push_back(text); }});
     ASSERT_TRUE(source) << source.error().message;
     EXPECT_EQ((*source)->driver_version(), "535.98");

@@ -7,7 +7,7 @@ namespace reeve::gpu::nvml {
 
 namespace {
 
-constexpr std::uint64_t kMib = 1024 * 1024;
+constexpr std::uint64_t kMib = 1024ULL * 1024;
 constexpr std::uint32_t kPidMax = 4'194'304;  // proc(5): the highest pid_max of 64-bit Linux.
 constexpr std::uint32_t kInstancesMax = 64;   // More MIG instances than any GPU has.
 constexpr unsigned kRoomAtFirst = 64;

@@ -8,7 +8,7 @@
 namespace reeve::gpu::nvml {
 namespace {
 
-constexpr std::uint64_t kMib = 1024 * 1024;
+constexpr std::uint64_t kMib = 1024ULL * 1024;
 
 /// A buffer with room for more rows than there are, as a driver leaves it.
 template <class Row>
@@ -18,8 +18,9 @@ std::vector<std::byte> written(const std::vector<Row>& rows, std::byte rest = kU
     return buffer;
 }
 
-std::vector<abi::Process> short_rows(std::vector<std::uint64_t> memory) {
+std::vector<abi::Process> short_rows(const std::vector<std::uint64_t>& memory) {
     std::vector<abi::Process> rows;
+    rows.reserve(memory.size());
     for (const std::uint64_t bytes : memory) {
         rows.push_back(
             {.pid = 100 + static_cast<std::uint32_t>(rows.size()), .used_memory = bytes});
@@ -27,8 +28,9 @@ std::vector<abi::Process> short_rows(std::vector<std::uint64_t> memory) {
     return rows;
 }
 
-std::vector<abi::ProcessProtected> long_rows(std::vector<std::uint64_t> protected_memory) {
+std::vector<abi::ProcessProtected> long_rows(const std::vector<std::uint64_t>& protected_memory) {
     std::vector<abi::ProcessProtected> rows;
+    rows.reserve(protected_memory.size());
     for (const std::uint64_t bytes : protected_memory) {
         rows.push_back(
             {.pid = 100 + static_cast<std::uint32_t>(rows.size()),
@@ -75,9 +77,9 @@ TEST(ProcessList, TheStrideIsThatOfTheDriver) {
 }
 
 TEST(ProcessList, RowsThatMakeNoSenseAreNotBelieved) {
-    const std::vector<std::byte> noise(10 * 32, std::byte{0x77});
+    const std::vector<std::byte> noise(320, std::byte{0x77});
     EXPECT_FALSE(stride_of(noise, 5));
-    const std::vector<std::byte> zeros(10 * 32, std::byte{0});
+    const std::vector<std::byte> zeros(320, std::byte{0});
     EXPECT_FALSE(stride_of(zeros, 2));
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "gpu/simulated/models.hpp"
+#include "gpu/simulated/simulation.hpp"
 
 namespace reeve::gpu::simulated {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "base/random.hpp"
 #include "base/text.hpp"
+#include "gpu/simulated/simulation.hpp"
 
 namespace reeve::gpu::simulated {
 
@@ -195,6 +196,7 @@ void add_gpus(Topology& topology, const Part& part) {
 
 std::vector<std::string> known_models() {
     std::vector<std::string> keys;
+    keys.reserve(kCatalogue.size());
     for (const Row& row : kCatalogue) {
         keys.emplace_back(row.key);
     }

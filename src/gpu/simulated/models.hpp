@@ -2,15 +2,11 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.hpp"
 #include "gpu/simulated/topology.hpp"
 
 namespace reeve::gpu::simulated {
-
-/// The models that a preset may name: "A30", "RTX5090", …
-[[nodiscard]] std::vector<std::string> known_models();
 
 /// "4xRTX5090", "A30" (one), "2xA30,1xH100": GPUs with nothing on them. Eight of a model with
 /// NVLink are joined by NVSwitch. UUIDs follow from the seed and the index alone.

@@ -1,8 +1,11 @@
 #include "gpu/simulated/models.hpp"
 
 #include <set>
+#include <vector>
 
 #include <gtest/gtest.h>
+
+#include "gpu/simulated/simulation.hpp"
 
 namespace reeve::gpu::simulated {
 namespace {

@@ -140,6 +140,7 @@ class SimulatedSource final : public model::GpuSource {
         }
         uuids_ = sorted_uuids(**topology);
         std::vector<model::GpuDescription> out;
+        out.reserve((*topology)->gpus.size());
         for (const Gpu& gpu : (*topology)->gpus) {
             out.push_back(description_of(**topology, gpu));
         }
@@ -184,6 +185,7 @@ class SimulatedSource final : public model::GpuSource {
   private:
     static std::vector<std::string> sorted_uuids(const Topology& topology) {
         std::vector<std::string> out;
+        out.reserve(topology.gpus.size());
         for (const Gpu& gpu : topology.gpus) {
             out.push_back(gpu.uuid);
         }
@@ -221,6 +223,7 @@ Result<std::vector<GpuStatus>> list_gpus(const std::string& path) {
         return tl::unexpected(topology.error());
     }
     std::vector<GpuStatus> out;
+    out.reserve((*topology)->gpus.size());
     for (std::size_t i = 0; i < (*topology)->gpus.size(); ++i) {
         out.push_back(status_of(**topology, i));
     }

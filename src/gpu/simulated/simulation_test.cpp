@@ -30,6 +30,8 @@ class Idler {
 
     Idler(const Idler&) = delete;
     Idler& operator=(const Idler&) = delete;
+    Idler(Idler&&) = delete;
+    Idler& operator=(Idler&&) = delete;
 
     [[nodiscard]] std::uint32_t pid() const { return static_cast<std::uint32_t>(pid_); }
 
@@ -54,21 +56,21 @@ class Idler {
 class SimulationTest : public testing::Test {
   protected:
     void SetUp() override {
-        char folder[] = "/tmp/reeve-sim-XXXXXX";
-        ASSERT_NE(::mkdtemp(folder), nullptr);
-        folder_ = folder;
-        path_ = folder_ + "/gpus.json";
-        ASSERT_TRUE(ensure_simulation(path_, "2xA30", "test"));
+        char made[] = "/tmp/reeve-sim-XXXXXX";
+        ASSERT_NE(::mkdtemp(made), nullptr);
+        folder = made;
+        path = folder + "/gpus.json";
+        ASSERT_TRUE(ensure_simulation(path, "2xA30", "test"));
     }
 
-    void TearDown() override { EXPECT_TRUE(platform::remove_tree(folder_)); }
+    void TearDown() override { EXPECT_TRUE(platform::remove_tree(folder)); }
 
-    GpuStatus status(std::size_t index) { return list_gpus(path_).value().at(index); }
+    GpuStatus status(std::size_t index) { return list_gpus(path).value().at(index); }
 
-    std::string bytes() { return platform::read_file(path_, 1U << 20U).value(); }
+    std::string bytes() { return platform::read_file(path, 1U << 20U).value(); }
 
-    std::string folder_;
-    std::string path_;
+    std::string folder;
+    std::string path;
 };
 
 TEST_F(SimulationTest, BeginsIdle) {
@@ -81,7 +83,7 @@ TEST_F(SimulationTest, BeginsIdle) {
 
 TEST_F(SimulationTest, UseIsOfOneGpuAndEndsWithZero) {
     ASSERT_TRUE(set_use(
-        path_, "1",
+        path, "1",
         {.pid = static_cast<std::uint32_t>(::getpid()),
          .memory_mib = 4096,
          .utilization_percent = 80}));
@@ -91,19 +93,19 @@ TEST_F(SimulationTest, UseIsOfOneGpuAndEndsWithZero) {
     ASSERT_EQ(status(1).sample.processes.size(), 1U);
     // Again replaces.
     ASSERT_TRUE(set_use(
-        path_, "1",
+        path, "1",
         {.pid = static_cast<std::uint32_t>(::getpid()),
          .memory_mib = 1,
          .utilization_percent = 0}));
     EXPECT_EQ(status(1).sample.memory_used_mib, 1);
-    ASSERT_TRUE(set_use(path_, "1", {.pid = static_cast<std::uint32_t>(::getpid())}));
+    ASSERT_TRUE(set_use(path, "1", {.pid = static_cast<std::uint32_t>(::getpid())}));
     EXPECT_TRUE(status(1).sample.processes.empty());
 }
 
 TEST_F(SimulationTest, UseEndsWithItsProcess) {
     Idler idler;
     ASSERT_TRUE(
-        set_use(path_, "0", {.pid = idler.pid(), .memory_mib = 100, .utilization_percent = 10}));
+        set_use(path, "0", {.pid = idler.pid(), .memory_mib = 100, .utilization_percent = 10}));
     EXPECT_EQ(status(0).sample.memory_used_mib, 100);
     idler.become_zombie();
     EXPECT_EQ(status(0).sample.memory_used_mib, 0);
@@ -111,14 +113,14 @@ TEST_F(SimulationTest, UseEndsWithItsProcess) {
     EXPECT_TRUE(status(0).sample.processes.empty());
     EXPECT_NE(bytes().find("\"pid\""), std::string::npos);
     // The next writer forgets it.
-    ASSERT_TRUE(report_xid(path_, "1", 13));
+    ASSERT_TRUE(report_xid(path, "1", 13));
     EXPECT_EQ(bytes().find("\"pid\""), std::string::npos);
 }
 
 TEST_F(SimulationTest, APidThatIsUsedAgainIsAnotherProcess) {
     const Idler idler;
-    ASSERT_TRUE(set_use(path_, "0", {.pid = idler.pid(), .memory_mib = 100}));
-    ASSERT_TRUE(update_state(path_, [](Topology& topology) -> Result<void> {
+    ASSERT_TRUE(set_use(path, "0", {.pid = idler.pid(), .memory_mib = 100}));
+    ASSERT_TRUE(update_state(path, [](Topology& topology) -> Result<void> {
         topology.gpus[0].processes[0].start_ticks -= 1;
         return {};
     }));
@@ -150,20 +152,20 @@ TEST_F(SimulationTest, WhatCannotBeIsRefusedAndChangesNothing) {
     };
     for (const Case& c : cases) {
         SCOPED_TRACE(c.name);
-        const Result<GpuStatus> result = set_use(path_, c.gpu, c.use);
+        const Result<GpuStatus> result = set_use(path, c.gpu, c.use);
         ASSERT_FALSE(result);
         EXPECT_EQ(result.error().code, c.want) << result.error().message;
         EXPECT_EQ(bytes(), before);
     }
-    EXPECT_TRUE(set_use(path_, "0", {self, 24576 - 401, 1}));
+    EXPECT_TRUE(set_use(path, "0", {self, 24576 - 401, 1}));
 }
 
 TEST_F(SimulationTest, MemoryOfSeveralProcessesAddsUp) {
     const Idler first;
     const Idler second;
-    ASSERT_TRUE(set_use(path_, "0", {first.pid(), 20000, 10}));
-    EXPECT_FALSE(set_use(path_, "0", {second.pid(), 5000, 10}));
-    EXPECT_TRUE(set_use(path_, "0", {second.pid(), 4000, 10}));
+    ASSERT_TRUE(set_use(path, "0", {first.pid(), 20000, 10}));
+    EXPECT_FALSE(set_use(path, "0", {second.pid(), 5000, 10}));
+    EXPECT_TRUE(set_use(path, "0", {second.pid(), 4000, 10}));
     EXPECT_EQ(status(0).sample.memory_used_mib, 24000);
 }
 
@@ -171,53 +173,53 @@ TEST_F(SimulationTest, AGpuIsFoundByIndexUuidOrBeginning) {
     const std::string uuid = status(1).description.uuid;
     for (const std::string& name : {std::string("1"), uuid, uuid.substr(0, 7), uuid.substr(4, 3)}) {
         SCOPED_TRACE(name);
-        const Result<GpuStatus> found = report_xid(path_, name, 31);
+        const Result<GpuStatus> found = report_xid(path, name, 31);
         ASSERT_TRUE(found) << found.error().message;
         EXPECT_EQ(found->description.uuid, uuid);
     }
 }
 
 TEST_F(SimulationTest, ALostGpuComesBackEmpty) {
-    ASSERT_TRUE(set_use(path_, "0", {static_cast<std::uint32_t>(::getpid()), 10, 10}));
-    ASSERT_TRUE(lose_gpu(path_, "0"));
+    ASSERT_TRUE(set_use(path, "0", {static_cast<std::uint32_t>(::getpid()), 10, 10}));
+    ASSERT_TRUE(lose_gpu(path, "0"));
     EXPECT_NE(status(0).sample.trouble, "");
     EXPECT_EQ(status(1).sample.trouble, "");
-    EXPECT_EQ(lose_gpu(path_, "0").error().code, ErrorCode::kConflict);
+    EXPECT_EQ(lose_gpu(path, "0").error().code, ErrorCode::kConflict);
     EXPECT_EQ(
-        set_use(path_, "0", {static_cast<std::uint32_t>(::getpid()), 10, 10}).error().code,
+        set_use(path, "0", {static_cast<std::uint32_t>(::getpid()), 10, 10}).error().code,
         ErrorCode::kConflict);
-    ASSERT_TRUE(restore_gpu(path_, "0"));
+    ASSERT_TRUE(restore_gpu(path, "0"));
     EXPECT_EQ(status(0).sample.memory_used_mib, 0);
-    EXPECT_EQ(restore_gpu(path_, "0").error().code, ErrorCode::kConflict);
+    EXPECT_EQ(restore_gpu(path, "0").error().code, ErrorCode::kConflict);
 }
 
 TEST_F(SimulationTest, XidsAreCheckedAndTheOldestGo) {
-    EXPECT_EQ(report_xid(path_, "0", 0).error().code, ErrorCode::kInvalid);
-    EXPECT_EQ(report_xid(path_, "0", 1000).error().code, ErrorCode::kInvalid);
+    EXPECT_EQ(report_xid(path, "0", 0).error().code, ErrorCode::kInvalid);
+    EXPECT_EQ(report_xid(path, "0", 1000).error().code, ErrorCode::kInvalid);
     for (std::size_t i = 0; i < kXidsKept + 5; ++i) {
-        ASSERT_TRUE(report_xid(path_, "0", 31));
+        ASSERT_TRUE(report_xid(path, "0", 31));
     }
-    StateFile file(path_);
+    StateFile file(path);
     const Topology* topology = file.current().value();
     EXPECT_EQ(topology->xids.size(), kXidsKept);
     EXPECT_EQ(topology->next_xid, kXidsKept + 6);
 }
 
 TEST_F(SimulationTest, TheSamePresetKeepsWhatRuns) {
-    ASSERT_TRUE(set_use(path_, "0", {static_cast<std::uint32_t>(::getpid()), 10, 10}));
+    ASSERT_TRUE(set_use(path, "0", {static_cast<std::uint32_t>(::getpid()), 10, 10}));
     const std::string before = bytes();
-    ASSERT_TRUE(ensure_simulation(path_, "2xA30", "test"));
+    ASSERT_TRUE(ensure_simulation(path, "2xA30", "test"));
     EXPECT_EQ(bytes(), before);
-    ASSERT_TRUE(ensure_simulation(path_, "3xA30", "test"));
-    EXPECT_EQ(list_gpus(path_).value().size(), 3U);
+    ASSERT_TRUE(ensure_simulation(path, "3xA30", "test"));
+    EXPECT_EQ(list_gpus(path).value().size(), 3U);
 }
 
 TEST_F(SimulationTest, AFileThatIsNoneIsNamed) {
-    ASSERT_TRUE(platform::write_file(path_, "{}"));
-    EXPECT_EQ(list_gpus(path_).error().code, ErrorCode::kInvalid);
-    EXPECT_NE(list_gpus(path_).error().message.find(path_), std::string::npos);
-    EXPECT_EQ(report_xid(path_, "0", 31).error().code, ErrorCode::kInvalid);
-    EXPECT_EQ(list_gpus(folder_ + "/none").error().code, ErrorCode::kUnavailable);
+    ASSERT_TRUE(platform::write_file(path, "{}"));
+    EXPECT_EQ(list_gpus(path).error().code, ErrorCode::kInvalid);
+    EXPECT_NE(list_gpus(path).error().message.find(path), std::string::npos);
+    EXPECT_EQ(report_xid(path, "0", 31).error().code, ErrorCode::kInvalid);
+    EXPECT_EQ(list_gpus(folder + "/none").error().code, ErrorCode::kUnavailable);
 }
 
 TEST_F(SimulationTest, NoChangeOfManyWritersIsLost) {
@@ -228,7 +230,7 @@ TEST_F(SimulationTest, NoChangeOfManyWritersIsLost) {
         writer = ::fork();
         if (writer == 0) {
             for (int i = 0; i < kEach; ++i) {
-                if (!report_xid(path_, "0", 31)) {
+                if (!report_xid(path, "0", 31)) {
                     ::_exit(1);
                 }
             }
@@ -240,15 +242,15 @@ TEST_F(SimulationTest, NoChangeOfManyWritersIsLost) {
         ASSERT_EQ(::waitpid(writer, &status, 0), writer);
         EXPECT_EQ(status, 0);
     }
-    StateFile file(path_);
+    StateFile file(path);
     EXPECT_EQ(file.current().value()->next_xid, 1U + kWriters * kEach);
 }
 
 TEST_F(SimulationTest, AReaderSeesEveryVersion) {
-    StateFile file(path_);
+    StateFile file(path);
     std::uint64_t before = file.current().value()->next_xid;
     for (int i = 0; i < 200; ++i) {  // Many within one tick of the clock of the file system.
-        ASSERT_TRUE(report_xid(path_, "0", 31));
+        ASSERT_TRUE(report_xid(path, "0", 31));
         const std::uint64_t now = file.current().value()->next_xid;
         ASSERT_EQ(now, before + 1);
         before = now;
@@ -256,11 +258,11 @@ TEST_F(SimulationTest, AReaderSeesEveryVersion) {
 }
 
 TEST_F(SimulationTest, TheLibraryIsFoundWhereItIs) {
-    EXPECT_EQ(find_library(folder_).error().code, ErrorCode::kNotFound);
-    ASSERT_TRUE(platform::make_directories(folder_ + "/lib/reeve"));
-    ASSERT_TRUE(platform::make_directories(folder_ + "/bin"));
-    ASSERT_TRUE(platform::write_file(folder_ + "/lib/reeve/libreeve-nvml-sim.so", ""));
-    EXPECT_TRUE(find_library(folder_ + "/bin"));
+    EXPECT_EQ(find_library(folder).error().code, ErrorCode::kNotFound);
+    ASSERT_TRUE(platform::make_directories(folder + "/lib/reeve"));
+    ASSERT_TRUE(platform::make_directories(folder + "/bin"));
+    ASSERT_TRUE(platform::write_file(folder + "/lib/reeve/libreeve-nvml-sim.so", ""));
+    EXPECT_TRUE(find_library(folder + "/bin"));
 }
 
 }  // namespace

@@ -148,7 +148,7 @@ Result<void> update_state(
     for (Gpu& gpu : topology.gpus) {
         gpu.processes = alive(gpu.processes);
     }
-    const Result<void> changed = change(topology);
+    Result<void> changed = change(topology);
     if (!changed) {
         return changed;
     }

@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::int64_t kFormat = 1;
 constexpr std::string_view kFormatField = "reeve_simulated_gpus";
+constexpr std::size_t kUuidBytes = 80;              // What callers of NVML have room for.
+constexpr std::int64_t kNvlinksMax = 36;            // NVML's.
 constexpr std::int64_t kAmountMax = 1'000'000'000;  // Of any amount in the file.
 
 template <class Struct, class Value>
@@ -365,24 +367,18 @@ bool is_bus_id(const std::string& text) {
            });
 }
 
-/// The invariant of Topology; what is broken, or "".
-std::string broken(const Topology& topology) {
-    std::set<std::string> uuids;
-    std::set<std::string> buses;
-    for (const Gpu& gpu : topology.gpus) {
-        if (!topology.models.contains(gpu.model)) {
-            return gpu.uuid + ": no model '" + gpu.model + "' in models";
-        }
-        if (!gpu.uuid.starts_with("GPU-") || gpu.uuid.size() > 79) {
-            return "'" + gpu.uuid + "': a UUID is GPU-…, at most 79 characters";
-        }
-        if (!is_bus_id(gpu.pci_bus_id)) {
-            return gpu.uuid + ": pci_bus_id is like 00000000:17:00.0";
-        }
-        if (!uuids.insert(gpu.uuid).second || !buses.insert(gpu.pci_bus_id).second) {
-            return gpu.uuid + ": its UUID or bus id is there twice";
-        }
+/// What is wrong with one GPU, or "".
+std::string broken(const Topology& topology, const Gpu& gpu) {
+    if (!topology.models.contains(gpu.model)) {
+        return gpu.uuid + ": no model '" + gpu.model + "' in models";
     }
+    if (!gpu.uuid.starts_with("GPU-") || gpu.uuid.size() >= kUuidBytes) {
+        return "'" + gpu.uuid + "': a UUID is GPU-…, shorter than " + std::to_string(kUuidBytes);
+    }
+    return is_bus_id(gpu.pci_bus_id) ? "" : gpu.uuid + ": pci_bus_id is like 00000000:17:00.0";
+}
+
+std::string broken_xids(const Topology& topology) {
     std::uint64_t before = 0;
     for (const Xid& xid : topology.xids) {
         if (xid.sequence <= before || xid.sequence >= topology.next_xid) {
@@ -390,12 +386,29 @@ std::string broken(const Topology& topology) {
         }
         before = xid.sequence;
     }
+    return "";
+}
+
+/// The invariant of Topology; what is broken, or "".
+std::string broken(const Topology& topology) {
+    if (topology.gpus.empty()) {
+        return "gpus: none";
+    }
+    std::set<std::string> names;
+    for (const Gpu& gpu : topology.gpus) {
+        if (std::string problem = broken(topology, gpu); !problem.empty()) {
+            return problem;
+        }
+        if (!names.insert(gpu.uuid).second || !names.insert(gpu.pci_bus_id).second) {
+            return gpu.uuid + ": its UUID or bus id is there twice";
+        }
+    }
     for (const auto& [key, model] : topology.models) {
-        if (model.reserved_mib > model.memory_mib || model.nvlinks > 36) {
+        if (model.reserved_mib > model.memory_mib || model.nvlinks > kNvlinksMax) {
             return key + ": reserves more than it has, or has over 36 NVLinks";
         }
     }
-    return topology.gpus.empty() ? "gpus: none" : "";
+    return broken_xids(topology);
 }
 
 }  // namespace

@@ -143,20 +143,20 @@ constexpr const char* kFunctions[] = {
 class NvmlLibraryTest : public testing::Test {
   protected:
     void SetUp() override {
-        library_ = ::dlopen(REEVE_NVML_SIM_LIBRARY, RTLD_NOW | RTLD_LOCAL);
-        ASSERT_NE(library_, nullptr) << ::dlerror();
+        library = ::dlopen(REEVE_NVML_SIM_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+        ASSERT_NE(library, nullptr) << ::dlerror();
     }
 
     void TearDown() override {
-        if (is_started_) {
+        if (is_started) {
             EXPECT_EQ(call("nvmlShutdown"), Return::kSuccess);
         }
-        ::dlclose(library_);
+        ::dlclose(library);
     }
 
     template <class... Arguments>
     Return call(const char* name, Arguments... arguments) {
-        void* symbol = ::dlsym(library_, name);
+        void* symbol = ::dlsym(library, name);
         if (symbol == nullptr) {
             return Return::kFunctionNotFound;
         }
@@ -166,7 +166,7 @@ class NvmlLibraryTest : public testing::Test {
     void start(const SimulatedMachine& machine) {
         ASSERT_EQ(call("reeve_nvml_sim_use", machine.path().c_str()), Return::kSuccess);
         ASSERT_EQ(call("nvmlInit_v2"), Return::kSuccess);
-        is_started_ = true;
+        is_started = true;
     }
 
     Device device(unsigned index) {
@@ -183,13 +183,13 @@ class NvmlLibraryTest : public testing::Test {
         return value;
     }
 
-    void* library_ = nullptr;
-    bool is_started_ = false;
+    void* library = nullptr;
+    bool is_started = false;
 };
 
 TEST_F(NvmlLibraryTest, ExportsWhatNvmlOffers) {
     for (const char* name : kFunctions) {
-        EXPECT_NE(::dlsym(library_, name), nullptr) << name;
+        EXPECT_NE(::dlsym(library, name), nullptr) << name;
     }
 }
 

@@ -29,6 +29,8 @@ class SimulatedMachine {
 
     SimulatedMachine(const SimulatedMachine&) = delete;
     SimulatedMachine& operator=(const SimulatedMachine&) = delete;
+    SimulatedMachine(SimulatedMachine&&) = delete;
+    SimulatedMachine& operator=(SimulatedMachine&&) = delete;
 
     [[nodiscard]] std::string path() const { return folder_ + "/gpus.json"; }
 
@@ -53,6 +55,8 @@ class Idler {
 
     Idler(const Idler&) = delete;
     Idler& operator=(const Idler&) = delete;
+    Idler(Idler&&) = delete;
+    Idler& operator=(Idler&&) = delete;
 
     [[nodiscard]] std::uint32_t pid() const { return static_cast<std::uint32_t>(pid_); }
 

@@ -10,7 +10,7 @@ using abi::Return;
 
 namespace {
 
-constexpr std::uint64_t kMib = 1024 * 1024;
+constexpr std::uint64_t kMib = 1024ULL * 1024;
 constexpr unsigned kProcesses = 100;  // More than anybody has room for at first.
 
 std::array<int, 2> devices;

@@ -8,7 +8,7 @@ using abi::Return;
 
 namespace {
 
-constexpr std::uint64_t kMib = 1024 * 1024;
+constexpr std::uint64_t kMib = 1024ULL * 1024;
 
 }  // namespace
 

@@ -14,7 +14,7 @@ using namespace reeve::gpu::simulated::library;
 
 namespace {
 
-constexpr std::uint64_t kMib = 1024 * 1024;
+constexpr std::uint64_t kMib = 1024ULL * 1024;
 constexpr std::uint64_t kReasonIdle = 0x1;
 constexpr std::uint64_t kReasonPowerCap = 0x4;
 constexpr unsigned kVideoPeriodUs = 167'000;

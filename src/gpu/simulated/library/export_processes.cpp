@@ -13,7 +13,7 @@ using namespace reeve::gpu::simulated::library;
 
 namespace {
 
-constexpr std::uint64_t kMib = 1024 * 1024;
+constexpr std::uint64_t kMib = 1024ULL * 1024;
 
 /// The protocol of every list: `count` is the room on the way in, what there is on the way out.
 template <class Row, class MakeRow>

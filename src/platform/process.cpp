@@ -1,7 +1,6 @@
 #include "platform/process.hpp"
 
 #include <array>
-#include <cstdlib>
 #include <sstream>
 
 #include <fcntl.h>
@@ -89,7 +88,7 @@ std::vector<int> fds_of_pipe(pid_t pid, std::uint64_t inode) {
         const std::string path = directory + "/" + name;
         const ssize_t size = readlink(path.c_str(), target.data(), target.size() - 1);
         if (size > 0 && wanted == target.data()) {
-            found.push_back(std::atoi(name.c_str()));
+            found.push_back(static_cast<int>(parse_integer(name).value_or(-1)));
         }
     }
     return found;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/process/device_filter.hpp"
+#include "base/text.hpp"
 #include "platform/files.hpp"
 #include "platform/system_error.hpp"
 
@@ -32,8 +33,8 @@ Result<void> write_control(const std::string& path, const std::string& text) {
 }
 
 std::int64_t read_number(const std::string& path) {
-    const auto text = platform::read_file(path, kControlBytesMax);
-    return text ? std::strtoll(text->c_str(), nullptr, 10) : 0;
+    const std::string text = platform::read_file(path, kControlBytesMax).value_or("");
+    return parse_integer(text.substr(0, text.find('\n'))).value_or(0);
 }
 
 /// The number after `key` in a file of lines "key number".

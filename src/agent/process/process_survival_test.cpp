@@ -1,0 +1,229 @@
+// Goal: whatever is killed - agent, shim, spawner - no task runs twice, and no end and no byte is
+// lost.
+#include <csignal>
+#include <cstdlib>
+#include <string>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "agent/process/process_runtime_fixture.hpp"
+
+namespace reeve::agent::process {
+namespace {
+
+TEST_F(TaskTest, AcknowledgedItIsNoLongerListedAndRemovedItIsStillKnown) {
+    run("echo x");
+    open();
+    ASSERT_EQ(listed_.size(), 1U);
+    EXPECT_EQ(listed_[0].outcome->end, TaskEnd::kExited);
+    EXPECT_EQ(listed_[0].cluster_id, cluster_);
+    EXPECT_TRUE(listed_[0].has_started);
+    runtime_->acknowledge(kKey);
+    open();
+    EXPECT_TRUE(listed_.empty());
+    EXPECT_EQ(log(), "x\n");
+    launch();
+    EXPECT_EQ(wait_for<RuntimeEnded>()->outcome.end, TaskEnd::kExited);
+    runtime_->remove(kKey);
+    EXPECT_EQ(platform::list_directory(directory())->size(), 1U);
+    launch();
+    EXPECT_TRUE(wait_for<RuntimeRemoved>());
+    open();
+    EXPECT_TRUE(listed_.empty());
+}
+
+TEST_F(TaskTest, WhatRunsIsNeitherAcknowledgedNorRemoved) {
+    shell("echo ready; sleep 1000");
+    launch();
+    ASSERT_TRUE(wait_for_log("ready"));
+    runtime_->acknowledge(kKey);
+    runtime_->remove(kKey);
+    open();
+    ASSERT_EQ(listed_.size(), 1U);
+    EXPECT_FALSE(listed_[0].outcome);
+    runtime_->stop(kKey, StopForce::kKill);
+    wait_for_end();
+}
+
+TEST_F(TaskTest, ARestartOfTheAgentDisturbsNothing) {
+    shell("echo one; read line < " + root_ + "/go; echo two; exit 5");
+    ASSERT_EQ(mkfifo((root_ + "/go").c_str(), 0600), 0);
+    launch();
+    wait_for_start();
+    open();
+    ASSERT_EQ(listed_.size(), 1U);
+    EXPECT_TRUE(listed_[0].has_started);
+    ASSERT_TRUE(platform::write_file(root_ + "/go", "\n"));
+    EXPECT_EQ(wait_for_end().exit_code, 5);
+    EXPECT_EQ(log(), "one\ntwo\n");
+}
+
+TEST_F(TaskTest, WhatEndsWhileTheAgentIsAwayIsFoundEnded) {
+    shell("echo bye; exit 4");
+    launch();
+    wait_for_start();
+    const TaskStatus before = status();
+    runtime_.reset();
+    const platform::UniqueFd shim = platform::open_process(before.shim);
+    if (shim.is_open()) {
+        pollfd wanted = {shim.get(), POLLIN, 0};
+        ASSERT_EQ(poll(&wanted, 1, 8000), 1);
+    }
+    open();
+    ASSERT_EQ(listed_.size(), 1U);
+    ASSERT_TRUE(listed_[0].outcome);
+    EXPECT_EQ(listed_[0].outcome->exit_code, 4);
+}
+
+TEST_F(TaskTest, AKilledShimIsNoticedAndNoByteOfTheLogIsLost) {
+    shell(
+        "trap '' TERM; (sleep 1000 &); echo ready; kill -STOP $PPID; seq 5000; "
+        "kill -KILL $PPID; sleep 1000");
+    launch();
+    const model::TaskOutcome outcome = wait_for_end();
+    EXPECT_EQ(outcome.end, TaskEnd::kShimLost);
+    std::string want = "ready\n";
+    for (int i = 1; i <= 5000; ++i) {
+        want += std::to_string(i) + "\n";
+    }
+    EXPECT_EQ(log(), want) << "what was still in the pipe";
+    EXPECT_EQ(outcome.log_bytes, static_cast<std::int64_t>(want.size()));
+    EXPECT_EQ(status().phase, TaskPhase::kEnded);
+    for (const std::string& directory : directories_of(tree_.paths_of(to_string(kKey)))) {
+        EXPECT_FALSE(platform::path_exists(directory)) << directory;
+    }
+}
+
+TEST_F(TaskTest, AShimKilledWhileTheAgentIsAwayIsFoundLostWithItsLog) {
+    shell("echo ready; read line < " + root_ + "/go; seq 100; sleep 1000");
+    ASSERT_EQ(mkfifo((root_ + "/go").c_str(), 0600), 0);
+    launch();
+    wait_for_start();
+    ASSERT_TRUE(wait_for_log("ready"));
+    const platform::ProcessId shim = status().shim;
+    // Opened, as a second end would be, to know when the task has written.
+    const platform::UniqueFd pipe =
+        platform::reopen_fd_of(shim.pid, static_cast<int>(status().output.pipe_fd));
+    ASSERT_TRUE(pipe.is_open());
+    runtime_.reset();
+    kill(shim.pid, SIGKILL);
+    ASSERT_TRUE(platform::write_file(root_ + "/go", "\n"));
+    pollfd wanted = {pipe.get(), POLLIN, 0};
+    ASSERT_EQ(poll(&wanted, 1, 8000), 1);
+    open();
+    EXPECT_EQ(wait_for_end().end, TaskEnd::kShimLost);
+    EXPECT_TRUE(log().starts_with("ready\n1\n2\n")) << log();
+    EXPECT_TRUE(log().ends_with("\n100\n")) << log();
+}
+
+TEST_F(TaskTest, AfterARestartOfTheMachineNothingIsSaidToRun) {
+    shell("sleep 1000");
+    launch();
+    wait_for_start();
+    const platform::ProcessId shim = status().shim;
+    boot_id_ = "another boot";
+    open();
+    ASSERT_EQ(listed_.size(), 1U);
+    ASSERT_TRUE(listed_[0].outcome);
+    EXPECT_EQ(listed_[0].outcome->end, TaskEnd::kShimLost);
+    EXPECT_NE(listed_[0].outcome->message.find("restarted"), std::string::npos);
+    kill(shim.pid, SIGKILL);
+    kill_cgroup(tree_.paths_of(to_string(kKey)));
+}
+
+TEST_F(TaskTest, AClaimThatAKilledAgentLeftIsGivenUp) {
+    ASSERT_TRUE(platform::make_directories(directory()));
+    open();
+    EXPECT_TRUE(listed_.empty());
+    EXPECT_FALSE(platform::path_exists(directory()));
+    EXPECT_EQ(run("echo now").end, TaskEnd::kExited);
+    EXPECT_EQ(log(), "now\n");
+}
+
+TEST_F(TaskTest, AKilledSpawnerIsReplacedAndDisturbsNothing) {
+    Spawner own = Spawner::start().value();
+    spawner_ = &own;
+    open();
+    shell("echo ready; read line < " + root_ + "/go; exit 6");
+    ASSERT_EQ(mkfifo((root_ + "/go").c_str(), 0600), 0);
+    launch();
+    ASSERT_TRUE(wait_for_log("ready"));
+    for (const pid_t worker : descendants_of(own.keeper())) {
+        if (platform::process_facts(worker)->parent == own.keeper()) {
+            kill(worker, SIGKILL);
+        }
+    }
+    ASSERT_TRUE(platform::write_file(root_ + "/go", "\n"));
+    EXPECT_EQ(wait_for_end().exit_code, 6);
+    ASSERT_TRUE(platform::remove_tree(directory()));
+    EXPECT_EQ(run("echo again").end, TaskEnd::kExited);
+    runtime_.reset();
+}
+
+TEST_F(TaskTest, WithoutASpawnerALaunchIsRefusedAndLeavesNoClaim) {
+    Spawner own = Spawner::start().value();
+    spawner_ = &own;
+    open();
+    kill(own.keeper(), SIGSTOP);  // So that it makes no other worker.
+    while (platform::process_facts(own.keeper())->state != 'T') {
+        sched_yield();
+    }
+    for (const pid_t worker : descendants_of(own.keeper())) {
+        kill(worker, SIGKILL);
+    }
+    kill(own.keeper(), SIGKILL);
+    shell("echo x");
+    launch();
+    const auto refused = wait_for<RuntimeRefused>();
+    ASSERT_TRUE(refused);
+    EXPECT_NE(refused->message.find("no shim"), std::string::npos) << refused->message;
+    EXPECT_FALSE(platform::path_exists(directory()));
+    EXPECT_FALSE(own.is_alive());
+    runtime_.reset();
+}
+
+TEST_F(TaskTest, TheSpawnerEndsWithTheServerAndTasksGoOn) {
+    auto own = std::make_unique<Spawner>(Spawner::start().value());
+    spawner_ = own.get();
+    open();
+    shell("echo ready; read line < " + root_ + "/go; exit 6");
+    ASSERT_EQ(mkfifo((root_ + "/go").c_str(), 0600), 0);
+    launch();
+    wait_for_start();
+    runtime_.reset();
+    const pid_t keeper = own->keeper();
+    own.reset();
+    int status = 0;
+    EXPECT_EQ(waitpid(keeper, &status, 0), keeper);
+    spawner_ = &shared_spawner();
+    open();
+    ASSERT_TRUE(platform::write_file(root_ + "/go", "\n"));
+    EXPECT_EQ(wait_for_end().exit_code, 6);
+}
+
+TEST_F(TaskTest, ItsShimIsSmall) {
+    shell("echo ready; sleep 1000");
+    launch();
+    ASSERT_TRUE(wait_for_log("ready"));
+    const std::string rollup =
+        platform::read_file("/proc/" + std::to_string(status().shim.pid) + "/smaps_rollup", 1 << 16)
+            .value();
+    std::int64_t private_kib = 0;
+    for (const char* key : {"Private_Clean:", "Private_Dirty:"}) {
+        const std::size_t at = rollup.find(key);
+        ASSERT_NE(at, std::string::npos);
+        private_kib += first_number(rollup.substr(at + std::string(key).size()));
+    }
+    RecordProperty("private_kib", static_cast<int>(private_kib));
+    EXPECT_LT(private_kib, 1024);
+    runtime_->stop(kKey, StopForce::kKill);
+    wait_for_end();
+}
+
+}  // namespace
+}  // namespace reeve::agent::process

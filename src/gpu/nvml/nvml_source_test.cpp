@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 
 #include "platform/files.hpp"
@@ -81,6 +82,37 @@ TEST(NvmlSource, AnOldDriverOnlyLeavesFiguresAbsent) {
     const auto xids = (*source)->poll_xids();
     ASSERT_TRUE(xids);
     EXPECT_TRUE(xids->empty());
+}
+
+TEST(NvmlSource, ADeviceThatComesBackIsAskedByItsNewHandle) {
+    const auto source = open_nvml({.library = fake("returning")});
+    ASSERT_TRUE(source) << source.error().message;
+    ASSERT_EQ((*source)->describe().value().size(), 1U);
+    const auto xid = [&] { return (*source)->poll_xids().value(); };
+    const auto sample = [&] { return (*source)->sample().value().front(); };
+    void* library = ::dlopen(fake("returning").c_str(), RTLD_NOW | RTLD_NOLOAD);
+    ASSERT_NE(library, nullptr);
+    const auto move = [&](const char* name) {
+        reinterpret_cast<void (*)()>(::dlsym(library, name))();
+    };
+    EXPECT_EQ(sample().power_milliwatts, 30'000);
+    ASSERT_EQ(xid().size(), 1U);
+
+    move("reeve_fake_lose");
+    EXPECT_EQ(sample().trouble, "the GPU has fallen off the bus");
+    EXPECT_EQ(sample().trouble, "the driver no longer has the GPU");
+    EXPECT_EQ(sample().power_milliwatts, std::nullopt);
+    EXPECT_TRUE(xid().empty());
+    EXPECT_EQ((*source)->describe().value().size(), 1U);
+
+    move("reeve_fake_restore");
+    EXPECT_EQ(sample().trouble, "");
+    EXPECT_EQ(sample().power_milliwatts, 30'000);
+    const std::vector<model::GpuXid> xids = xid();  // It was registered again.
+    ASSERT_EQ(xids.size(), 1U);
+    EXPECT_EQ(xids[0].uuid, "GPU-returning");
+    EXPECT_EQ(xids[0].xid, 45);
+    ::dlclose(library);
 }
 
 class Early535Test : public testing::Test {

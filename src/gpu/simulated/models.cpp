@@ -18,6 +18,7 @@ namespace {
 constexpr const char* kDriverVersion = "580.95.05";
 constexpr std::int64_t kCudaVersion = 13000;
 constexpr std::int64_t kNvswitchGpus = 8;  // Of an HGX board.
+constexpr std::int64_t kBridgeLinks = 4;   // Models with no more reach one neighbour by a bridge.
 
 enum class Kind : std::uint8_t { kDesktop, kServer, kServerMig, kUnified };
 
@@ -187,7 +188,7 @@ void add_gpus(Topology& topology, const Part& part) {
         gpu.pci_bus_id = bus_id_of(index);
         gpu.minor = static_cast<std::int64_t>(index);
         gpu.numa_node = part.count >= 8 && i >= part.count / 2 ? 1 : 0;  // Two sockets.
-        gpu.has_nvswitch = part.count == kNvswitchGpus && part.row->nvlink[0] > 0;
+        gpu.has_nvswitch = part.count == kNvswitchGpus && part.row->nvlink[0] > kBridgeLinks;
         topology.gpus.push_back(std::move(gpu));
     }
 }

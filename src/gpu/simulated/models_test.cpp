@@ -24,6 +24,7 @@ TEST(Models, APresetNamesItsGpus) {
         {"1xA30",        1,  "NVIDIA A30",              false},
         {"1xGB10",       1,  "NVIDIA GB10",             false},
         {"8xH100",       8,  "NVIDIA H100 80GB HBM3",   true },
+        {"8xA30",        8,  "NVIDIA A30",              false},
         {"a30",          1,  "NVIDIA A30",              false},
         {"2Xrtx-4090",   2,  "NVIDIA GeForce RTX 4090", false},
         {"2xA30,1xH100", 3,  "NVIDIA A30",              false},

@@ -223,6 +223,18 @@ TEST_P(GpuSourceTest, ALostGpuHasTroubleUntilItIsRestored) {
     EXPECT_EQ(xids_of(*source, uuid), std::vector<std::int64_t>{48});
 }
 
+TEST_P(GpuSourceTest, AnXidOfALostGpuIsToldAfterItsReturn) {
+    const SimulatedMachine machine("1xA30");
+    const Source source = open(machine);
+    ASSERT_TRUE(source->describe());
+    const std::string uuid = machine.uuid(0);
+    ASSERT_TRUE(simulated::lose_gpu(machine.path(), "0"));
+    EXPECT_NE(sample_of(*source, uuid).trouble, "");
+    ASSERT_TRUE(simulated::restore_gpu(machine.path(), "0"));
+    EXPECT_EQ(sample_of(*source, uuid).trouble, "");
+    EXPECT_EQ(xids_of(*source, uuid), std::vector<std::int64_t>{79});
+}
+
 TEST_P(GpuSourceTest, AnXidComesExactlyOnce) {
     const SimulatedMachine machine("2xA30");
     ASSERT_TRUE(simulated::report_xid(machine.path(), "1", 13));  // Before anybody listens.

@@ -2,9 +2,12 @@
 #include <future>
 #include <map>
 #include <string>
+#include <thread>
 
 #include <dlfcn.h>
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "gpu/nvml_abi.hpp"
 #include "gpu/simulated/simulation.hpp"
@@ -139,6 +142,22 @@ constexpr const char* kFunctions[] = {
     "nvmlDeviceSetPersistenceMode",
     "nvmlErrorString",
 };
+
+#ifdef SYS_poll
+const std::string kPoll = std::to_string(SYS_poll);
+#else
+const std::string kPoll = "none";  // aarch64 has ppoll alone.
+#endif
+
+/// Returns once the thread waits in poll().
+void until_polling(pid_t thread) {
+    const std::string path = "/proc/self/task/" + std::to_string(thread) + "/syscall";
+    for (std::string number; number != std::to_string(SYS_ppoll) && number != kPoll;) {
+        std::this_thread::yield();
+        const std::string text = platform::read_file(path, 4096).value_or("");
+        number = text.substr(0, text.find(' '));
+    }
+}
 
 class NvmlLibraryTest : public testing::Test {
   protected:
@@ -336,8 +355,12 @@ TEST_F(NvmlLibraryTest, AWaitForAnEventEndsWithItOrInTime) {
     EXPECT_EQ(call("nvmlEventSetWait_v2", set, &event, 5U), Return::kTimeout);
     ASSERT_TRUE(simulated::report_xid(machine.path(), "0", 13));  // Nobody listens to that one.
     EXPECT_EQ(call("nvmlEventSetWait_v2", set, &event, 5U), Return::kTimeout);
-    auto waits = std::async(
-        std::launch::async, [&] { return call("nvmlEventSetWait_v2", set, &event, 20'000U); });
+    std::promise<pid_t> thread;
+    auto waits = std::async(std::launch::async, [&] {
+        thread.set_value(::gettid());
+        return call("nvmlEventSetWait_v2", set, &event, 20'000U);
+    });
+    until_polling(thread.get_future().get());
     ASSERT_TRUE(simulated::report_xid(machine.path(), "1", 48));
     EXPECT_EQ(waits.get(), Return::kSuccess);
     EXPECT_EQ(event.device, device(1));

@@ -1,0 +1,252 @@
+#include "cli/client.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace reeve::cli {
+namespace {
+
+constexpr int kTries = 5;  // 0.1 + 0.2 + 0.4 + 0.8 s of pauses, plus jitter.
+constexpr std::chrono::milliseconds kPauseFirst = std::chrono::milliseconds(100);
+constexpr std::size_t kPageRows = 1000;
+constexpr std::size_t kEventBytesMax = 16U << 20U;
+
+constexpr auto kCodes = std::to_array<ErrorCode>(
+    {ErrorCode::kInvalid, ErrorCode::kUnauthenticated, ErrorCode::kForbidden, ErrorCode::kNotFound,
+     ErrorCode::kConflict, ErrorCode::kPrecondition, ErrorCode::kTooLarge,
+     ErrorCode::kUnsatisfiable, ErrorCode::kQuota, ErrorCode::kPolicy, ErrorCode::kLimit,
+     ErrorCode::kInternal, ErrorCode::kUnavailable, ErrorCode::kStorageFull});
+
+ErrorCode code_of(std::string_view name, int status) {
+    for (const ErrorCode code : kCodes) {
+        if (row_of(code).name == name) {
+            return code;
+        }
+    }
+    for (const ErrorCode code : kCodes) {
+        if (row_of(code).http == status) {
+            return code;
+        }
+    }
+    return status >= 500 ? ErrorCode::kUnavailable : ErrorCode::kInternal;
+}
+
+}  // namespace
+
+Go EventParser::feed(std::string_view bytes, const std::function<Go(const Event&)>& sink) {
+    rest_ += bytes;
+    std::size_t from = 0;
+    Go go = Go::kOn;
+    while (go == Go::kOn) {
+        const std::size_t end = rest_.find('\n', from);
+        if (end == std::string::npos) {
+            break;
+        }
+        std::string_view line(rest_.data() + from, end - from);
+        from = end + 1;
+        if (line.ends_with('\r')) {
+            line.remove_suffix(1);
+        }
+        if (!line.empty()) {
+            take_line(line);
+        } else if (!event_.data.empty() || !event_.name.empty()) {
+            if (event_.data.ends_with('\n')) {
+                event_.data.pop_back();
+            }
+            go = sink(event_);
+            event_.data.clear();  // The id stays, as the standard says.
+            event_.name.clear();
+        }
+    }
+    rest_.erase(0, from);
+    return rest_.size() + event_.data.size() > kEventBytesMax ? Go::kStop : go;
+}
+
+void EventParser::take_line(std::string_view line) {
+    const std::size_t colon = line.find(':');
+    const std::string_view field = line.substr(0, colon);
+    std::string_view value = colon == std::string_view::npos ? "" : line.substr(colon + 1);
+    if (value.starts_with(' ')) {
+        value.remove_prefix(1);
+    }
+    if (field == "data") {
+        event_.data += value;
+        event_.data += '\n';
+    } else if (field == "event") {
+        event_.name = value;
+    } else if (field == "id") {
+        event_.id = value;
+    }
+}
+
+std::string escaped(std::string_view text) {
+    constexpr std::string_view kHex = "0123456789ABCDEF";
+    constexpr std::string_view kPlain = "-._~@,:";
+    std::string result;
+    for (const char c : text) {
+        const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                              (c >= '0' && c <= '9') || kPlain.find(c) != std::string_view::npos;
+        if (is_plain) {
+            result += c;
+        } else {
+            const auto byte = static_cast<unsigned char>(c);
+            result += {'%', kHex[byte >> 4U], kHex[byte & 15U]};
+        }
+    }
+    return result;
+}
+
+Error error_of(const HttpAnswer& answer) {
+    const auto problem = parse_json(answer.body);
+    const std::string name = problem ? text_at(*problem, "code") : "";
+    std::string detail = problem ? text_at(*problem, "detail") : "";
+    std::string request = problem ? text_at(*problem, "request_id") : "";
+    const ErrorCode code = code_of(name, answer.status);
+    if (detail.empty()) {
+        detail = "the server answered " + std::to_string(answer.status);
+    }
+    if (code == ErrorCode::kInternal && !request.empty()) {
+        detail += " (request " + request + ", for whoever runs the server)";
+    }
+    return Error{code, std::move(detail), std::move(request)};
+}
+
+void Client::back_off(int attempt) {
+    const auto pause = kPauseFirst * (1 << std::min(attempt, 5));
+    pause_(
+        pause + std::chrono::milliseconds(
+                    random_.below(static_cast<std::uint64_t>(pause.count()) / 2 + 1)));
+}
+
+Result<HttpAnswer> Client::send(const HttpRequest& request, int tries) {
+    for (int attempt = 0;; ++attempt) {
+        Result<HttpAnswer> answer = transport_.send(request);
+        if (answer && answer->status >= 400) {
+            answer = tl::unexpected(error_of(*answer));
+        }
+        const bool is_away = !answer && answer.error().code == ErrorCode::kUnavailable;
+        if (!is_away || attempt + 1 >= tries) {
+            return answer;
+        }
+        back_off(attempt);
+    }
+}
+
+Result<Json> Client::send_json(const HttpRequest& request, int tries) {
+    auto answer = send(request, tries);
+    if (!answer) {
+        return tl::unexpected(std::move(answer.error()));
+    }
+    return answer->body.empty() ? Result<Json>(Json(rapidjson::kObjectType))
+                                : parse_json(answer->body);
+}
+
+Result<Json> Client::get(const std::string& target) {
+    return send_json({.target = target}, kTries);
+}
+
+Result<HttpAnswer> Client::get_bytes(const std::string& target) {
+    return send({.target = target}, kTries);
+}
+
+Result<Json> Client::submit(const std::string& target, const std::string& body) {
+    constexpr std::string_view kHex = "0123456789abcdef";
+    std::string key;
+    for (int i = 0; i < 32; ++i) {
+        key += kHex[random_.below(16)];
+    }
+    return send_json(
+        {.method = "POST", .target = target, .body = body, .headers = {"Idempotency-Key: " + key}},
+        kTries);
+}
+
+Result<Json> Client::post(const std::string& target, const std::string& body) {
+    return send_json({.method = "POST", .target = target, .body = body}, 1);
+}
+
+Result<Json> Client::put(const std::string& target, const std::string& body) {
+    return send_json({.method = "PUT", .target = target, .body = body}, kTries);
+}
+
+Result<Json> Client::get_all(const std::string& target, std::size_t rows_max) {
+    const std::string base = target + (target.find('?') == std::string::npos ? "?" : "&") +
+                             "limit=" + std::to_string(std::min(rows_max, kPageRows));
+    auto all = get(base);
+    while (all) {
+        const std::string next = text_at(*all, "next");
+        JsonValue* items = all->IsObject() && all->HasMember("items") ? &(*all)["items"] : nullptr;
+        if (items == nullptr || !items->IsArray()) {
+            return fail(ErrorCode::kUnavailable, "the server's answer is no list");
+        }
+        if (next.empty() || items->Size() >= rows_max) {
+            break;
+        }
+        auto page = get(base + "&cursor=" + escaped(next));
+        if (!page) {
+            return page;
+        }
+        const JsonValue* rows = find(*page, "items");
+        for (rapidjson::SizeType i = 0; rows != nullptr && i < rows->Size(); ++i) {
+            items->PushBack(JsonValue((*rows)[i], all->GetAllocator()), all->GetAllocator());
+        }
+        all->RemoveMember("next");
+        if (const std::string after = text_at(*page, "next"); !after.empty()) {
+            all->AddMember(
+                "next",
+                JsonValue(
+                    after.data(), static_cast<rapidjson::SizeType>(after.size()),
+                    all->GetAllocator()),
+                all->GetAllocator());
+        }
+    }
+    return all;
+}
+
+Result<void> Client::follow(const Follow& follow) {
+    std::string last_id = follow.last_event_id;
+    int failures = 0;
+    while (true) {
+        EventParser parser;
+        bool is_stopped = false;
+        const auto noted = [&](Go go) {
+            is_stopped = is_stopped || go == Go::kStop;
+            return go;
+        };
+        StreamListener listener;
+        listener.on_open = [&] {
+            failures = 0;
+            return noted(follow.on_open ? follow.on_open() : Go::kOn);
+        };
+        listener.on_tick = [&] { return noted(follow.on_tick ? follow.on_tick() : Go::kOn); };
+        listener.on_bytes = [&](std::string_view bytes) {
+            return noted(parser.feed(bytes, [&](const Event& event) {
+                last_id = event.id.empty() ? last_id : event.id;
+                return follow.on_event(event);
+            }));
+        };
+        HttpRequest request{.target = follow.target, .headers = {"Accept: text/event-stream"}};
+        if (!last_id.empty()) {
+            request.headers.push_back("Last-Event-ID: " + last_id);
+        }
+        auto answer = transport_.stream(request, listener);
+        if (answer && answer->status >= 400) {
+            answer = tl::unexpected(error_of(*answer));
+        }
+        if (is_stopped) {
+            return {};
+        }
+        const bool is_away = answer || answer.error().code == ErrorCode::kUnavailable;
+        if (!is_away || ++failures > kTries) {
+            return answer
+                       ? Result<void>(fail(
+                             ErrorCode::kUnavailable, "the server ends the stream again and again"))
+                       : tl::unexpected(std::move(answer.error()));
+        }
+        back_off(failures - 1);
+        if (follow.on_tick && follow.on_tick() == Go::kStop) {
+            return {};
+        }
+    }
+}
+
+}  // namespace reeve::cli

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.hpp"
+#include "base/result.hpp"
+#include "cli/json.hpp"
+#include "cli/transport.hpp"
+
+namespace reeve::cli {
+
+/// One server-sent event.
+struct Event {
+    std::string name = {};
+    std::string id = {};
+    std::string data = {};
+};
+
+/// Cuts a stream of bytes into server-sent events (WHATWG HTML, 9.2.6). Comments are dropped.
+class EventParser {
+  public:
+    /// Tells `sink` each event that `bytes` completes, until it says stop.
+    [[nodiscard]] Go feed(std::string_view bytes, const std::function<Go(const Event&)>& sink);
+
+  private:
+    void take_line(std::string_view line);
+
+    std::string rest_;
+    Event event_;
+};
+
+/// One name=value pair of a query, or one part of a path, percent-escaped.
+[[nodiscard]] std::string escaped(std::string_view text);
+
+/// The HTTP API, with answers as JSON and problems as errors (their `detail`, `code`). A request
+/// that is safe to repeat (GET, or with an idempotency key) is tried again while the server is
+/// unavailable, with growing pauses, `tries` times at most.
+class Client {
+  public:
+    using Pause = std::function<void(std::chrono::milliseconds)>;
+
+    Client(Transport& transport, Random& random, Pause pause)
+        : transport_(transport), random_(random), pause_(std::move(pause)) {}
+
+    [[nodiscard]] Result<Json> get(const std::string& target);
+    [[nodiscard]] Result<HttpAnswer> get_bytes(const std::string& target);
+
+    /// With a fresh idempotency key, so that it is safe to repeat.
+    [[nodiscard]] Result<Json> submit(const std::string& target, const std::string& body);
+
+    /// Not repeated. `body` may be "".
+    [[nodiscard]] Result<Json> post(const std::string& target, const std::string& body);
+    [[nodiscard]] Result<Json> put(const std::string& target, const std::string& body);
+
+    /// All pages of a list, `rows_max` rows at most, as one {items, as_of}. `target` has a query or
+    /// none.
+    [[nodiscard]] Result<Json> get_all(const std::string& target, std::size_t rows_max);
+
+    struct Follow {
+        std::string target = {};
+        std::string last_event_id = {};
+        std::function<Go()> on_open = {};
+        std::function<Go(const Event&)> on_event = {};
+        std::function<Go()> on_tick = {};
+    };
+
+    /// Server-sent events until a callback stops it. Reconnects where it left off.
+    /// Errors: a problem; kUnavailable if nobody answers for long.
+    [[nodiscard]] Result<void> follow(const Follow& follow);
+
+  private:
+    [[nodiscard]] Result<HttpAnswer> send(const HttpRequest& request, int tries);
+    [[nodiscard]] Result<Json> send_json(const HttpRequest& request, int tries);
+    void back_off(int attempt);
+
+    Transport& transport_;
+    Random& random_;
+    Pause pause_;
+};
+
+/// The error that an answer of 400 or more is.
+[[nodiscard]] Error error_of(const HttpAnswer& answer);
+
+}  // namespace reeve::cli

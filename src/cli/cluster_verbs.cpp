@@ -1,0 +1,482 @@
+// nodes, gpus, free, top: what there is, and what of it is free.
+#include <algorithm>
+#include <map>
+#include <ostream>
+
+#include "base/text.hpp"
+#include "cli/verb.hpp"
+#include "model/records.hpp"
+
+namespace reeve::cli {
+namespace {
+
+std::int64_t number_at(const JsonValue& row, std::string_view path) {
+    return integer_at(row, path).value_or(0);
+}
+
+/// "3/8": free of total.
+std::string free_of(const JsonValue& row, std::string_view amount) {
+    return std::to_string(number_at(row, std::string(amount) + ".free")) + "/" +
+           std::to_string(number_at(row, std::string(amount) + ".total"));
+}
+
+std::string mib_free_of(const JsonValue& row, std::string_view amount) {
+    return format_mib(number_at(row, std::string(amount) + ".free")) + "/" +
+           format_mib(number_at(row, std::string(amount) + ".total"));
+}
+
+std::string simulated_mark(const JsonValue& row) {
+    return flag_at(row, "simulated") ? " (simulated)" : "";
+}
+
+Tone tone_of_row(const JsonValue& row) {
+    return tone_of_state(text_at(row, "state"));
+}
+
+Listing node_listing() {
+    Listing listing;
+    listing.columns = {
+        Column{
+               .title = "NODE",
+               .cell = [](const JsonValue& n,
+               const Look&) { return text_at(n, "name") + simulated_mark(n); },
+               .path = "name"},
+        Column{
+               .title = "STATE",
+               .cell = [](const JsonValue& n, const Look&) { return text_at(n, "state"); },
+               .tone = tone_of_row,
+               .path = "state"},
+        Column{
+               .title = "GPUS FREE",
+               .cell = [](const JsonValue& n, const Look&) { return free_of(n, "gpus"); }},
+        Column{
+               .title = "CPU FREE",
+               .cell =
+                [](const JsonValue& n, const Look&) {
+                    return format_milli(number_at(n, "cpu_millicores.free")) + "/" +
+                           format_milli(number_at(n, "cpu_millicores.total"));
+                }},
+        Column{
+               .title = "MEMORY FREE",
+               .cell = [](const JsonValue& n, const Look&) { return mib_free_of(n, "memory_mib"); }},
+        plain("RUNNING", "running"),
+        wide(plain("CPU %", "observed.cpu_percent")),
+        wide(plain("MEM %", "observed.memory_percent")),
+        wide(plain("LIMITS BY", "enforcement")),
+        wide(plain("HOST", "hostname")),
+        plain("REASON", "reason"),
+    };
+    listing.name = [](const JsonValue& node) { return text_at(node, "name"); };
+    listing.nothing = "No node has come yet.";
+    return listing;
+}
+
+std::string holders_of(const JsonValue& gpu, const Look& look) {
+    std::string holders;
+    const JsonValue* allocations = find(gpu, "allocations");
+    for (rapidjson::SizeType i = 0; allocations != nullptr && i < allocations->Size(); ++i) {
+        const JsonValue& one = (*allocations)[i];
+        const std::string job = text_at(one, "job");
+        std::string holder = job.empty() ? text_at(one, "owner") : job;
+        const std::string user = text_at(one, "user");
+        holder += user.empty() ? "" : " (" + user + ")";
+        if (const std::string until = text_at(one, "until"); !until.empty()) {
+            holder += " ends " + relative_time(until, look.now);
+        }
+        holders += (holders.empty() ? "" : ", ") + holder;
+    }
+    const std::string trouble = text_at(gpu, "trouble");
+    return trouble.empty() ? holders : trouble + (holders.empty() ? "" : "; " + holders);
+}
+
+std::string optional_number(const JsonValue& row, std::string_view path, std::string_view unit) {
+    const auto value = integer_at(row, path);
+    return value ? std::to_string(*value) + std::string(unit) : "";
+}
+
+Listing gpu_listing() {
+    Listing listing;
+    listing.columns = {
+        plain("NODE", "node"),
+        Column{
+               .title = "MODEL",
+               .cell = [](const JsonValue& g,
+               const Look&) { return text_at(g, "model") + simulated_mark(g); },
+               .path = "model"},
+        plain("UUID", "uuid"),
+        Column{
+               .title = "FREE",  // Reserved or not; what is used is observed, and another number.
+            .cell = [](const JsonValue& g,
+               const Look&) { return format_milli(number_at(g, "milli.free")); },
+               .path = "milli.free"},
+        Column{
+               .title = "MEM FREE",
+               .cell = [](const JsonValue& g, const Look&) { return mib_free_of(g, "memory_mib"); },
+               .path = "memory_mib.free"},
+        Column{
+               .title = "MEM USED",
+               .cell =
+                [](const JsonValue& g, const Look&) {
+                    const auto used = integer_at(g, "observed.memory_used_mib");
+                    return used ? format_mib(*used) : "";
+                }, .path = "observed.memory_used_mib"},
+        Column{
+               .title = "UTIL",
+               .cell =
+                [](const JsonValue& g, const Look&) {
+                    return optional_number(g, "observed.utilization_percent", " %");
+                }, .path = "observed.utilization_percent"},
+        wide(Column{
+               .title = "TEMP",
+               .cell =
+                [](const JsonValue& g, const Look&) {
+                    return optional_number(g, "observed.temperature_celsius", " C");
+                }, .path = "observed.temperature_celsius"}
+        ),
+        wide(Column{
+               .title = "POWER",
+               .cell =
+                [](const JsonValue& g, const Look&) {
+                    const auto power = integer_at(g, "observed.power_milliwatts");
+                    return power ? std::to_string(*power / 1000) + " W" : "";
+                }, .path = "observed.power_milliwatts"}
+        ),
+        wide(plain("PROCESSES", "observed.processes")),
+        wide(plain("BUS ID", "pci_bus_id")),
+        Column{
+               .title = "HELD BY",
+               .cell = holders_of,
+               .tone =
+                [](const JsonValue& g) {
+                    return text_at(g, "trouble").empty() ? Tone::kPlain : Tone::kBad;
+                }},
+    };
+    listing.name = [](const JsonValue& gpu) { return text_at(gpu, "uuid"); };
+    listing.nothing = "No node has a GPU. `reeve doctor` says what it finds.";
+    return listing;
+}
+
+class NodesVerb final : public Verb {
+  public:
+    void add_options(CLI::App& /*app*/) override {}
+
+    Result<int> run(Session& session) override {
+        auto client = session.client();
+        const auto nodes =
+            client ? (*client)->get("/api/v1/nodes") : tl::unexpected(client.error());
+        if (!nodes) {
+            return tl::unexpected(nodes.error());
+        }
+        print_list(session.out(), *nodes, node_listing(), session.look);
+        return 0;
+    }
+};
+
+/// drain, resume, lost.
+class NodeControlVerb : public Verb {
+  public:
+    explicit NodeControlVerb(std::string action) : action_(std::move(action)) {}
+
+    void add_options(CLI::App& app) override {
+        app.add_option("NODE", names_, "Names")->required();
+        if (action_ == "drain") {
+            app.add_option("--reason", reason_, "Shown to whoever waits for the node");
+        }
+        if (action_ == "lost") {
+            app.add_flag("-y,--yes", is_sure_, "It is dead: nothing runs on it any more");
+        }
+    }
+
+    Result<int> run(Session& session) override {
+        if (action_ == "lost" && !is_sure_) {
+            return fail(
+                ErrorCode::kPrecondition,
+                "what ran on a lost node is started again elsewhere; if the node is not dead, it "
+                "runs "
+                "twice. Say --yes if it is dead");
+        }
+        auto client = session.client();
+        if (!client) {
+            return tl::unexpected(client.error());
+        }
+        for (const std::string& name : names_) {
+            const std::string body =
+                reason_.empty() ? "" : R"({"reason":)" + quoted_json(reason_) + "}";
+            const auto node =
+                (*client)->post("/api/v1/nodes/" + escaped(name) + ":" + action_, body);
+            if (!node) {
+                return tl::unexpected(node.error());
+            }
+            if (!print_document(session.out(), *node, session.look.format)) {
+                session.note(text_at(*node, "name") + " is " + text_at(*node, "state"));
+            }
+        }
+        return 0;
+    }
+
+  private:
+    std::string action_;
+    std::vector<std::string> names_;
+    std::string reason_;
+    bool is_sure_ = false;
+};
+
+class DrainVerb final : public NodeControlVerb {
+  public:
+    DrainVerb() : NodeControlVerb("drain") {}
+};
+
+class ResumeVerb final : public NodeControlVerb {
+  public:
+    ResumeVerb() : NodeControlVerb("resume") {}
+};
+
+class LostVerb final : public NodeControlVerb {
+  public:
+    LostVerb() : NodeControlVerb("lost") {}
+};
+
+class GpusVerb final : public Verb {
+  public:
+    void add_options(CLI::App& /*app*/) override {}
+
+    Result<int> run(Session& session) override {
+        auto client = session.client();
+        const auto gpus = client ? (*client)->get("/api/v1/gpus") : tl::unexpected(client.error());
+        if (!gpus) {
+            return tl::unexpected(gpus.error());
+        }
+        print_list(session.out(), *gpus, gpu_listing(), session.look);
+        return 0;
+    }
+};
+
+class GpuShowVerb final : public Verb {
+  public:
+    void add_options(CLI::App& app) override {
+        app.add_option("GPU", name_, "UUID, or its beginning")->required();
+    }
+
+    Result<int> run(Session& session) override {
+        auto client = session.client();
+        const auto gpus = client ? (*client)->get("/api/v1/gpus") : tl::unexpected(client.error());
+        if (!gpus) {
+            return tl::unexpected(gpus.error());
+        }
+        const JsonValue* found = nullptr;
+        for (const JsonValue& gpu : (*gpus)["items"].GetArray()) {
+            const std::string uuid = text_at(gpu, "uuid");
+            if (uuid.starts_with(name_) || uuid.starts_with("GPU-" + name_)) {
+                if (found != nullptr) {
+                    return fail(ErrorCode::kInvalid, "several GPUs begin with " + name_);
+                }
+                found = &gpu;
+            }
+        }
+        if (found == nullptr) {
+            return fail(ErrorCode::kNotFound, "no GPU is " + name_ + "; `reeve gpus` lists them");
+        }
+        if (!print_document(session.out(), *found, session.look.format)) {
+            session.out() << to_yaml(*found) << "\n";
+        }
+        return 0;
+    }
+
+  private:
+    std::string name_;
+};
+
+/// What could start this instant on one node, of one model of GPU.
+struct FreeRow {
+    std::string node;
+    std::string model;
+    std::int64_t whole = 0;        // Untouched GPUs.
+    std::int64_t share_milli = 0;  // The largest share of one.
+    std::int64_t share_mib = 0;    // The most memory of one.
+};
+
+class FreeVerb final : public Verb {
+  public:
+    void add_options(CLI::App& app) override {
+        app.add_option("-g,--gpu", model_, "Of this model only: a30");
+        app.add_option("-m,--mem", memory_, "With so much GPU memory free: 20G");
+    }
+
+    Result<int> run(Session& session) override {
+        std::int64_t least = 0;
+        if (!memory_.empty()) {
+            const auto size = parse_size_mib(memory_);
+            if (!size) {
+                return fail(ErrorCode::kInvalid, "--mem: " + size.error().message);
+            }
+            least = *size;
+        }
+        auto client = session.client();
+        const auto nodes =
+            client ? (*client)->get("/api/v1/nodes") : tl::unexpected(client.error());
+        const auto gpus = nodes ? (*client)->get("/api/v1/gpus") : tl::unexpected(nodes.error());
+        if (!gpus) {
+            return tl::unexpected(gpus.error());
+        }
+        print_list(session.out(), free_list(*nodes, *gpus, least), listing(), session.look);
+        return 0;
+    }
+
+  private:
+    [[nodiscard]] Json free_list(const Json& nodes, const Json& gpus, std::int64_t least) const {
+        std::map<std::string, const JsonValue*> ready;
+        for (const JsonValue& node : nodes["items"].GetArray()) {
+            if (text_at(node, "state") == "ready") {
+                ready[text_at(node, "name")] = &node;
+            }
+        }
+        std::map<std::pair<std::string, std::string>, FreeRow> rows;
+        for (const JsonValue& gpu : gpus["items"].GetArray()) {
+            const std::string node = text_at(gpu, "node");
+            const std::string model = text_at(gpu, "model") + simulated_mark(gpu);
+            const std::int64_t memory = number_at(gpu, "memory_mib.free");
+            const bool is_asked = model_.empty() || model::is_model(model_, text_at(gpu, "model"));
+            if (!ready.contains(node) || !is_asked || memory < std::max<std::int64_t>(1, least) ||
+                number_at(gpu, "milli.free") < 1 || !text_at(gpu, "trouble").empty()) {
+                continue;
+            }
+            FreeRow& row = rows[{node, model}];
+            row.node = node;
+            row.model = model;
+            row.whole += number_at(gpu, "milli.free") == number_at(gpu, "milli.total") ? 1 : 0;
+            row.share_milli = std::max(row.share_milli, number_at(gpu, "milli.free"));
+            row.share_mib = std::max(row.share_mib, memory);
+        }
+        Json list(rapidjson::kObjectType);
+        JsonValue items(rapidjson::kArrayType);
+        for (const auto& [key, row] : rows) {
+            items.PushBack(row_of_free(row, *ready[row.node], list), list.GetAllocator());
+        }
+        list.AddMember("items", items, list.GetAllocator());
+        return list;
+    }
+
+    [[nodiscard]] static JsonValue row_of_free(
+        const FreeRow& row, const JsonValue& node, Json& list) {
+        auto& memory = list.GetAllocator();
+        JsonValue value(rapidjson::kObjectType);
+        value.AddMember("node", JsonValue(row.node.c_str(), memory), memory);
+        value.AddMember("model", JsonValue(row.model.c_str(), memory), memory);
+        value.AddMember("whole_gpus", row.whole, memory);
+        value.AddMember("largest_share_milli", row.share_milli, memory);
+        value.AddMember("largest_share_mib", row.share_mib, memory);
+        value.AddMember("cpu_millicores", number_at(node, "cpu_millicores.free"), memory);
+        value.AddMember("memory_mib", number_at(node, "memory_mib.free"), memory);
+        return value;
+    }
+
+    static Listing listing() {
+        Listing listing;
+        const auto mib = [](const char* path) {
+            return [path](const JsonValue& row, const Look&) {
+                return format_mib(number_at(row, path));
+            };
+        };
+        const auto milli = [](const char* path) {
+            return [path](const JsonValue& row, const Look&) {
+                return format_milli(number_at(row, path));
+            };
+        };
+        listing.columns = {
+            plain("NODE", "node"),
+            plain("MODEL", "model"),
+            plain("WHOLE GPUS", "whole_gpus"),
+            Column{
+                   .title = "OR A SHARE",
+                   .cell = milli("largest_share_milli"),
+                   .path = "largest_share_milli"                                                   },
+            Column{
+                   .title = "OF MEMORY",
+                   .cell = mib("largest_share_mib"),
+                   .path = "largest_share_mib"                                                     },
+            Column{.title = "CPU",        .cell = milli("cpu_millicores"), .path = "cpu_millicores"},
+            Column{.title = "MEMORY",     .cell = mib("memory_mib"),       .path = "memory_mib"    },
+        };
+        listing.name = [](const JsonValue& row) { return text_at(row, "node"); };
+        listing.nothing = "Nothing of that is free now. `reeve gpus` says who holds what.";
+        return listing;
+    }
+
+    std::string model_;
+    std::string memory_;
+};
+
+class TopVerb final : public Verb {
+  public:
+    void add_options(CLI::App& app) override {
+        app.add_option("-n,--interval", interval_, "Between two pictures (2s)");
+    }
+
+    Result<int> run(Session& session) override {
+        const auto interval = parse_duration(interval_);
+        if (!interval) {
+            return fail(ErrorCode::kInvalid, "--interval: " + interval.error().message);
+        }
+        auto client = session.client();
+        if (!client) {
+            return tl::unexpected(client.error());
+        }
+        const bool is_live = session.look.is_terminal && (session.look.format == Format::kTable ||
+                                                          session.look.format == Format::kWide);
+        while (true) {
+            const auto gpus = (*client)->get("/api/v1/gpus");
+            const auto jobs =
+                gpus ? (*client)->get_all("/api/v1/jobs?state=scheduled,running,stopping", kJobsMax)
+                     : tl::unexpected(gpus.error());
+            if (!jobs) {
+                return tl::unexpected(jobs.error());
+            }
+            if (is_live) {
+                session.out() << "\x1b[H\x1b[2J";  // Home, and clear.
+            }
+            print_list(session.out(), *gpus, gpu_listing(), session.look);
+            if (!is_live) {
+                return 0;
+            }
+            session.out() << "\n"
+                          << (*jobs)["items"].Size() << " jobs run. Ctrl-C ends this.\n"
+                          << std::flush;
+            pause_for(*interval);
+            if (auto settled = session.settle(); !settled) {
+                return tl::unexpected(std::move(settled.error()));
+            }
+        }
+    }
+
+  private:
+    static constexpr std::size_t kJobsMax = 10'000;
+    std::string interval_ = "2s";
+};
+
+}  // namespace
+
+std::vector<VerbRow> cluster_verbs() {
+    const char* nodes = "  reeve nodes\n  reeve nodes -o wide           also what was observed\n";
+    const char* gpus = "  reeve gpus\n  reeve gpus -o csv             for a spreadsheet\n";
+    return {
+        {"nodes",       "The machines, and what of them is free",            "[flags]",       nodes,                           make_verb<NodesVerb>},
+        {"node list",   "The same",                                          "[flags]",       nodes,                           make_verb<NodesVerb>},
+        {"node drain",  "Place nothing new on nodes",                        "NODE… [flags]",
+         "  reeve node drain jw4 --reason \"fan swap\"\n",                                                                     make_verb<DrainVerb>},
+        {"node resume", "Undo a drain",                                      "NODE…",         "  reeve node resume jw4\n",
+         make_verb<ResumeVerb>                                                                                                                     },
+        {"node lost",   "Declare silent nodes dead",                         "NODE… --yes",   "  reeve node lost jw4 --yes\n",
+         make_verb<LostVerb>                                                                                                                       },
+        {"gpus",        "The GPUs: what is reserved, what is used, by whom", "[flags]",       gpus,
+         make_verb<GpusVerb>                                                                                                                       },
+        {"gpu list",    "The same",                                          "[flags]",       gpus,                            make_verb<GpusVerb> },
+        {"gpu show",    "All about one GPU",                                 "GPU",           "  reeve gpu show GPU-1c2d\n",
+         make_verb<GpuShowVerb>                                                                                                                    },
+        {"free",        "What could start this instant",                     "[flags]",
+         "  reeve free\n  reeve free --gpu a30 --mem 20G\n",                                                                   make_verb<FreeVerb> },
+        {"top",         "The GPUs, live; once where it is no terminal",      "[flags]",       "  reeve top\n",
+         make_verb<TopVerb>                                                                                                                        },
+    };
+}
+
+}  // namespace reeve::cli

@@ -1,0 +1,193 @@
+// stop, hold, release, requeue.
+#include <ostream>
+
+#include "base/text.hpp"
+#include "cli/verb.hpp"
+
+namespace reeve::cli {
+namespace {
+
+constexpr std::size_t kBatch = 1000;  // Of POST /jobs:stop.
+
+/// What was done to each, for a person; and the worst of what went wrong.
+struct Outcome {
+    int exit_code = 0;
+    std::size_t changed = 0;
+};
+
+class ControlVerb : public Verb {
+  public:
+    /// `action` is the API's word; `done` what a job then is.
+    ControlVerb(std::string action, std::string done)
+        : action_(std::move(action)), done_(std::move(done)) {}
+
+    void add_options(CLI::App& app) override {
+        targets_.add_to(app);
+        if (action_ == "stop") {
+            app.add_flag("--force", is_forced_, "Kill at once, without a signal first");
+        }
+    }
+
+    Result<int> run(Session& session) override {
+        auto list = targets_.parse();
+        auto client = session.client();
+        if (!list || !client) {
+            return tl::unexpected(list ? client.error() : list.error());
+        }
+        if (*list == TargetList{}) {
+            return fail(
+                ErrorCode::kInvalid, "name the jobs: 1842, 1842_7, 1-9, last, @me, -l key=value");
+        }
+        if (list->selector) {
+            limit_to_mine(*list->selector);
+        }
+        const auto targets = look_up(**client, *list);
+        if (!targets) {
+            return tl::unexpected(targets.error());
+        }
+        if (targets->empty()) {
+            session.note("No job of yours is meant by that.");
+            return 0;
+        }
+        const bool is_batch = action_ == "stop" && targets->size() > 1;
+        return is_batch ? stop_many(session, **client, *targets)
+                        : each(session, **client, *targets);
+    }
+
+  private:
+    /// "@running" of a verb that changes something: the caller's own, and what has not ended.
+    static void limit_to_mine(Selector& selector) {
+        selector.is_mine = true;
+        if (selector.states.empty()) {
+            selector.states = {"pending", "scheduled", "running", "stopping"};
+        }
+    }
+
+    void tell(const Session& session, const Target& target, std::int64_t changed) const {
+        if (session.look.format == Format::kName) {
+            session.out() << to_string(target) << "\n";
+            return;
+        }
+        const std::string count = changed > 1 ? " (" + std::to_string(changed) + " elements)" : "";
+        session.note(
+            to_string(target) + " " + (changed == 0 ? "was left as it is" : done_) + count);
+    }
+
+    [[nodiscard]] std::string body_of(const Target& target) const {
+        std::string body = "{";
+        body += target.element ? R"("element":)" + std::to_string(*target.element) : "";
+        if (is_forced_) {
+            body += std::string(target.element ? "," : "") + R"("force":true)";
+        }
+        return body + "}";
+    }
+
+    [[nodiscard]] Result<int> each(
+        Session& session, Client& client, const std::vector<Target>& targets) const {
+        int exit_code = 0;
+        for (const Target& target : targets) {
+            const auto answer = client.post(
+                "/api/v1/jobs/" + std::to_string(target.job) + ":" + action_, body_of(target));
+            if (answer) {
+                tell(session, target, integer_at(*answer, "changed").value_or(0));
+                continue;
+            }
+            if (targets.size() == 1) {
+                return tl::unexpected(answer.error());
+            }
+            session.warn(to_string(target) + ": " + answer.error().message);
+            exit_code = row_of(answer.error().code).exit_code;
+        }
+        return exit_code;
+    }
+
+    /// Whole jobs by the thousand, elements one by one.
+    [[nodiscard]] Result<int> stop_many(
+        Session& session, Client& client, const std::vector<Target>& targets) const {
+        std::vector<Target> elements;
+        std::vector<Target> jobs;
+        for (const Target& target : targets) {
+            (target.element ? elements : jobs).push_back(target);
+        }
+        int exit_code = 0;
+        for (std::size_t from = 0; from < jobs.size(); from += kBatch) {
+            std::string ids;
+            for (std::size_t i = from; i < std::min(jobs.size(), from + kBatch); ++i) {
+                ids += (ids.empty() ? "" : ",") + std::to_string(jobs[i].job);
+            }
+            const auto answer = client.post(
+                "/api/v1/jobs:stop",
+                R"({"ids":[)" + ids + (is_forced_ ? R"(],"force":true})" : "]}"));
+            if (!answer) {
+                return tl::unexpected(answer.error());
+            }
+            exit_code = std::max(exit_code, tell_rows(session, *answer));
+        }
+        if (!elements.empty()) {
+            const auto code = each(session, client, elements);
+            return code ? Result<int>(std::max(exit_code, *code)) : code;
+        }
+        return exit_code;
+    }
+
+    [[nodiscard]] int tell_rows(const Session& session, const Json& answer) const {
+        int exit_code = 0;
+        const JsonValue* items = find(answer, "items");
+        if (items == nullptr || !items->IsArray()) {
+            return 1;
+        }
+        for (const JsonValue& row : items->GetArray()) {
+            const Target target{static_cast<std::uint64_t>(integer_at(row, "id").value_or(0)), {}};
+            if (find(row, "error") != nullptr) {
+                session.warn(to_string(target) + ": " + text_at(row, "error.detail"));
+                exit_code = 1;
+            } else {
+                tell(session, target, integer_at(row, "changed").value_or(0));
+            }
+        }
+        return exit_code;
+    }
+
+    std::string action_;
+    std::string done_;
+    TargetFlags targets_;
+    bool is_forced_ = false;
+};
+
+class StopVerb final : public ControlVerb {
+  public:
+    StopVerb() : ControlVerb("stop", "is told to stop") {}
+};
+
+class HoldVerb final : public ControlVerb {
+  public:
+    HoldVerb() : ControlVerb("hold", "is held") {}
+};
+
+class ReleaseVerb final : public ControlVerb {
+  public:
+    ReleaseVerb() : ControlVerb("release", "is released") {}
+};
+
+class RequeueVerb final : public ControlVerb {
+  public:
+    RequeueVerb() : ControlVerb("requeue", "is queued again") {}
+};
+
+}  // namespace
+
+std::vector<VerbRow> control_verbs() {
+    return {
+        {"stop",    "Stop jobs; what has not started never will", "TARGET… [flags]",
+         "  reeve stop 1842\n  reeve stop 1842_7 --force     kill one element at once\n"
+         "  reeve stop @pending           all of yours that wait\n",                                           make_verb<StopVerb>   },
+        {"hold",    "Keep queued jobs from starting",             "TARGET…",         "  reeve hold 1842\n",
+         make_verb<HoldVerb>                                                                                                         },
+        {"release", "Let held jobs go on",                        "TARGET…",         "  reeve release 1842\n",
+         make_verb<ReleaseVerb>                                                                                                      },
+        {"requeue", "End what runs of a job, and queue it again", "TARGET…",
+         "  reeve requeue 1842\n",                                                                             make_verb<RequeueVerb>},
+    };
+}
+
+}  // namespace reeve::cli

@@ -1,0 +1,118 @@
+#include "cli/job_watch.hpp"
+
+namespace reeve::cli {
+namespace {
+
+constexpr int kTicksPerLook = 25;  // Of 200 ms: a look every 5 s even if no event comes.
+
+}  // namespace
+
+Result<Json> get_target(Client& client, const Target& target) {
+    const std::string path = "/api/v1/jobs/" + std::to_string(target.job);
+    auto job = client.get(path);
+    if (!job || !target.element) {
+        return job;
+    }
+    auto elements = client.get_all(path + "/elements", 1'000'000);
+    if (!elements) {
+        return elements;
+    }
+    for (auto& element : (*elements)["items"].GetArray()) {
+        if (integer_at(element, "index") != std::int64_t{*target.element}) {
+            continue;
+        }
+        for (auto& member : element.GetObject()) {  // The newest attempt is the last one.
+            JsonValue name(member.name, job->GetAllocator());
+            job->RemoveMember(member.name);
+            job->AddMember(name, JsonValue(member.value, job->GetAllocator()), job->GetAllocator());
+        }
+    }
+    if (!job->HasMember("index")) {
+        const std::string state = text_at(*job, "state");
+        if (integer_at(*job, "elements.total").value_or(1) > 1 && state != "queued" &&
+            state != "held") {
+            return fail(ErrorCode::kNotFound, "there is no element " + to_string(target) + " yet");
+        }
+    }
+    return job;
+}
+
+Result<bool> watch(
+    Client& client,
+    const Target& target,
+    const std::function<Go(const Json&)>& look,
+    const std::function<Go()>& interrupted) {
+    Result<bool> done = true;
+    const auto see = [&]() -> Go {
+        auto job = get_target(client, target);
+        if (!job) {
+            done = tl::unexpected(std::move(job.error()));
+            return Go::kStop;
+        }
+        return look(*job);
+    };
+    int ticks = 0;
+    Client::Follow follow;
+    follow.target = "/api/v1/events?job=" + std::to_string(target.job);
+    follow.on_open = see;  // Only now: what happens from here on is told.
+    follow.on_event = [&](const Event& /*any*/) { return see(); };
+    follow.on_tick = [&]() -> Go {
+        if (interrupted() == Go::kStop) {
+            done = false;
+            return Go::kStop;
+        }
+        return ++ticks % kTicksPerLook == 0 ? see() : Go::kOn;
+    };
+    auto followed = client.follow(follow);
+    return followed ? done : tl::unexpected(std::move(followed.error()));
+}
+
+Result<bool> follow_log(Client& client, const LogFollow& follow) {
+    bool has_ended = false;
+    Client::Follow stream;
+    stream.target = "/api/v1/jobs/" + std::to_string(follow.job) + "/logs?follow=1" +
+                    (follow.query.empty() ? "" : "&" + follow.query);
+    stream.last_event_id = follow.from == "0" ? "" : follow.from;
+    stream.on_event = [&](const Event& event) -> Go {
+        if (event.name == "log") {
+            const auto part = parse_json(event.data);
+            if (part && find(*part, "base64") != nullptr) {
+                follow.write(decode_base64(text_at(*part, "base64")));
+            } else if (part) {
+                follow.write(text_at(*part, "text"));
+            }
+        }
+        has_ended = event.name == "end";
+        const bool is_stopped = follow.interrupted() == Go::kStop;
+        return has_ended || is_stopped ? Go::kStop : Go::kOn;
+    };
+    stream.on_tick = follow.interrupted;
+    auto followed = client.follow(stream);
+    return followed ? Result<bool>(has_ended) : tl::unexpected(std::move(followed.error()));
+}
+
+std::string decode_base64(std::string_view text) {
+    constexpr std::string_view kAlphabet =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string bytes;
+    std::uint32_t bits = 0;
+    int count = 0;
+    for (const char c : text) {
+        if (c == '=') {
+            break;
+        }
+        const std::size_t value = kAlphabet.find(c);
+        if (value == std::string_view::npos) {
+            return "";
+        }
+        bits = (bits << 6U) | static_cast<std::uint32_t>(value);
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            bytes += static_cast<char>((bits >> static_cast<unsigned>(count)) & 0xFFU);
+        }
+    }
+    return bytes;
+}
+
+}  // namespace reeve::cli

@@ -1,0 +1,114 @@
+#include "cli/json.hpp"
+
+#include <rapidjson/prettywriter.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <yaml-cpp/yaml.h>
+
+namespace reeve::cli {
+namespace {
+
+void emit(YAML::Emitter& out, const JsonValue& value) {
+    if (value.IsObject()) {
+        out << YAML::BeginMap;
+        for (const auto& member : value.GetObject()) {
+            out << YAML::Key << std::string(member.name.GetString(), member.name.GetStringLength())
+                << YAML::Value;
+            emit(out, member.value);
+        }
+        out << YAML::EndMap;
+    } else if (value.IsArray()) {
+        out << YAML::BeginSeq;
+        for (const JsonValue& item : value.GetArray()) {
+            emit(out, item);
+        }
+        out << YAML::EndSeq;
+    } else if (value.IsString()) {
+        out << YAML::DoubleQuoted << std::string(value.GetString(), value.GetStringLength());
+    } else if (value.IsNull()) {
+        out << YAML::Null;
+    } else {
+        out << to_compact(value);
+    }
+}
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text) {
+    Json json;
+    json.Parse<rapidjson::kParseIterativeFlag>(text.data(), text.size());
+    if (json.HasParseError()) {
+        return fail(
+            ErrorCode::kUnavailable,
+            "the server's answer is not JSON; is it a Reeve server? (-s names another one)");
+    }
+    return json;
+}
+
+const JsonValue* find(const JsonValue& object, std::string_view path) {
+    const JsonValue* at = &object;
+    while (true) {
+        const std::size_t dot = path.find('.');
+        const std::string_view name = path.substr(0, dot);
+        if (!at->IsObject()) {
+            return nullptr;
+        }
+        const auto member = at->FindMember(
+            rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size())));
+        if (member == at->MemberEnd()) {
+            return nullptr;
+        }
+        at = &member->value;
+        if (dot == std::string_view::npos) {
+            return at;
+        }
+        path.remove_prefix(dot + 1);
+    }
+}
+
+std::string text_at(const JsonValue& object, std::string_view path) {
+    const JsonValue* value = find(object, path);
+    if (value == nullptr || value->IsNull()) {
+        return "";
+    }
+    return value->IsString() ? std::string(value->GetString(), value->GetStringLength())
+                             : to_compact(*value);
+}
+
+std::optional<std::int64_t> integer_at(const JsonValue& object, std::string_view path) {
+    const JsonValue* value = find(object, path);
+    return value != nullptr && value->IsInt64() ? std::optional(value->GetInt64()) : std::nullopt;
+}
+
+bool flag_at(const JsonValue& object, std::string_view path) {
+    const JsonValue* value = find(object, path);
+    return value != nullptr && value->IsBool() && value->GetBool();
+}
+
+std::string to_compact(const JsonValue& value) {
+    rapidjson::StringBuffer buffer;
+    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+    value.Accept(writer);
+    return {buffer.GetString(), buffer.GetSize()};
+}
+
+std::string to_pretty(const JsonValue& value) {
+    rapidjson::StringBuffer buffer;
+    rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
+    writer.SetIndent(' ', 2);
+    value.Accept(writer);
+    return {buffer.GetString(), buffer.GetSize()};
+}
+
+std::string to_yaml(const JsonValue& value) {
+    YAML::Emitter out;
+    emit(out, value);
+    return out.c_str();
+}
+
+std::string quoted_json(std::string_view text) {
+    return to_compact(JsonValue(
+        rapidjson::StringRef(text.data(), static_cast<rapidjson::SizeType>(text.size()))));
+}
+
+}  // namespace reeve::cli

@@ -1,0 +1,212 @@
+// project: list, show, add, set.
+#include <ostream>
+
+#include "base/text.hpp"
+#include "cli/verb.hpp"
+
+namespace reeve::cli {
+namespace {
+
+/// "1.5/4": used of the limit; "1.5" without one.
+std::string used_of(
+    const JsonValue& project, std::string_view field, std::string (*format)(std::int64_t)) {
+    const auto used = integer_at(project, "used." + std::string(field));
+    const auto limit = integer_at(project, "quota." + std::string(field));
+    return format(used.value_or(0)) + (limit ? "/" + format(*limit) : "");
+}
+
+std::string plain_number(std::int64_t number) {
+    return std::to_string(number);
+}
+
+Listing project_listing() {
+    Listing listing;
+    const auto column = [](const char* title, const char* field,
+                           std::string (*format)(std::int64_t)) {
+        return Column{
+            .title = title,
+            .cell = [field, format](
+                        const JsonValue& p, const Look&) { return used_of(p, field, format); },
+            .path = "used." + std::string(field)};
+    };
+    listing.columns = {
+        plain("PROJECT", "name"),
+        plain("PARENT", "parent"),
+        column("GPUS", "gpu_milli", format_milli),
+        column("CPU", "cpu_millicores", format_milli),
+        column("MEMORY", "memory_mib", format_mib),
+        column("RUNNING", "running_elements", plain_number),
+        column("PENDING", "pending_elements", plain_number),
+    };
+    listing.name = [](const JsonValue& project) { return text_at(project, "name"); };
+    return listing;
+}
+
+class ProjectListVerb final : public Verb {
+  public:
+    void add_options(CLI::App& /*app*/) override {}
+
+    Result<int> run(Session& session) override {
+        auto client = session.client();
+        const auto projects =
+            client ? (*client)->get("/api/v1/projects") : tl::unexpected(client.error());
+        if (!projects) {
+            return tl::unexpected(projects.error());
+        }
+        print_list(session.out(), *projects, project_listing(), session.look);
+        return 0;
+    }
+};
+
+void print_project(Session& session, const Json& project) {
+    if (print_document(session.out(), project, session.look.format)) {
+        return;
+    }
+    Json list(rapidjson::kObjectType);
+    JsonValue items(rapidjson::kArrayType);
+    items.PushBack(JsonValue(project, list.GetAllocator()), list.GetAllocator());
+    list.AddMember("items", items, list.GetAllocator());
+    print_list(session.out(), list, project_listing(), session.look);
+}
+
+class ProjectShowVerb final : public Verb {
+  public:
+    void add_options(CLI::App& app) override {
+        app.add_option("NAME", name_, "Project")->required();
+    }
+
+    Result<int> run(Session& session) override {
+        auto client = session.client();
+        const auto project = client ? (*client)->get("/api/v1/projects/" + escaped(name_))
+                                    : tl::unexpected(client.error());
+        if (!project) {
+            return tl::unexpected(project.error());
+        }
+        print_project(session, *project);
+        return 0;
+    }
+
+  private:
+    std::string name_;
+};
+
+/// One limit of a quota: its flag, its field, and how its value is read.
+struct LimitFlag {
+    const char* flag;
+    const char* field;
+    const char* what;
+    Result<std::int64_t> (*parse)(std::string_view);
+};
+
+constexpr auto kLimits = std::to_array<LimitFlag>({
+    {"--gpus",    "gpu_milli",        "GPUs at once: 4, 0.5",          parse_milli   },
+    {"--cpus",    "cpu_millicores",   "CPUs at once: 64",              parse_milli   },
+    {"--mem",     "memory_mib",       "Memory at once: 512G",          parse_size_mib},
+    {"--running", "running_elements", "Elements that run at once: 10", parse_integer },
+    {"--pending", "pending_elements", "Elements that wait: 1000",      parse_integer },
+});
+
+/// add: a new project. set: what is named changes, the rest stays; "none" takes a limit away.
+class ProjectChangeVerb : public Verb {
+  public:
+    void add_options(CLI::App& app) override {
+        app.add_option("NAME", name_, "Project")->required();
+        app.add_option("--parent", parent_, "Project above it");
+        for (std::size_t i = 0; i < kLimits.size(); ++i) {
+            app.add_option(
+                kLimits.at(i).flag, limits_.at(i),
+                std::string(kLimits.at(i).what) + "; none: no limit");
+        }
+    }
+
+  protected:
+    /// `before` with what the flags say.
+    [[nodiscard]] Result<std::string> body(const JsonValue& before, std::string_view name) const {
+        std::string quota;
+        for (std::size_t i = 0; i < kLimits.size(); ++i) {
+            const LimitFlag& limit = kLimits.at(i);
+            const std::string& text = limits_.at(i);
+            std::optional<std::int64_t> value =
+                integer_at(before, "quota." + std::string(limit.field));
+            if (text == "none") {
+                value.reset();
+            } else if (!text.empty()) {
+                const auto parsed = limit.parse(text);
+                if (!parsed || *parsed < 0) {
+                    return fail(
+                        ErrorCode::kInvalid,
+                        std::string(limit.flag) + ": '" + text +
+                            "' is not a limit; write a number from 0 on, or none");
+                }
+                value = *parsed;
+            }
+            if (value) {
+                quota += (quota.empty() ? "" : ",") + quoted_json(limit.field) + ":" +
+                         std::to_string(*value);
+            }
+        }
+        const std::string parent = parent_.empty() ? text_at(before, "parent") : parent_;
+        std::string text = name.empty() ? "{" : R"({"name":)" + quoted_json(name) + ",";
+        if (!parent.empty() && parent != "none") {
+            text += R"("parent":)" + quoted_json(parent) + ",";
+        }
+        return text + R"("quota":{)" + quota + "}}";
+    }
+
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+  private:
+    std::string name_;
+    std::string parent_;
+    std::array<std::string, kLimits.size()> limits_;
+};
+
+class ProjectAddVerb final : public ProjectChangeVerb {
+  public:
+    Result<int> run(Session& session) override {
+        const auto text = body(JsonValue(rapidjson::kObjectType), name());
+        auto client = session.client();
+        if (!text || !client) {
+            return tl::unexpected(text ? client.error() : text.error());
+        }
+        const auto project = (*client)->post("/api/v1/projects", *text);
+        if (!project) {
+            return tl::unexpected(project.error());
+        }
+        print_project(session, *project);
+        return 0;
+    }
+};
+
+class ProjectSetVerb final : public ProjectChangeVerb {
+  public:
+    Result<int> run(Session& session) override {
+        auto client = session.client();
+        const std::string path = "/api/v1/projects/" + escaped(name());
+        const auto before = client ? (*client)->get(path) : tl::unexpected(client.error());
+        const auto text = before ? body(*before, "") : tl::unexpected(before.error());
+        const auto project = text ? (*client)->put(path, *text) : tl::unexpected(text.error());
+        if (!project) {
+            return tl::unexpected(project.error());
+        }
+        print_project(session, *project);
+        return 0;
+    }
+};
+
+}  // namespace
+
+std::vector<VerbRow> project_verbs() {
+    return {
+        {"project list", "Projects, what they use, and their limits", "[flags]",
+         "  reeve project list\n",                                                                                     make_verb<ProjectListVerb>},
+        {"project show", "One project",                               "NAME",         "  reeve project show vision\n",
+         make_verb<ProjectShowVerb>                                                                                                              },
+        {"project add",  "Create a project",                          "NAME [flags]",
+         "  reeve project add vision --gpus 4 --pending 1000\n",                                                       make_verb<ProjectAddVerb> },
+        {"project set",  "Change a project's limits",                 "NAME [flags]",
+         "  reeve project set vision --gpus 8\n  reeve project set vision --gpus none\n",                              make_verb<ProjectSetVerb> },
+    };
+}
+
+}  // namespace reeve::cli

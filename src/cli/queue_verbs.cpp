@@ -1,0 +1,412 @@
+// q, show, why: what waits and runs, and why.
+#include <ostream>
+
+#include "base/text.hpp"
+#include "cli/job_watch.hpp"
+#include "cli/verb.hpp"
+
+namespace reeve::cli {
+namespace {
+
+constexpr std::size_t kRowsShown = 1000;
+
+Tone tone_of_row(const JsonValue& row) {
+    return tone_of_state(text_at(row, "state"));
+}
+
+/// How long it has waited, runs, or ran.
+std::string time_cell(const JsonValue& job, const Look& look) {
+    const std::string started = text_at(job, "started_at");
+    return started.empty()
+               ? time_between(text_at(job, "submitted_at"), text_at(job, "ended_at"), look.now)
+               : time_between(started, text_at(job, "ended_at"), look.now);
+}
+
+std::string where_or_why(const JsonValue& job, const Look& /*look*/) {
+    const std::string state = text_at(job, "state");
+    if (is_end_state(state)) {
+        return end_in_words(job);
+    }
+    const std::string reason = text_at(job, "reason");
+    if (!reason.empty()) {
+        return reason_in_words(reason);
+    }
+    const std::string node = text_at(job, "node");
+    return node.empty() ? "" : "on " + node;
+}
+
+/// "8/100 done" of an array.
+std::string elements_cell(const JsonValue& job, const Look& /*look*/) {
+    std::int64_t done = 0;
+    for (const char* state : {"succeeded", "failed", "cancelled", "timed_out"}) {
+        done += integer_at(job, "elements." + std::string(state)).value_or(0);
+    }
+    return std::to_string(done) + "/" +
+           std::to_string(integer_at(job, "elements.total").value_or(1));
+}
+
+Listing job_listing() {
+    Listing listing;
+    const auto asks = [](const JsonValue& job, const Look&) {
+        return resources_in_words(find(job, "resources"));
+    };
+    const auto since = [](const JsonValue& job, const Look& look) {
+        return relative_time(text_at(job, "submitted_at"), look.now);
+    };
+    listing.columns = {
+        plain("ID", "id"),
+        plain("NAME", "name"),
+        plain("USER", "user"),
+        wide(plain("PROJECT", "project")),
+        Column{
+               .title = "STATE",
+               .cell = [](const JsonValue& job, const Look&) { return text_at(job, "state"); },
+               .tone = tone_of_row,
+               .path = "state"},
+        plain("POS", "position"),
+        Column{.title = "TIME", .cell = time_cell},
+        wide(Column{.title = "SUBMITTED", .cell = since, .path = "submitted_at"}
+        ),
+        wide(plain("PRIORITY", "priority")),
+        Column{.title = "DONE", .cell = elements_cell},
+        Column{.title = "ASKS FOR", .cell = asks},
+        wide(plain("NODE", "node")),
+        Column{.title = "WHERE, OR WHY NOT", .cell = where_or_why},
+    };
+    listing.name = [](const JsonValue& job) { return text_at(job, "id"); };
+    listing.nothing = "No such job. `reeve run` submits one; `reeve q --all` shows ended ones too.";
+    return listing;
+}
+
+class QueueVerb final : public Verb {
+  public:
+    void add_options(CLI::App& app) override {
+        targets_.add_to(app);
+        app.add_flag("-a,--all", shows_all_, "Ended jobs, too");
+        app.add_option("--state", states_, "held, queued, running, … pending, done; by commas");
+        app.add_option("-u,--user", selector_.user, "Of this user");
+        app.add_option("-p,--project", selector_.project, "Of this project");
+        app.add_option("-n,--name", selector_.name, "With this name");
+        app.add_option("--limit", limit_, "Rows at most")->check(CLI::Range(1, 1'000'000));
+    }
+
+    Result<int> run(Session& session) override {
+        const auto list = targets_.parse();
+        auto client = session.client();
+        if (!list || !client) {
+            return tl::unexpected(list ? client.error() : list.error());
+        }
+        auto jobs = list->named.empty() && !list->is_last ? select(session, **client, *list)
+                                                          : fetch(**client, *list);
+        if (!jobs) {
+            return tl::unexpected(std::move(jobs.error()));
+        }
+        print_list(session.out(), *jobs, job_listing(), session.look);
+        if (!text_at(*jobs, "next").empty()) {
+            session.note("There are more; --limit shows them.");
+        }
+        return 0;
+    }
+
+  private:
+    [[nodiscard]] Result<Json> select(
+        const Session& session, Client& client, const TargetList& list) const {
+        Selector selector = list.selector.value_or(Selector{});
+        selector.user = selector_.user;
+        selector.project = selector_.project.empty() ? session.project() : selector_.project;
+        selector.name = selector_.name;
+        if (!states_.empty()) {
+            selector.states = split(states_, ',');
+        } else if (selector.states.empty() && !shows_all_) {
+            selector.states = {"pending", "scheduled", "running", "stopping"};
+        }
+        return client.get_all(jobs_path(selector), limit_);
+    }
+
+    [[nodiscard]] static Result<Json> fetch(Client& client, const TargetList& list) {
+        const auto targets = look_up(client, list);
+        if (!targets) {
+            return tl::unexpected(targets.error());
+        }
+        Json all(rapidjson::kObjectType);
+        JsonValue items(rapidjson::kArrayType);
+        for (const Target& target : *targets) {
+            auto job = get_target(client, target);
+            if (!job) {
+                return job;
+            }
+            items.PushBack(JsonValue(*job, all.GetAllocator()), all.GetAllocator());
+        }
+        all.AddMember("items", items, all.GetAllocator());
+        return all;
+    }
+
+    TargetFlags targets_;
+    Selector selector_;
+    std::string states_;
+    bool shows_all_ = false;
+    std::size_t limit_ = kRowsShown;
+};
+
+void print_times(std::ostream& out, const JsonValue& job, const Look& look) {
+    for (const auto& [title, field] :
+         {std::pair("submitted", "submitted_at"), std::pair("started", "started_at"),
+          std::pair("ended", "ended_at")}) {
+        if (const std::string at = text_at(job, field); !at.empty()) {
+            out << "  " << title << std::string(11 - std::string_view(title).size(), ' ')
+                << printable(at) << "  " << relative_time(at, look.now) << "\n";
+        }
+    }
+}
+
+void print_line(std::ostream& out, std::string_view title, const std::string& text) {
+    if (!text.empty()) {
+        out << "  " << title << std::string(title.size() < 11 ? 11 - title.size() : 1, ' ')
+            << printable(text) << "\n";
+    }
+}
+
+void print_gpus(std::ostream& out, const JsonValue& job) {
+    const JsonValue* gpus = find(job, "gpus");
+    if (gpus == nullptr || !gpus->IsArray()) {
+        return;
+    }
+    for (const JsonValue& gpu : gpus->GetArray()) {
+        const auto milli = integer_at(gpu, "milli").value_or(1000);
+        std::string text =
+            text_at(gpu, "node") + "  " + text_at(gpu, "model") + "  " + text_at(gpu, "uuid");
+        text += milli < 1000 ? "  " + format_milli(milli) + " of it" : "";
+        if (const auto memory = integer_at(gpu, "memory_mib")) {
+            text += "  " + format_mib(*memory);
+        }
+        print_line(out, "gpu", text + (flag_at(gpu, "simulated") ? "  (simulated)" : ""));
+    }
+}
+
+std::string enforcement_in_words(const std::string& enforcement) {
+    return enforcement == "none" ? "limits not enforced: no cgroups" : enforcement;
+}
+
+class ShowVerb final : public Verb {
+  public:
+    void add_options(CLI::App& app) override { targets_.add_to(app); }
+
+    Result<int> run(Session& session) override {
+        const auto list = targets_.parse();
+        auto client = session.client();
+        if (!list || !client) {
+            return tl::unexpected(list ? client.error() : list.error());
+        }
+        const auto targets = look_up(**client, *list);
+        if (!targets || targets->empty()) {
+            return targets ? fail(
+                                 ErrorCode::kNotFound,
+                                 "no job is meant; name one by its id, or say last")
+                           : tl::unexpected(targets.error());
+        }
+        for (const Target& target : *targets) {
+            if (auto shown = show(session, **client, target); !shown) {
+                return tl::unexpected(std::move(shown.error()));
+            }
+        }
+        return 0;
+    }
+
+  private:
+    [[nodiscard]] static Result<void> show(Session& session, Client& client, const Target& target) {
+        const std::string path = "/api/v1/jobs/" + std::to_string(target.job);
+        auto job = target.element ? get_target(client, target) : client.get(path + "?include=spec");
+        if (!job) {
+            return tl::unexpected(std::move(job.error()));
+        }
+        std::ostream& out = session.out();
+        if (print_document(out, *job, session.look.format)) {
+            return {};
+        }
+        if (session.look.format == Format::kName) {
+            out << to_string(target) << "\n";
+            return {};
+        }
+        print_job(out, *job, target, session.look);
+        const auto timeline = client.get_all(path + "/timeline", kRowsShown);
+        if (!timeline) {
+            return tl::unexpected(timeline.error());
+        }
+        std::vector<std::vector<std::string>> rows;
+        for (const JsonValue& change : (*timeline)["items"].GetArray()) {
+            rows.push_back(
+                {"  " + printable(text_at(change, "at")), printable(text_at(change, "object")),
+                 printable(text_at(change, "kind")), printable(text_at(change, "actor"))});
+        }
+        out << "  timeline\n" << table_text(rows, session.look);
+        return {};
+    }
+
+    static void print_job(
+        std::ostream& out, const JsonValue& job, const Target& target, const Look& look) {
+        const std::string state = text_at(job, "state");
+        out << to_string(target) << " " << printable(text_at(job, "name")) << "  "
+            << painted(state, tone_of_state(state), look) << "\n";
+        print_line(out, "user", text_at(job, "user") + ", project " + text_at(job, "project"));
+        print_line(out, "asks for", resources_in_words(find(job, "resources")));
+        const auto limit = integer_at(job, "time_limit_s");
+        print_line(out, "time limit", limit ? format_duration(std::chrono::seconds(*limit)) : "");
+        const std::string reason = text_at(job, "reason");
+        print_line(
+            out, "waits",
+            reason.empty() ? ""
+                           : reason_in_words(reason) + " (reeve why " + to_string(target) + ")");
+        print_line(out, "position", text_at(job, "position"));
+        print_line(out, "end", end_in_words(job));
+        print_line(out, "node", text_at(job, "node"));
+        print_gpus(out, job);
+        print_line(out, "limits", enforcement_in_words(text_at(job, "enforcement")));
+        const auto attempt = integer_at(job, "attempt").value_or(1);
+        print_line(out, "attempt", attempt > 1 ? std::to_string(attempt) : "");
+        if (integer_at(job, "elements.total").value_or(1) > 1) {
+            print_line(
+                out, "elements",
+                elements_cell(job, look) + " done, " + text_at(job, "elements.running") +
+                    " running");
+        }
+        print_times(out, job, look);
+        if (const JsonValue* labels = find(job, "labels");
+            labels != nullptr && labels->IsObject()) {
+            for (const auto& label : labels->GetObject()) {
+                print_line(
+                    out, "label",
+                    std::string(label.name.GetString()) + "=" + label.value.GetString());
+            }
+        }
+        if (const JsonValue* spec = find(job, "spec")) {
+            print_line(out, "spec", to_compact(*spec));
+        }
+    }
+
+    TargetFlags targets_;
+};
+
+std::string holder_in_words(const JsonValue& blocker, const Look& look) {
+    const JsonValue* holder = find(blocker, "holder");
+    std::string words;
+    if (holder != nullptr) {
+        const std::string job = text_at(*holder, "job");
+        const std::string user = text_at(*holder, "user");
+        const std::string project = text_at(*holder, "project");
+        words = job.empty() ? "held by another project" : "held by job " + job;
+        if (!user.empty() || !project.empty()) {
+            words += " (" + user + (user.empty() || project.empty() ? "" : ", ") + project + ")";
+        }
+    }
+    const std::string until = text_at(blocker, "until");
+    if (!until.empty()) {
+        words += (words.empty() ? "ends " : ", ends ") + relative_time(until, look.now) +
+                 " at the latest";
+    }
+    return words;
+}
+
+class WhyVerb final : public Verb {
+  public:
+    void add_options(CLI::App& app) override { targets_.add_to(app); }
+
+    Result<int> run(Session& session) override {
+        const auto list = targets_.parse();
+        auto client = session.client();
+        if (!list || !client) {
+            return tl::unexpected(list ? client.error() : list.error());
+        }
+        TargetList meant = *list;
+        meant.is_last = meant.is_last || meant == TargetList{};  // `reeve why`: of the newest.
+        const auto targets = look_up(**client, meant);
+        if (!targets) {
+            return tl::unexpected(targets.error());
+        }
+        for (const Target& target : *targets) {
+            if (auto done = explain(session, **client, target); !done) {
+                return tl::unexpected(std::move(done.error()));
+            }
+        }
+        return 0;
+    }
+
+  private:
+    [[nodiscard]] static Result<void> explain(
+        Session& session, Client& client, const Target& target) {
+        const std::string path = "/api/v1/jobs/" + std::to_string(target.job);
+        const std::string query =
+            target.element ? "?element=" + std::to_string(*target.element) : "";
+        const auto why = client.get(path + "/why" + query);
+        if (!why) {
+            return tl::unexpected(why.error());
+        }
+        std::ostream& out = session.out();
+        if (print_document(out, *why, session.look.format)) {
+            return {};
+        }
+        const auto job = get_target(client, target);
+        if (!job) {
+            return tl::unexpected(job.error());
+        }
+        const std::string state = text_at(*why, "state");
+        out << to_string(target) << " " << printable(text_at(*job, "name")) << "  "
+            << printable(text_at(*job, "user")) << "/" << printable(text_at(*job, "project"))
+            << "  " << painted(state, tone_of_state(state), session.look) << " "
+            << time_cell(*job, session.look) << "  asks for "
+            << resources_in_words(find(*job, "resources")) << "\n";
+        print_blockers(out, *why, *job, session.look);
+        return {};
+    }
+
+    static void print_blockers(
+        std::ostream& out, const JsonValue& why, const JsonValue& job, const Look& look) {
+        const JsonValue* blockers = find(why, "blockers");
+        if (blockers == nullptr || !blockers->IsArray() || blockers->Empty()) {
+            const std::string end = end_in_words(job);
+            const std::string node = text_at(job, "node");
+            out << "  Nothing is in its way" << (end.empty() ? "" : ": it " + printable(end))
+                << (end.empty() && !node.empty() ? ": it is on " + printable(node) : "") << ".\n";
+            return;
+        }
+        if (const std::string position = text_at(why, "position"); !position.empty()) {
+            out << "  position " << printable(position) << " in the queue\n";
+        }
+        const std::string binding =
+            find(why, "binding") != nullptr ? to_compact(why["binding"]) : "";
+        std::vector<std::vector<std::string>> rows;
+        bool has_binding = false;
+        for (const JsonValue& blocker : blockers->GetArray()) {
+            const bool is_binding =
+                !has_binding && !binding.empty() && to_compact(blocker) == binding;
+            has_binding = has_binding || is_binding;
+            const std::string kind = text_at(blocker, "kind");
+            const std::string text = text_at(blocker, "text");
+            rows.push_back(
+                {is_binding ? "BINDING" : "ALSO",
+                 painted(kind, is_binding ? Tone::kBad : Tone::kPlain, look),
+                 printable(text.empty() ? reason_in_words(kind) : text),
+                 printable(holder_in_words(blocker, look))});
+        }
+        out << table_text(rows, look);
+    }
+
+    TargetFlags targets_;
+};
+
+}  // namespace
+
+std::vector<VerbRow> queue_verbs() {
+    return {
+        {"q",    "What waits and runs, in order",            "[TARGET…] [flags]",
+         "  reeve q                      all that waits and runs\n"
+         "  reeve q @me -o wide          what is mine, with more columns\n"
+         "  reeve q --state done -o json ended jobs, for a program\n",         make_verb<QueueVerb>},
+        {"show", "All about a job, and what happened to it", "TARGET…",
+         "  reeve show 1842\n  reeve show 1842_7            one element of an array\n"
+         "  reeve show last -o yaml\n",                                        make_verb<ShowVerb> },
+        {"why",  "Every reason why a job does not run now",  "[TARGET…]",
+         "  reeve why 1842\n  reeve why @pending\n  reeve why last -o json\n", make_verb<WhyVerb>  },
+    };
+}
+
+}  // namespace reeve::cli

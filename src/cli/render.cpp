@@ -1,0 +1,260 @@
+#include "cli/render.hpp"
+
+#include <algorithm>
+#include <array>
+#include <ostream>
+
+#include "base/text.hpp"
+
+namespace reeve::cli {
+namespace {
+
+struct FormatName {
+    std::string_view name;
+    Format format;
+};
+
+constexpr auto kFormats = std::to_array<FormatName>({
+    {"table", Format::kTable},
+    {"wide",  Format::kWide },
+    {"json",  Format::kJson },
+    {"jsonl", Format::kJsonl},
+    {"yaml",  Format::kYaml },
+    {"csv",   Format::kCsv  },
+    {"name",  Format::kName },
+});
+
+std::string_view colour_of(Tone tone) {
+    switch (tone) {
+        case Tone::kPlain:   return "";
+        case Tone::kGood:    return "\x1b[34m";  // Blue: apart from red for everybody's eyes.
+        case Tone::kBusy:    return "\x1b[36m";
+        case Tone::kWaiting: return "\x1b[33m";
+        case Tone::kBad:     return "\x1b[31m";
+        case Tone::kFaint:   return "\x1b[2m";
+    }
+    return "";
+}
+
+constexpr std::string_view kReset = "\x1b[0m";
+constexpr std::string_view kBold = "\x1b[1m";
+
+/// Bytes of an escape sequence at `at`; 0 if there is none.
+std::size_t escape_at(std::string_view text, std::size_t at) {
+    if (text[at] != '\x1b') {
+        return 0;
+    }
+    const std::size_t end = text.find('m', at);
+    return end == std::string_view::npos ? text.size() - at : end - at + 1;
+}
+
+/// The first `width` characters; an ellipsis in place of the last if something is cut.
+std::string cut(const std::string& text, std::size_t width) {
+    if (width_of(text) <= width || width == 0) {
+        return text;
+    }
+    std::string result;
+    std::size_t shown = 0;
+    bool has_colour = false;
+    for (std::size_t i = 0; i < text.size() && shown + 1 < width;) {
+        if (const std::size_t escape = escape_at(text, i); escape > 0) {
+            has_colour = true;
+            result += text.substr(i, escape);
+            i += escape;
+            continue;
+        }
+        do {
+            result += text[i++];
+        } while (i < text.size() && (static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80);
+        ++shown;
+    }
+    return result + "…" + (has_colour ? std::string(kReset) : "");
+}
+
+std::string csv_cell(std::string text) {
+    if (text.find_first_of(",\"\r\n") == std::string::npos) {
+        return text;
+    }
+    std::string result = "\"";
+    for (const char c : text) {
+        result += c;
+        result += c == '"' ? "\"" : "";
+    }
+    return result + "\"";
+}
+
+void print_csv(
+    std::ostream& out, const JsonValue& items, const Listing& listing, const Look& look) {
+    std::string line;
+    for (const Column& column : listing.columns) {
+        std::string title = column.title;
+        std::ranges::transform(title, title.begin(), [](char c) {
+            return c >= 'A' && c <= 'Z' ? char(c + 32) : c == ' ' ? '_' : c;
+        });
+        line += (line.empty() ? "" : ",") + csv_cell(title);
+    }
+    out << line << "\n";
+    for (const JsonValue& row : items.GetArray()) {
+        bool is_first = true;
+        for (const Column& column : listing.columns) {
+            out << (is_first ? "" : ",")
+                << csv_cell(
+                       column.path.empty() ? column.cell(row, look) : text_at(row, column.path));
+            is_first = false;
+        }
+        out << "\n";
+    }
+}
+
+void print_table(
+    std::ostream& out, const JsonValue& items, const Listing& listing, const Look& look) {
+    const auto is_shown = [&](const Column& column) {
+        return !column.is_wide || look.format == Format::kWide;
+    };
+    std::vector<std::vector<std::string>> rows(1);
+    for (const Column& column : listing.columns) {
+        if (is_shown(column)) {
+            rows[0].push_back(
+                look.has_colour ? std::string(kBold) + column.title + std::string(kReset)
+                                : column.title);
+        }
+    }
+    for (const JsonValue& row : items.GetArray()) {
+        auto& cells = rows.emplace_back();
+        for (const Column& column : listing.columns) {
+            if (is_shown(column)) {
+                const std::string text = column.cell(row, look);
+                const Tone tone = column.tone ? column.tone(row) : Tone::kPlain;
+                cells.push_back(painted(text.empty() ? "-" : text, tone, look));
+            }
+        }
+    }
+    out << table_text(rows, look);
+}
+
+}  // namespace
+
+Result<Format> parse_format(std::string_view name) {
+    const auto row = std::ranges::find(kFormats, name, &FormatName::name);
+    if (row != kFormats.end()) {
+        return row->format;
+    }
+    return fail(
+        ErrorCode::kInvalid, "'" + std::string(name) +
+                                 "' is not a format; -o takes table, wide, json, jsonl, yaml, csv "
+                                 "or name");
+}
+
+std::string printable(std::string_view text) {
+    std::string result(text);
+    for (char& c : result) {
+        const auto byte = static_cast<unsigned char>(c);
+        c = byte < 0x20 || byte == 0x7F ? '?' : c;
+    }
+    for (std::size_t at = 0; (at = result.find('\xC2', at)) != std::string::npos; ++at) {
+        if (at + 1 < result.size() && static_cast<unsigned char>(result[at + 1]) < 0xA0) {
+            result.replace(at, 2, "?");  // C1: some terminals obey these, too.
+        }
+    }
+    return result;
+}
+
+std::string painted(std::string_view text, Tone tone, const Look& look) {
+    std::string safe = printable(text);
+    const std::string_view colour = colour_of(tone);
+    if (!look.has_colour || colour.empty()) {
+        return safe;
+    }
+    return std::string(colour) + safe + std::string(kReset);
+}
+
+std::size_t width_of(std::string_view text) {
+    std::size_t width = 0;
+    for (std::size_t i = 0; i < text.size();) {
+        if (const std::size_t escape = escape_at(text, i); escape > 0) {
+            i += escape;
+            continue;
+        }
+        width += (static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80 ? 0U : 1U;
+        ++i;
+    }
+    return width;
+}
+
+Column plain(std::string title, std::string path) {
+    const auto cell = [path](const JsonValue& row, const Look& /*look*/) {
+        return text_at(row, path);
+    };
+    return Column{.title = std::move(title), .cell = cell, .path = std::move(path)};
+}
+
+Column wide(Column column) {
+    column.is_wide = true;
+    return column;
+}
+
+void print_list(std::ostream& out, const Json& list, const Listing& listing, const Look& look) {
+    const JsonValue* items = find(list, "items");
+    const JsonValue nothing(rapidjson::kArrayType);
+    const JsonValue& rows = items != nullptr && items->IsArray() ? *items : nothing;
+    switch (look.format) {
+        case Format::kJson: out << to_pretty(list) << "\n"; return;
+        case Format::kYaml: out << to_yaml(list) << "\n"; return;
+        case Format::kCsv:  print_csv(out, rows, listing, look); return;
+        case Format::kJsonl:
+            for (const JsonValue& row : rows.GetArray()) {
+                out << to_compact(row) << "\n";
+            }
+            return;
+        case Format::kName:
+            for (const JsonValue& row : rows.GetArray()) {
+                out << printable(listing.name(row)) << "\n";
+            }
+            return;
+        case Format::kTable:
+        case Format::kWide:  break;
+    }
+    if (rows.Empty() && look.is_terminal && !listing.nothing.empty()) {
+        out << listing.nothing << "\n";
+        return;
+    }
+    print_table(out, rows, listing, look);
+}
+
+bool print_document(std::ostream& out, const JsonValue& object, Format format) {
+    switch (format) {
+        case Format::kJson:  out << to_pretty(object) << "\n"; return true;
+        case Format::kJsonl: out << to_compact(object) << "\n"; return true;
+        case Format::kYaml:  out << to_yaml(object) << "\n"; return true;
+        case Format::kTable:
+        case Format::kWide:
+        case Format::kCsv:
+        case Format::kName:  return false;
+    }
+    return false;
+}
+
+std::string table_text(const std::vector<std::vector<std::string>>& rows, const Look& look) {
+    constexpr std::size_t kGap = 2;
+    std::vector<std::size_t> widths;
+    for (const auto& row : rows) {
+        widths.resize(std::max(widths.size(), row.size()));
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            widths[i] = std::max(widths[i], width_of(row[i]));
+        }
+    }
+    std::string text;
+    for (const auto& row : rows) {
+        std::string line;
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            line += row[i];
+            if (i + 1 < row.size()) {
+                line.append(widths[i] - width_of(row[i]) + kGap, ' ');
+            }
+        }
+        text += (look.is_terminal ? cut(line, look.width) : line) + "\n";
+    }
+    return text;
+}
+
+}  // namespace reeve::cli

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/instant.hpp"
+#include "base/result.hpp"
+#include "cli/json.hpp"
+#include "cli/words.hpp"
+
+namespace reeve::cli {
+
+enum class Format : std::uint8_t { kTable, kWide, kJson, kJsonl, kYaml, kCsv, kName };
+
+/// Errors: kInvalid, with the names.
+[[nodiscard]] Result<Format> parse_format(std::string_view name);
+
+/// How to show things: whether a person reads it, in colour, and how wide.
+struct Look {
+    Format format = Format::kTable;
+    bool is_terminal = false;
+    bool has_colour = false;
+    std::size_t width = 80;
+    Instant now = Instant(std::chrono::microseconds(0));  // For "2m ago".
+};
+
+/// A text in the colour of its tone, if colours are on. Control characters become '?'.
+[[nodiscard]] std::string painted(std::string_view text, Tone tone, const Look& look);
+
+/// Text safe for a terminal: control characters become '?'.
+[[nodiscard]] std::string printable(std::string_view text);
+
+/// Columns that a terminal needs for it (one per character).
+[[nodiscard]] std::size_t width_of(std::string_view text);
+
+struct Column {
+    std::string title;
+    /// What a person reads.
+    std::function<std::string(const JsonValue& row, const Look& look)> cell;
+    bool is_wide = false;  // Shown by `-o wide` and csv only.
+    std::function<Tone(const JsonValue& row)> tone = {};
+    std::string path = {};  // Of the exact value, for csv; "": as the person reads it.
+};
+
+/// A column that shows a member as it is.
+[[nodiscard]] Column plain(std::string title, std::string path);
+[[nodiscard]] Column wide(Column column);
+
+/// What a list is shown as.
+struct Listing {
+    std::vector<Column> columns = {};
+    std::function<std::string(const JsonValue& row)> name = {};  // For `-o name`.
+    std::string nothing = {};  // Said to a person, on the terminal, where there are no rows.
+};
+
+/// Writes a list answer ({items, …}) as `look.format` says. Each format but table and wide is
+/// the same on a terminal or off it.
+void print_list(std::ostream& out, const Json& list, const Listing& listing, const Look& look);
+
+/// Writes one object as JSON or YAML; false if the format is one for people.
+[[nodiscard]] bool print_document(std::ostream& out, const JsonValue& object, Format format);
+
+/// Rows of equal columns, aligned. The last column is cut to the width of a terminal.
+[[nodiscard]] std::string table_text(
+    const std::vector<std::vector<std::string>>& rows, const Look& look);
+
+}  // namespace reeve::cli

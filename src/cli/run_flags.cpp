@@ -1,0 +1,254 @@
+#include "cli/run_flags.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/text.hpp"
+#include "cli/usage.hpp"
+#include "model/spec_rules.hpp"
+
+namespace reeve::cli {
+namespace {
+
+/// A value of a flag, or the error with the flag's name before it.
+template <class Value>
+Result<Value> of_flag(std::string_view flag, Result<Value> value) {
+    if (!value) {
+        value.error().message = std::string(flag) + ": " + value.error().message;
+    }
+    return value;
+}
+
+Result<std::int64_t> parse_seconds(std::string_view text) {
+    const auto duration = parse_duration(text);
+    return duration.map([](std::chrono::seconds s) { return std::int64_t{s.count()}; });
+}
+
+/// One flag that is a number: which text, how it is read, and where it goes.
+template <class Target>
+struct NumberFlag {
+    std::string_view flag;
+    std::string RunFlags::* text;
+    Result<std::int64_t> (*parse)(std::string_view);
+    Target target;
+};
+
+Result<void> apply_numbers(const RunFlags& flags, model::JobSpec& spec) {
+    model::JobTerms& terms = spec.terms;
+    std::int64_t priority = terms.priority;
+    std::int64_t retries = terms.retries_max;
+    const auto rows = std::to_array<NumberFlag<std::int64_t*>>({
+        {"--gpu-mem",       &RunFlags::gpu_memory,    parse_size_mib, &terms.gpus.memory_mib      },
+        {"--cpus",          &RunFlags::cpus,          parse_milli,    &terms.cpu_millicores       },
+        {"--mem",           &RunFlags::memory,        parse_size_mib, &terms.memory_mib           },
+        {"--time",          &RunFlags::time,          parse_seconds,  &terms.time_limit_s         },
+        {"--priority",      &RunFlags::priority,      parse_integer,  &priority                   },
+        {"--retry",         &RunFlags::retries,       parse_integer,  &retries                    },
+        {"--retry-backoff", &RunFlags::retry_backoff, parse_seconds,  &terms.retry_backoff_s      },
+        {"--grace",         &RunFlags::grace,         parse_seconds,  &spec.execution.stop_grace_s},
+    });
+    for (const auto& row : rows) {
+        const std::string& text = flags.*row.text;
+        if (text.empty()) {
+            continue;
+        }
+        const auto value = of_flag(row.flag, row.parse(text));
+        if (!value) {
+            return tl::unexpected(value.error());
+        }
+        *row.target = *value;
+    }
+    if (std::abs(priority) > model::kPriorityMax) {
+        return fail(ErrorCode::kInvalid, "--priority: expects a whole number from -1000 to 1000");
+    }
+    if (retries < 0 || retries > model::kRetriesMax) {
+        return fail(ErrorCode::kInvalid, "--retry: expects a whole number from 0 to 100");
+    }
+    terms.priority = static_cast<std::int32_t>(priority);
+    terms.retries_max = static_cast<std::int32_t>(retries);
+    return {};
+}
+
+Result<void> apply_shape(const RunFlags& flags, model::JobSpec& spec) {
+    if (!flags.gpus.empty()) {
+        const auto asked = of_flag("--gpus", model::parse_gpus(flags.gpus));
+        if (!asked) {
+            return tl::unexpected(asked.error());
+        }
+        const std::int64_t memory = spec.terms.gpus.memory_mib;
+        spec.terms.gpus = *asked;
+        spec.terms.gpus.memory_mib = memory;
+    }
+    if (!flags.array.empty()) {
+        const auto range = of_flag("--array", model::parse_array(flags.array));
+        if (!range) {
+            return tl::unexpected(range.error());
+        }
+        spec.terms.array = *range;
+    }
+    for (const std::string& text : flags.after) {
+        const auto after = of_flag("--after", model::parse_after(text));
+        if (!after) {
+            return tl::unexpected(after.error());
+        }
+        spec.terms.after.insert(spec.terms.after.end(), after->begin(), after->end());
+    }
+    if (!flags.signal.empty()) {
+        const auto signal = of_flag("--signal", model::parse_signal(flags.signal));
+        if (!signal) {
+            return tl::unexpected(signal.error());
+        }
+        spec.execution.stop_signal = *signal;
+    }
+    return {};
+}
+
+Result<void> apply_labels(const RunFlags& flags, model::JobSpec& spec) {
+    for (const std::string& label : flags.labels) {
+        const std::size_t equals = label.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            return fail(
+                ErrorCode::kInvalid, "--label: '" + label + "' is not a label; write key=value");
+        }
+        spec.terms.labels[label.substr(0, equals)] = label.substr(equals + 1);
+    }
+    return {};
+}
+
+/// --export-env takes what a job may have: what Reeve sets, and what no spec can say, is left.
+void export_all(const Caller& caller, std::map<std::string, std::string>& environment) {
+    for (const std::string& entry : caller.variables()) {
+        const std::size_t equals = entry.find('=');
+        const std::string name = entry.substr(0, equals);
+        if (equals != std::string::npos && model::fault_of_environment_name(name).empty() &&
+            is_utf8(entry)) {
+            environment.try_emplace(name, entry.substr(equals + 1));
+        }
+    }
+}
+
+Result<void> apply_environment(const RunFlags& flags, const Caller& caller, model::JobSpec& spec) {
+    auto& environment = spec.execution.environment;
+    for (const std::string& entry : flags.variables) {
+        const std::size_t equals = entry.find('=');
+        const std::string name = entry.substr(0, equals);
+        if (const std::string fault = model::fault_of_environment_name(name); !fault.empty()) {
+            return fail(ErrorCode::kInvalid, "--env: " + fault);
+        }
+        if (equals != std::string::npos) {
+            environment[name] = entry.substr(equals + 1);
+            continue;
+        }
+        const auto value = caller.variable(name);
+        if (!value) {
+            return fail(
+                ErrorCode::kInvalid,
+                "--env: " + name + " is not set here; set it, or write --env " + name + "=VALUE");
+        }
+        environment[name] = *value;
+    }
+    if (flags.exports_all) {
+        export_all(caller, environment);
+    }
+    return {};
+}
+
+}  // namespace
+
+void add_run_flags(CLI::App& app, RunFlags& flags) {
+    const auto group = [](CLI::Option* option, const char* name) { option->group(name); };
+    const char* what = "Job";
+    group(
+        app.add_option("-n,--name", flags.name, "Name of the job (default: the program's)"), what);
+    group(app.add_option("--project", flags.project, "Project that pays for it"), what);
+    group(app.add_option("-l,--label", flags.labels, "key=value; may be repeated"), what);
+    group(app.add_option("--array", flags.array, "1-100, 0-9:3, 1-100%8 (eight at once)"), what);
+    group(
+        app.add_option("--after", flags.after, "ok:ID, any:ID or notok:ID; a list by commas"),
+        what);
+    group(app.add_option("--priority", flags.priority, "-1000 to 1000, higher first"), what);
+    group(app.add_flag("--hold", flags.is_held, "Do not start it before `reeve release`"), what);
+    group(
+        app.add_option("--retry", flags.retries, "Tries again when it fails, up to so often"),
+        what);
+    group(
+        app.add_option(
+            "--retry-backoff", flags.retry_backoff, "Pause before it (10s), doubled each time"),
+        what);
+    group(
+        app.add_flag("--requeue", flags.requeues, "Start again elsewhere when its node is lost"),
+        what);
+    what = "Resources";
+    group(app.add_option("-g,--gpus", flags.gpus, "2, 0.25 (a share of one), a30, a30:2"), what);
+    group(
+        app.add_option(
+            "--gpu-mem", flags.gpu_memory,
+            "10G: of one shared GPU; with whole GPUs, least of each"),
+        what);
+    group(app.add_option("-c,--cpus", flags.cpus, "4, 0.5 (default 1)"), what);
+    group(app.add_option("-m,--mem", flags.memory, "8G: limit, and reserved"), what);
+    group(
+        app.add_option("-t,--time", flags.time, "Time limit: 90s, 2h30m, 02:30:00, 1-00:00:00"),
+        what);
+    what = "Execution";
+    group(
+        app.add_option("-C,--workdir", flags.working_dir, "Working directory (default: this one)"),
+        what);
+    group(
+        app.add_option("-e,--env", flags.variables, "K=V, or K: with the value it has here"), what);
+    group(app.add_flag("--export-env", flags.exports_all, "All variables of this shell"), what);
+    group(app.add_option("--signal", flags.signal, "Sent to stop it (TERM)"), what);
+    group(app.add_option("--grace", flags.grace, "From that to the kill (30s)"), what);
+    group(
+        app.add_flag("--split-output", flags.splits_output, "Standard error to a log of its own"),
+        what);
+    for (const char* name : {"--label", "--after", "--env"}) {
+        app.get_option(name)
+            ->type_size(1)
+            ->expected(1)
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+            ->allow_extra_args(false);
+    }
+}
+
+Result<RunFlags> parse_run_flags(const std::vector<std::string>& words) {
+    CLI::App app;
+    app.set_help_flag();
+    RunFlags flags;
+    add_run_flags(app, flags);
+    if (auto parsed = parse_arguments(app, words); !parsed) {
+        return tl::unexpected(std::move(parsed.error()));
+    }
+    return flags;
+}
+
+Result<void> apply(const RunFlags& flags, const Caller& caller, model::JobSpec& spec) {
+    const auto set = [](const std::string& text, std::string& target) {
+        target = text.empty() ? target : text;
+    };
+    set(flags.name, spec.terms.name);
+    set(flags.project, spec.terms.project);
+    if (!flags.working_dir.empty()) {
+        const bool is_absolute = flags.working_dir.starts_with('/');
+        spec.execution.working_dir =
+            is_absolute ? flags.working_dir : caller.working_dir + "/" + flags.working_dir;
+    }
+    spec.terms.is_held = spec.terms.is_held || flags.is_held;
+    spec.execution.splits_output = spec.execution.splits_output || flags.splits_output;
+    if (flags.requeues) {
+        spec.terms.on_node_loss = model::OnNodeLoss::kRequeue;
+    }
+    for (const auto& step : {apply_numbers, apply_shape, apply_labels}) {
+        if (auto applied = step(flags, spec); !applied) {
+            return applied;
+        }
+    }
+    return apply_environment(flags, caller, spec);
+}
+
+Result<void> check(const model::JobSpec& spec) {
+    const auto read = model::parse_job_spec(model::to_json(spec));
+    return read ? Result<void>() : tl::unexpected(read.error());
+}
+
+}  // namespace reeve::cli

@@ -1,0 +1,415 @@
+// run: submit a command, a script or a job file, and follow it.
+#include <algorithm>
+#include <csignal>
+#include <ostream>
+
+#include <unistd.h>
+
+#include "base/text.hpp"
+#include "cli/directives.hpp"
+#include "cli/job_file.hpp"
+#include "cli/job_watch.hpp"
+#include "cli/run_flags.hpp"
+#include "cli/verb.hpp"
+#include "model/spec_rules.hpp"
+#include "platform/environment.hpp"
+#include "platform/files.hpp"
+#include "platform/signals.hpp"
+
+namespace reeve::cli {
+namespace {
+
+constexpr int kStandardInput = 0;
+
+std::string current_directory() {
+    std::string path(model::kPathBytesMax + 1, '\0');
+    return ::getcwd(path.data(), path.size()) == nullptr ? "/" : std::string(path.c_str());
+}
+
+Caller this_caller() {
+    Caller caller;
+    caller.working_dir = current_directory();
+    caller.variable = platform::environment_variable;
+    caller.variables = [] {
+        std::vector<std::string> all;
+        for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+            all.emplace_back(*entry);
+        }
+        return all;
+    };
+    return caller;
+}
+
+/// A script is text, begins with #!, and is not too long.
+Result<std::string> read_script(const std::string& path) {
+    auto text = platform::read_file(path, model::kScriptBytesMax);
+    if (!text) {
+        return fail(text.error().code, "the script cannot be read: " + text.error().message);
+    }
+    if (!is_utf8(*text) || text->find('\0') != std::string::npos) {
+        return fail(
+            ErrorCode::kInvalid,
+            path + " is no text; to run a program that is there already, write: reeve run -- " +
+                path);
+    }
+    const std::string fault = model::fault_of_script(*text);
+    return fault.empty() ? text : fail(ErrorCode::kInvalid, path + " " + fault);
+}
+
+std::string file_name(const std::string& path) {
+    return path.substr(path.rfind('/') + 1);
+}
+
+/// Asks what Ctrl-C means: once is to let go, twice (within this call) is to stop the job.
+class Interrupts {
+  public:
+    /// Before any other thread, and before anything is submitted.
+    [[nodiscard]] Result<void> open() {
+        auto signals = platform::SignalFd::open();
+        if (!signals) {
+            return tl::unexpected(std::move(signals.error()));
+        }
+        signals_.emplace(std::move(*signals));
+        return {};
+    }
+
+    /// How many have come so far.
+    [[nodiscard]] int count() {
+        while (signals_ && signals_->next()) {
+            ++count_;
+        }
+        return count_;
+    }
+
+    [[nodiscard]] Go check() { return count() > 0 ? Go::kStop : Go::kOn; }
+
+  private:
+    std::optional<platform::SignalFd> signals_;
+    int count_ = 0;
+};
+
+class RunVerb final : public Verb {
+  public:
+    void add_options(CLI::App& app) override {
+        add_run_flags(app, flags_);
+        app.get_option("--project")->group("Job");
+        app.add_option("-p", flags_.project, "Short for --project")->group("Job");
+        app.add_option("-f,--file", file_, "A job file (YAML), or - for standard input");
+        app.add_flag("-d,--detach", is_detached_, "Submit, and do not wait");
+        app.add_flag("--attach", is_attached_, "Show the output, exit as the job does");
+        app.add_flag("--dry-run", is_dry_, "Show what would be submitted");
+    }
+
+    [[nodiscard]] bool takes_command() const override { return true; }
+
+    void take_rest(
+        const std::vector<std::string>& before, const std::vector<std::string>& after) override {
+        before_ = before;
+        after_ = after;
+    }
+
+    Result<int> run(Session& session) override {
+        if (is_attached_ && is_detached_) {
+            return fail(
+                ErrorCode::kInvalid, "--attach and --detach are opposites; give one of them");
+        }
+        const auto specs = file_.empty() ? one_spec(session) : file_specs(session);
+        if (!specs) {
+            return tl::unexpected(specs.error());
+        }
+        if (is_dry_) {
+            return show_specs(session, *specs);
+        }
+        const bool is_person =
+            session.environment().is_out_terminal && session.environment().is_in_terminal;
+        const bool follows = specs->size() == 1 && (is_attached_ || (is_person && !is_detached_)) &&
+                             !specs->front().terms.array &&
+                             !(specs->front().terms.is_held && !is_attached_);
+        Interrupts interrupts;
+        if (follows) {
+            if (auto opened = interrupts.open(); !opened) {
+                return tl::unexpected(std::move(opened.error()));
+            }
+        }
+        auto client = session.client();
+        auto ids = client ? submit(session, **client, *specs) : tl::unexpected(client.error());
+        if (!ids) {
+            return tl::unexpected(std::move(ids.error()));
+        }
+        return follows ? attach(session, **client, ids->front(), interrupts) : Result<int>(0);
+    }
+
+  private:
+    // ---- What to submit.
+
+    [[nodiscard]] Result<std::vector<model::JobSpec>> one_spec(const Session& session) {
+        const Caller caller = this_caller();
+        model::JobSpec spec;
+        spec.terms.project = session.project().empty() ? spec.terms.project : session.project();
+        spec.execution.working_dir = caller.working_dir;
+        std::vector<std::string> words = before_;
+        const bool is_script = after_.empty() ? looks_like_script() : !before_.empty();
+        if (is_script) {
+            if (auto taken = take_script(session, caller, spec); !taken) {
+                return tl::unexpected(std::move(taken.error()));
+            }
+            words.erase(words.begin());
+        }
+        spec.execution.argv = words;
+        spec.execution.argv.insert(spec.execution.argv.end(), after_.begin(), after_.end());
+        if (spec.execution.argv.empty() && !is_script) {
+            return fail(
+                ErrorCode::kInvalid,
+                "there is nothing to run; write reeve run [flags] -- COMMAND…, reeve run job.sh, "
+                "or "
+                "reeve run -f job.yaml");
+        }
+        auto applied = apply(flags_, caller, spec);
+        return finish(std::move(applied), {std::move(spec)});
+    }
+
+    /// `reeve run job.sh`: a file that is there and is no program of the PATH.
+    [[nodiscard]] bool looks_like_script() const {
+        if (before_.empty()) {
+            return false;
+        }
+        const std::string& word = before_.front();
+        const bool has_ending = word.ends_with(".sh") || word.ends_with(".bash") ||
+                                word.ends_with(".slurm") || word.ends_with(".sbatch");
+        return has_ending || (word.find('/') == std::string::npos && platform::path_exists(word) &&
+                              read_script(word).has_value());
+    }
+
+    [[nodiscard]] Result<void> take_script(
+        const Session& session, const Caller& caller, model::JobSpec& spec) const {
+        const std::string& path = before_.front();
+        auto script = read_script(path);
+        const auto directives = script ? read_directives(*script) : tl::unexpected(script.error());
+        if (!directives) {
+            const bool is_line = script.has_value();
+            return fail(
+                directives.error().code, (is_line ? path + ": " : "") + directives.error().message);
+        }
+        for (const std::string& warning : directives->warnings) {
+            session.warn(path + ": " + warning);
+        }
+        spec.execution.script = std::move(*script);
+        spec.terms.name = file_name(path);
+        std::vector<DirectiveLine> lines = {
+            {0, directives->sbatch}
+        };
+        lines.insert(lines.end(), directives->reeve.begin(), directives->reeve.end());
+        for (const DirectiveLine& line : lines) {
+            const auto flags = parse_run_flags(line.flags);
+            const auto applied =
+                flags ? apply(*flags, caller, spec) : Result<void>(tl::unexpected(flags.error()));
+            if (!applied) {
+                const std::string where =
+                    line.line == 0 ? ": #SBATCH: " : ":" + std::to_string(line.line) + ": ";
+                return fail(applied.error().code, path + where + applied.error().message);
+            }
+        }
+        return {};
+    }
+
+    [[nodiscard]] Result<std::vector<model::JobSpec>> file_specs(const Session& session) {
+        if (!before_.empty() || !after_.empty()) {
+            return fail(ErrorCode::kInvalid, "-f takes a job file; it has the command in it");
+        }
+        auto text = file_ == "-" ? platform::read_all(kStandardInput, kJobFileBytesMax)
+                                 : platform::read_file(file_, kJobFileBytesMax);
+        auto specs = text ? parse_job_file(*text) : tl::unexpected(text.error());
+        if (!specs) {
+            return fail(
+                specs.error().code,
+                text ? file_ + ": " + specs.error().message : specs.error().message);
+        }
+        const Caller caller = this_caller();
+        Result<void> applied;
+        for (model::JobSpec& spec : *specs) {
+            if (spec.execution.working_dir.empty()) {
+                spec.execution.working_dir = caller.working_dir;
+            }
+            if (spec.terms.project == model::JobTerms{}.project && !session.project().empty()) {
+                spec.terms.project = session.project();
+            }
+            applied = applied ? apply(flags_, caller, spec) : applied;
+        }
+        return finish(std::move(applied), std::move(*specs));
+    }
+
+    [[nodiscard]] static Result<std::vector<model::JobSpec>> finish(
+        Result<void> applied, std::vector<model::JobSpec> specs) {
+        for (model::JobSpec& spec : specs) {
+            if (spec.terms.name.empty()) {
+                spec.terms.name = model::default_name(spec.execution);
+            }
+            applied = applied ? check(spec) : applied;
+        }
+        return applied ? Result<std::vector<model::JobSpec>>(std::move(specs))
+                       : tl::unexpected(std::move(applied.error()));
+    }
+
+    [[nodiscard]] static Result<int> show_specs(
+        Session& session, const std::vector<model::JobSpec>& specs) {
+        for (const model::JobSpec& spec : specs) {
+            const auto json = parse_json(model::to_json(spec));
+            if (!json) {
+                return tl::unexpected(json.error());
+            }
+            if (session.look.format == Format::kYaml) {
+                session.out() << (specs.size() > 1 ? "---\n" : "") << to_yaml(*json) << "\n";
+            } else if (session.look.format == Format::kJsonl) {
+                session.out() << to_compact(*json) << "\n";
+            } else {
+                session.out() << to_pretty(*json) << "\n";
+            }
+        }
+        return 0;
+    }
+
+    // ---- Submission.
+
+    [[nodiscard]] Result<std::vector<std::uint64_t>> submit(
+        Session& session, Client& client, const std::vector<model::JobSpec>& specs) const {
+        if (specs.size() == 1) {
+            const auto answer = client.submit("/api/v1/jobs", model::to_json(specs.front()));
+            if (!answer) {
+                return tl::unexpected(answer.error());
+            }
+            const auto id = static_cast<std::uint64_t>(integer_at(*answer, "id").value_or(0));
+            tell_one(session, *answer, specs.front(), id);
+            return std::vector<std::uint64_t>{id};
+        }
+        std::string body;
+        for (const model::JobSpec& spec : specs) {
+            body += (body.empty() ? R"({"jobs":[)" : ",") + model::to_json(spec);
+        }
+        const auto answer = client.submit("/api/v1/jobs:batch", body + "]}");
+        if (!answer) {
+            return tl::unexpected(answer.error());
+        }
+        std::vector<std::uint64_t> ids;
+        const JsonValue* list = find(*answer, "ids");
+        for (rapidjson::SizeType i = 0; list != nullptr && i < list->Size(); ++i) {
+            ids.push_back((*list)[i].GetUint64());
+        }
+        if (!print_document(session.out(), *answer, session.look.format)) {
+            for (const std::uint64_t id : ids) {
+                session.out() << id << "\n";
+            }
+        }
+        return ids;
+    }
+
+    void tell_one(
+        Session& session, const Json& answer, const model::JobSpec& spec, std::uint64_t id) const {
+        const std::string number = std::to_string(id);
+        if (print_document(session.out(), answer, session.look.format)) {
+            return;
+        }
+        if (session.look.format == Format::kName || !session.look.is_terminal) {
+            if (!is_attached_) {  // Standard output is the job's, then.
+                session.out() << number << "\n" << std::flush;
+            }
+            session.note("Submitted job " + number + ".");
+            return;
+        }
+        const std::string position = text_at(answer, "position");
+        session.note(
+            "Submitted job " + number + " “" + printable(spec.terms.name) + "” to project " +
+            spec.terms.project + (position.empty() ? "" : ", position " + position) +
+            "\n  follow: reeve logs -f " + number + "      why not yet: reeve why " + number +
+            "      stop: reeve stop " + number);
+    }
+
+    // ---- Attached.
+
+    [[nodiscard]] static Result<int> attach(
+        Session& session, Client& client, std::uint64_t id, Interrupts& interrupts) {
+        const Target target{id, {}};
+        std::string shown;
+        int status = 1;
+        bool has_ended = false;
+        bool was_placed = false;
+        const auto look = [&](const Json& job) {
+            const std::string state = text_at(job, "state");
+            const std::string reason = text_at(job, "reason");
+            has_ended = is_end_state(state);
+            was_placed = was_placed || !text_at(job, "started_at").empty();
+            if (has_ended) {
+                status = exit_status_of(job);
+                const bool is_good = status == 0 && state == "succeeded";
+                if (!is_good) {
+                    session.note("Job " + std::to_string(id) + " " + printable(end_in_words(job)));
+                }
+            } else if (
+                !reason.empty() && reason != shown && session.environment().is_out_terminal) {
+                session.note("  waits: " + reason_in_words(reason));
+            }
+            shown = reason;
+            return has_ended || state == "running" || state == "stopping" ? Go::kStop : Go::kOn;
+        };
+        const auto interrupted = [&] { return interrupts.check(); };
+        auto watched = watch(client, target, look, interrupted);
+        if (watched && *watched && was_placed) {
+            LogFollow log{.job = id};
+            log.write = [&](std::string_view bytes) { session.out() << bytes << std::flush; };
+            log.interrupted = interrupted;
+            watched = follow_log(client, log);
+        }
+        const auto look_for_end = [&](const Json& job) {
+            const Go go = look(job);
+            return has_ended ? go : Go::kOn;
+        };
+        if (watched && *watched && !has_ended) {
+            watched = watch(client, target, look_for_end, interrupted);
+        }
+        if (!watched) {
+            return tl::unexpected(std::move(watched.error()));
+        }
+        return *watched ? Result<int>(status) : let_go(session, client, id, interrupts);
+    }
+
+    /// After the first Ctrl-C. A second one within two seconds stops the job.
+    [[nodiscard]] static Result<int> let_go(
+        Session& session, Client& client, std::uint64_t id, Interrupts& interrupts) {
+        const std::string number = std::to_string(id);
+        constexpr int kExitInterrupted = 130;  // 128 + SIGINT.
+        session.note("\nCtrl-C again stops job " + number + "; it goes on otherwise.");
+        for (int i = 0; i < 20 && interrupts.count() < 2; ++i) {
+            pause_for(std::chrono::milliseconds(100));
+        }
+        if (interrupts.count() < 2) {
+            session.note("Detached. Follow it again: reeve logs -f " + number);
+            return kExitInterrupted;
+        }
+        const auto stopped = client.post("/api/v1/jobs/" + number + ":stop", "{}");
+        if (!stopped) {
+            return tl::unexpected(stopped.error());
+        }
+        session.note("Job " + number + " is told to stop.");
+        return kExitInterrupted;
+    }
+
+    RunFlags flags_;
+    std::string file_;
+    bool is_detached_ = false;
+    bool is_attached_ = false;
+    bool is_dry_ = false;
+    std::vector<std::string> before_;
+    std::vector<std::string> after_;
+};
+
+}  // namespace
+
+std::vector<VerbRow> run_verbs() {
+    return {
+        {"run", "Submit a job, and follow it", "[flags] -- COMMAND… | SCRIPT [ARGUMENT…] | -f FILE",
+         "  reeve run --gpus 2 -- python train.py    a command\n"
+         "  reeve run --gpus 0.25 -d job.sh          a script, with its #REEVE and #SBATCH lines\n"
+         "  reeve run -f sweep.yaml                  a job file; --dry-run shows what it means\n", make_verb<RunVerb>},
+    };
+}
+
+}  // namespace reeve::cli

@@ -1,0 +1,190 @@
+// server, quarantine: what an operator does.
+#include <ostream>
+
+#include "base/text.hpp"
+#include "cli/verb.hpp"
+
+namespace reeve::cli {
+namespace {
+
+class BackupVerb final : public Verb {
+  public:
+    void add_options(CLI::App& app) override {
+        app.add_option("FILE", path_, "Absolute path on the server's machine; must not exist")
+            ->required();
+    }
+
+    Result<int> run(Session& session) override {
+        if (!path_.starts_with('/')) {
+            return fail(ErrorCode::kInvalid, "the server writes the file: give its absolute path");
+        }
+        auto client = session.client();
+        const auto done =
+            client
+                ? (*client)->post("/api/v1/server:backup", R"({"path":)" + quoted_json(path_) + "}")
+                : tl::unexpected(client.error());
+        if (!done) {
+            return tl::unexpected(done.error());
+        }
+        if (!print_document(session.out(), *done, session.look.format)) {
+            session.out() << printable(text_at(*done, "path")) << "\n";
+        }
+        return 0;
+    }
+
+  private:
+    std::string path_;
+};
+
+/// What works on the files of a server that does not run.
+class ServerFilesVerb : public Verb {
+  public:
+    Result<int> run(Session& session) override {
+        ServerFiles* files = session.environment().server_files;
+        if (files == nullptr) {
+            return fail(ErrorCode::kUnavailable, "this build of reeve has no server in it");
+        }
+        const auto words = act(*files, data_.empty() ? Session::data_directory() : data_);
+        if (!words) {
+            return tl::unexpected(words.error());
+        }
+        session.out() << *words << "\n";
+        return 0;
+    }
+
+  protected:
+    void add_data_option(CLI::App& app) {
+        app.add_option("--data", data_, "Where the server keeps its state");
+    }
+
+    [[nodiscard]] virtual Result<std::string> act(ServerFiles& files, const std::string& data) = 0;
+
+  private:
+    std::string data_;
+};
+
+class RestoreVerb final : public ServerFilesVerb {
+  public:
+    void add_options(CLI::App& app) override {
+        app.add_option("FILE", path_, "A backup")->required();
+        add_data_option(app);
+    }
+
+  private:
+    [[nodiscard]] Result<std::string> act(ServerFiles& files, const std::string& data) override {
+        return files.restore(data, path_);
+    }
+
+    std::string path_;
+};
+
+class VerifyVerb final : public ServerFilesVerb {
+  public:
+    void add_options(CLI::App& app) override {
+        app.add_option("FILE", path_, "A database or backup (default: the server's)");
+        add_data_option(app);
+    }
+
+  private:
+    [[nodiscard]] Result<std::string> act(ServerFiles& files, const std::string& data) override {
+        return files.verify(path_.empty() ? data : path_);
+    }
+
+    std::string path_;
+};
+
+class TokenVerb final : public ServerFilesVerb {
+  public:
+    void add_options(CLI::App& app) override {
+        app.add_option("--user", user_, "Whose calls it makes")->required();
+        add_data_option(app);
+    }
+
+  private:
+    [[nodiscard]] Result<std::string> act(ServerFiles& files, const std::string& data) override {
+        return files.make_token(data, user_);
+    }
+
+    std::string user_;
+};
+
+class QuarantineListVerb final : public Verb {
+  public:
+    void add_options(CLI::App& /*app*/) override {}
+
+    Result<int> run(Session& session) override {
+        auto client = session.client();
+        const auto tasks =
+            client ? (*client)->get("/api/v1/quarantine") : tl::unexpected(client.error());
+        if (!tasks) {
+            return tl::unexpected(tasks.error());
+        }
+        Listing listing;
+        listing.columns = {
+            plain("TASK", "key"), plain("NODE", "node"), plain("USER", "user"),
+            plain("SINCE", "since")};
+        listing.name = [](const JsonValue& task) { return text_at(task, "key"); };
+        listing.nothing = "Nothing is in quarantine.";
+        print_list(session.out(), *tasks, listing, session.look);
+        return 0;
+    }
+};
+
+class QuarantineControlVerb : public Verb {
+  public:
+    explicit QuarantineControlVerb(std::string action) : action_(std::move(action)) {}
+
+    void add_options(CLI::App& app) override {
+        app.add_option("TASK", key_, "As `reeve quarantine list` names it")->required();
+    }
+
+    Result<int> run(Session& session) override {
+        auto client = session.client();
+        const auto done =
+            client ? (*client)->post("/api/v1/quarantine/" + escaped(key_) + ":" + action_, "")
+                   : tl::unexpected(client.error());
+        if (!done) {
+            return tl::unexpected(done.error());
+        }
+        session.note(key_ + (action_ == "adopt" ? " is a job again." : " is told to stop."));
+        return 0;
+    }
+
+  private:
+    std::string action_;
+    std::string key_;
+};
+
+class AdoptVerb final : public QuarantineControlVerb {
+  public:
+    AdoptVerb() : QuarantineControlVerb("adopt") {}
+};
+
+class QuarantineStopVerb final : public QuarantineControlVerb {
+  public:
+    QuarantineStopVerb() : QuarantineControlVerb("stop") {}
+};
+
+}  // namespace
+
+std::vector<VerbRow> server_verbs() {
+    return {
+        {"server backup",    "Write a consistent copy of the database",              "FILE",
+         "  reeve server backup /var/backups/reeve-monday.db\n",                                                                                                     make_verb<BackupVerb>        },
+        {"server restore",   "Put a backup in place of a stopped server's database",
+         "FILE [--data DIR]",                                                                               "  reeve server restore /var/backups/reeve-monday.db\n",
+         make_verb<RestoreVerb>                                                                                                                                                                   },
+        {"server verify",    "Read a whole database, and say what is in it",         "[FILE] [--data DIR]",
+         "  reeve server verify /var/backups/reeve-monday.db\n",                                                                                                     make_verb<VerifyVerb>        },
+        {"server token",     "Make a token for calls over TCP; it is shown once",    "--user NAME",
+         "  reeve server token --user alice > alice.token\n",                                                                                                        make_verb<TokenVerb>         },
+        {"quarantine list",  "Tasks of this cluster that it does not know",          "",
+         "  reeve quarantine list\n",                                                                                                                                make_verb<QuarantineListVerb>},
+        {"quarantine adopt", "Make such a task a job again",                         "TASK",
+         "  reeve quarantine adopt 1842.0.1.0\n",                                                                                                                    make_verb<AdoptVerb>         },
+        {"quarantine stop",  "Stop such a task",                                     "TASK",                "  reeve quarantine stop 1842.0.1.0\n",
+         make_verb<QuarantineStopVerb>                                                                                                                                                            },
+    };
+}
+
+}  // namespace reeve::cli

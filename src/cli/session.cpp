@@ -1,0 +1,135 @@
+#include "cli/session.hpp"
+
+#include <ostream>
+
+#include <poll.h>
+
+#include "base/text.hpp"
+#include "cli/curl_transport.hpp"
+#include "platform/clock.hpp"
+#include "platform/environment.hpp"
+#include "platform/files.hpp"
+
+namespace reeve::cli {
+namespace {
+
+constexpr std::size_t kTokenBytesMax = 4096;
+constexpr std::string_view kMachineSocket = "/var/lib/reeve/reeve.sock";
+
+Result<std::string> read_token() {
+    const auto path = platform::environment_variable("REEVE_TOKEN_FILE");
+    if (!path || path->empty()) {
+        return std::string();
+    }
+    auto token = platform::read_file(*path, kTokenBytesMax);
+    if (!token) {
+        return fail(
+            token.error().code,
+            "the token (REEVE_TOKEN_FILE) cannot be read: " + token.error().message);
+    }
+    while (!token->empty() && static_cast<unsigned char>(token->back()) <= ' ') {
+        token->pop_back();
+    }
+    return token;
+}
+
+}  // namespace
+
+void pause_for(std::chrono::milliseconds duration) {
+    ::poll(nullptr, 0, static_cast<int>(duration.count()));
+}
+
+void add_global_flags(CLI::App& app, GlobalFlags& flags) {
+    const char* group = "Global";
+    app.add_option("-s,--server", flags.server, "unix:/path/reeve.sock or http://host:port")
+        ->group(group);
+    app.add_option("-o,--output", flags.output, "table, wide, json, jsonl, yaml, csv or name")
+        ->group(group);
+    app.add_option("--color", flags.colour, "auto, always or never")->group(group);
+    app.add_option("--timeout", flags.timeout, "For one answer (30s)")->group(group);
+    app.add_flag("-q,--quiet", flags.is_quiet, "Say nothing but what was asked for")->group(group);
+}
+
+void Session::note(std::string_view text) const {
+    if (!flags.is_quiet) {
+        environment_.err << text << "\n" << std::flush;
+    }
+}
+
+void Session::warn(std::string_view text) const {
+    environment_.err << "reeve: " << printable(text) << "\n" << std::flush;
+}
+
+Result<void> Session::settle() {
+    std::string output = flags.output;
+    if (output.empty()) {
+        output = platform::environment_variable("REEVE_OUTPUT").value_or("table");
+    }
+    const auto format = parse_format(output);
+    if (!format) {
+        return tl::unexpected(format.error());
+    }
+    if (flags.colour != "auto" && flags.colour != "always" && flags.colour != "never") {
+        return fail(ErrorCode::kInvalid, "--color takes auto, always or never");
+    }
+    const bool is_plain = platform::environment_variable("NO_COLOR").value_or("") != "" ||
+                          platform::environment_variable("TERM").value_or("") == "dumb";
+    look.format = *format;
+    look.is_terminal = environment_.is_out_terminal;
+    look.has_colour =
+        flags.colour == "always" || (flags.colour == "auto" && look.is_terminal && !is_plain);
+    look.width = environment_.width;
+    look.now = platform::now_utc();
+    return {};
+}
+
+std::string Session::data_directory() {
+    return platform::default_data_directory();
+}
+
+Result<std::string> Session::server_name() const {
+    if (!flags.server.empty()) {
+        return flags.server;
+    }
+    if (auto name = platform::environment_variable("REEVE_SERVER"); name && !name->empty()) {
+        return *name;
+    }
+    const std::string own = data_directory() + "/reeve.sock";
+    const bool is_machine =
+        !platform::path_exists(own) && platform::path_exists(std::string(kMachineSocket));
+    return "unix:" + (is_machine ? std::string(kMachineSocket) : own);
+}
+
+Result<Client*> Session::client() {
+    if (client_ != nullptr) {
+        return client_.get();
+    }
+    const auto name = server_name();
+    auto address = name ? parse_server_address(*name) : tl::unexpected(name.error());
+    auto token = address ? read_token() : tl::unexpected(address.error());
+    if (!token) {
+        return tl::unexpected(std::move(token.error()));
+    }
+    TransportOptions options{.server = *address, .token = *token};
+    if (!flags.timeout.empty()) {
+        const auto timeout = parse_duration(flags.timeout);
+        if (!timeout) {
+            return fail(ErrorCode::kInvalid, "--timeout: " + timeout.error().message);
+        }
+        options.timeout = *timeout;
+    }
+    auto transport = open_transport(options);
+    if (!transport) {
+        return tl::unexpected(std::move(transport.error()));
+    }
+    transport_ = std::move(*transport);
+    client_ = std::make_unique<Client>(*transport_, random_, pause_for);
+    return client_.get();
+}
+
+std::string Session::project() const {
+    return flags.project.empty() ? platform::environment_variable("REEVE_PROJECT").value_or("")
+                                 : flags.project;
+}
+
+}  // namespace reeve::cli

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/client.hpp"
+#include "cli/environment.hpp"
+#include "cli/render.hpp"
+#include "cli/targets.hpp"
+#include "platform/os_random.hpp"
+
+namespace reeve::cli {
+
+/// The flags that every verb takes.
+struct GlobalFlags {
+    std::string server = {};
+    std::string project = {};
+    std::string output = {};
+    std::string colour = "auto";
+    std::string timeout = {};
+    bool is_quiet = false;
+};
+
+void add_global_flags(CLI::App& app, GlobalFlags& flags);
+
+/// One run of one verb.
+class Session {
+  public:
+    explicit Session(const CliEnvironment& environment) : environment_(environment) {}
+
+    GlobalFlags flags = {};
+    Look look = {};
+
+    [[nodiscard]] const CliEnvironment& environment() const noexcept { return environment_; }
+
+    [[nodiscard]] std::ostream& out() const noexcept { return environment_.out; }
+
+    /// For a person, on standard error; not with --quiet.
+    void note(std::string_view text) const;
+
+    /// As note(), and not kept quiet.
+    void warn(std::string_view text) const;
+
+    /// Takes the flags in: format, colours, now. Errors: kInvalid.
+    [[nodiscard]] Result<void> settle();
+
+    /// -s, else REEVE_SERVER, else the socket of the user's own server, else that of the machine's.
+    [[nodiscard]] Result<std::string> server_name() const;
+
+    /// Where the local server keeps its state.
+    [[nodiscard]] static std::string data_directory();
+
+    /// Connects on first use. Errors: kInvalid: the address; as of the token file.
+    [[nodiscard]] Result<Client*> client();
+
+    /// -p, else REEVE_PROJECT, else "".
+    [[nodiscard]] std::string project() const;
+
+  private:
+    const CliEnvironment& environment_;
+    std::unique_ptr<Transport> transport_;
+    platform::OsRandom random_;
+    std::unique_ptr<Client> client_;
+};
+
+/// Waits without doing anything.
+void pause_for(std::chrono::milliseconds duration);
+
+}  // namespace reeve::cli

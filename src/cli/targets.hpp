@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "cli/client.hpp"
+
+// TARGET: 1842, 1842_7, 1800-1842, 1,5,9, last, @me, @running, @pending, and -l key=value.
+namespace reeve::cli {
+
+inline constexpr std::size_t kTargetsMax = 10'000;  // Jobs that one command may mean.
+
+/// A job, or one element of it.
+struct Target {
+    std::uint64_t job = 0;
+    std::optional<std::uint32_t> element = {};
+
+    friend bool operator==(const Target&, const Target&) = default;
+};
+
+[[nodiscard]] std::string to_string(const Target& target);
+
+/// Jobs by what they are: all of these have to hold.
+struct Selector {
+    bool is_mine = false;
+    std::vector<std::string> states = {};  // Any of them, in the API's words.
+    std::vector<std::string> labels = {};  // "key=value".
+    std::string user = {};
+    std::string project = {};
+    std::string name = {};
+
+    [[nodiscard]] bool is_empty() const { return *this == Selector{}; }
+
+    friend bool operator==(const Selector&, const Selector&) = default;
+};
+
+/// What was written, not yet looked up.
+struct TargetList {
+    std::vector<Target> named = {};  // In the order written.
+    bool is_last = false;            // "last": the caller's newest job.
+    std::optional<Selector> selector = {};
+
+    friend bool operator==(const TargetList&, const TargetList&) = default;
+};
+
+/// Errors: kInvalid, saying what a target is; kTooLarge over kTargetsMax.
+[[nodiscard]] Result<TargetList> parse_targets(
+    const std::vector<std::string>& words, const std::vector<std::string>& labels);
+
+/// "/api/v1/jobs?…" of the jobs that the selector means.
+[[nodiscard]] std::string jobs_path(const Selector& selector);
+
+/// Asks the server which jobs the list means. A selector that matches none gives none.
+[[nodiscard]] Result<std::vector<Target>> look_up(Client& client, const TargetList& list);
+
+/// Just one target. Errors: kInvalid if there are several; kNotFound if there is none.
+[[nodiscard]] Result<Target> look_up_one(Client& client, const TargetList& list);
+
+}  // namespace reeve::cli

@@ -1,0 +1,201 @@
+#include "cli/words.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+
+#include "base/text.hpp"
+#include "model/job_spec.hpp"
+
+namespace reeve::cli {
+namespace {
+
+struct StateRow {
+    std::string_view state;
+    Tone tone;
+    bool is_end;
+};
+
+constexpr auto kStates = std::to_array<StateRow>({
+    {"held",        Tone::kFaint,   false},
+    {"queued",      Tone::kWaiting, false},
+    {"scheduled",   Tone::kBusy,    false},
+    {"running",     Tone::kBusy,    false},
+    {"stopping",    Tone::kWaiting, false},
+    {"succeeded",   Tone::kGood,    true },
+    {"failed",      Tone::kBad,     true },
+    {"cancelled",   Tone::kFaint,   true },
+    {"timed_out",   Tone::kBad,     true },
+    {"ready",       Tone::kGood,    false}, // Of nodes, from here on.
+    {"draining",    Tone::kWaiting, false},
+    {"unreachable", Tone::kBad,     false},
+    {"lost",        Tone::kBad,     false},
+});
+
+struct Wording {
+    std::string_view code;
+    std::string_view words;
+};
+
+constexpr auto kReasons = std::to_array<Wording>({
+    {"held",             "held; `reeve release` lets it go on"        },
+    {"dependency",       "waits for another job"                      },
+    {"retry_backoff",    "pauses before its next try"                 },
+    {"array_limit",      "as many of its elements run as it allows"   },
+    {"jobs_limit",       "as many jobs run as the server allows"      },
+    {"quota",            "its project's quota is used up"             },
+    {"behind",           "behind earlier jobs"                        },
+    {"gpu_short",        "waits for GPUs"                             },
+    {"cpu_short",        "waits for CPUs"                             },
+    {"memory_short",     "waits for memory"                           },
+    {"node_unavailable", "a node that could run it is not available"  },
+    {"gate",             "a node that could run it is too busy (gate)"},
+    {"starting",         "is being started"                           },
+});
+
+constexpr auto kEnds = std::to_array<Wording>({
+    {"exit_code",        "exited"                                   },
+    {"signal",           "killed by a signal"                       },
+    {"oom",              "ran out of memory (--mem sets its limit)" },
+    {"time_limit",       "reached its time limit"                   },
+    {"cancelled",        "was stopped"                              },
+    {"preempted",        "was preempted"                            },
+    {"drained",          "its node was drained"                     },
+    {"node_lost",        "its node was lost"                        },
+    {"start_failed",     "could not be started"                     },
+    {"dependency_never", "what it waited for cannot happen any more"},
+});
+
+template <std::size_t N>
+std::string word_in(const std::array<Wording, N>& table, std::string_view code) {
+    const auto row = std::ranges::find(table, code, &Wording::code);
+    if (row != table.end()) {
+        return std::string(row->words);
+    }
+    std::string words(code);
+    std::ranges::replace(words, '_', ' ');
+    return words;
+}
+
+std::string count_of(std::string_view text) {
+    const auto milli = parse_milli(text);
+    return milli ? format_milli(*milli) : std::string(text);
+}
+
+}  // namespace
+
+Tone tone_of_state(std::string_view state) {
+    const auto row = std::ranges::find(kStates, state, &StateRow::state);
+    return row == kStates.end() ? Tone::kPlain : row->tone;
+}
+
+bool is_end_state(std::string_view state) {
+    const auto row = std::ranges::find(kStates, state, &StateRow::state);
+    return row != kStates.end() && row->is_end;
+}
+
+std::string reason_in_words(std::string_view reason) {
+    return word_in(kReasons, reason);
+}
+
+std::string end_in_words(const JsonValue& job) {
+    const std::string reason = text_at(job, "end_reason");
+    if (reason.empty()) {
+        return "";
+    }
+    std::string words = word_in(kEnds, reason);
+    if (reason == "exit_code") {
+        words = "exited with " + std::to_string(integer_at(job, "exit_code").value_or(0));
+    } else if (reason == "signal") {
+        const auto signal = static_cast<std::int32_t>(integer_at(job, "signal").value_or(0));
+        words = "killed by SIG" + model::signal_name(signal);
+    }
+    const std::string message = text_at(job, "message");
+    return message.empty() ? words : words + ": " + message;
+}
+
+int exit_status_of(const JsonValue& job) {
+    const std::string state = text_at(job, "state");
+    if (state == "succeeded") {
+        return 0;
+    }
+    const std::string reason = text_at(job, "end_reason");
+    const auto signal = integer_at(job, "signal").value_or(0);
+    const auto code = integer_at(job, "exit_code").value_or(0);
+    constexpr int kSignalBase = 128;
+    constexpr int kKill = 9;
+    if (reason == "signal" && signal > 0 && signal < kSignalBase) {
+        return kSignalBase + static_cast<int>(signal);
+    }
+    if (reason == "oom") {
+        return kSignalBase + kKill;
+    }
+    return reason == "exit_code" && code > 0 && code <= 255 ? static_cast<int>(code) : 1;
+}
+
+std::string resources_in_words(const JsonValue* resources) {
+    if (resources == nullptr || !resources->IsObject()) {
+        return "no GPU, 1 CPU";
+    }
+    const std::string gpus = text_at(*resources, "gpus");
+    const std::string model = text_at(*resources, "gpu_model");
+    const auto gpu_memory = integer_at(*resources, "gpu_memory_mib");
+    const std::string cpus = text_at(*resources, "cpus");
+    const auto memory = integer_at(*resources, "memory_mib");
+    std::string words;
+    if (gpus.empty() || gpus == "0") {
+        words = gpu_memory ? format_mib(*gpu_memory) + " of one " + (model.empty() ? "GPU" : model)
+                           : "no GPU";
+    } else {
+        words = count_of(gpus) + " x " + (model.empty() ? "GPU" : model);
+        words += gpu_memory ? " (" + format_mib(*gpu_memory) + " or more)" : "";
+    }
+    words += ", " + (cpus.empty() ? "1" : count_of(cpus)) + " CPU";
+    return memory ? words + ", " + format_mib(*memory) : words;
+}
+
+std::optional<Instant> parse_time(std::string_view text) {
+    // 2024-05-01T12:00:00[.ffffff]Z
+    constexpr std::size_t kSeconds = 19;
+    if (text.size() < kSeconds + 1 || !text.ends_with('Z') || text[10] != 'T') {
+        return std::nullopt;
+    }
+    std::array<int, 6> parts = {};
+    constexpr auto kAt = std::to_array<std::size_t>({0, 5, 8, 11, 14, 17});
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        const char* begin = text.data() + kAt.at(i);
+        const char* end = begin + (i == 0 ? 4 : 2);
+        if (std::from_chars(begin, end, parts.at(i)).ptr != end) {
+            return std::nullopt;
+        }
+    }
+    const auto day = std::chrono::year{parts[0]} / parts[1] / parts[2];
+    if (!day.ok()) {
+        return std::nullopt;
+    }
+    const auto since = std::chrono::sys_days(day).time_since_epoch() +
+                       std::chrono::hours(parts[3]) + std::chrono::minutes(parts[4]) +
+                       std::chrono::seconds(parts[5]);
+    return Instant(std::chrono::duration_cast<std::chrono::microseconds>(since));
+}
+
+std::string relative_time(std::string_view text, Instant now) {
+    const auto at = parse_time(text);
+    if (!at) {
+        return std::string(text);
+    }
+    const auto ago = std::chrono::duration_cast<std::chrono::seconds>(now - *at);
+    return ago.count() >= 0 ? format_duration(ago) + " ago" : "in " + format_duration(-ago);
+}
+
+std::string time_between(std::string_view from, std::string_view to, Instant now) {
+    const auto begin = parse_time(from);
+    const auto end = to.empty() ? std::optional(now) : parse_time(to);
+    if (!begin || !end || *end < *begin) {
+        return begin ? "0s" : "";
+    }
+    return format_duration(std::chrono::duration_cast<std::chrono::seconds>(*end - *begin));
+}
+
+}  // namespace reeve::cli

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/instant.hpp"
+#include "cli/json.hpp"
+
+// How the CLI words what the API says in codes. One table each.
+namespace reeve::cli {
+
+enum class Tone : std::uint8_t { kPlain, kGood, kBusy, kWaiting, kBad, kFaint };
+
+/// Of an element or job state, and of a node's.
+[[nodiscard]] Tone tone_of_state(std::string_view state);
+
+/// "behind" -> "behind earlier jobs". A reason that is not known is shown as it came.
+[[nodiscard]] std::string reason_in_words(std::string_view reason);
+
+/// How a job or element ended: "exited with 3", "killed by SIGKILL", "out of memory"; "" if it
+/// has not.
+[[nodiscard]] std::string end_in_words(const JsonValue& job);
+
+/// What `run` and `wait` exit with: the job's own status, 128 + the signal, else 0 or 1.
+[[nodiscard]] int exit_status_of(const JsonValue& job);
+
+[[nodiscard]] bool is_end_state(std::string_view state);
+
+/// "2 x a30 (20 GiB or more), 4 CPU, 8 GiB" of `resources` as the API shows them.
+[[nodiscard]] std::string resources_in_words(const JsonValue* resources);
+
+/// "2024-05-01T12:00:00.5Z" as an Instant; nothing if it is no time.
+[[nodiscard]] std::optional<Instant> parse_time(std::string_view text);
+
+/// "2m ago", "in 3h"; "" for no time.
+[[nodiscard]] std::string relative_time(std::string_view text, Instant now);
+
+/// Between two times, "3m20s"; `to` "" means now.
+[[nodiscard]] std::string time_between(std::string_view from, std::string_view to, Instant now);
+
+}  // namespace reeve::cli

@@ -47,6 +47,9 @@ std::vector<model::KnownTask> AgentReactor::tasks() const {
 
 void AgentReactor::on(const model::StartTask& order, Turn& turn) {
     const model::TaskKey& key = order.order.key;
+    if (order.boot_id != options_.boot_id) {
+        return;  // It was placed before this machine restarted, and will be counted as lost.
+    }
     if (refused_.contains(key)) {
         return;  // It is asked for again at a tick; a stop among these is never undone by a start.
     }

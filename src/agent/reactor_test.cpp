@@ -73,7 +73,9 @@ class Reactor : public testing::Test {
         return words;
     }
 
-    std::string start() { return handle(model::AgentOrder(model::StartTask{order_of(kKey)})); }
+    std::string start(const std::string& boot_id = "b1") {
+        return handle(model::AgentOrder(model::StartTask{order_of(kKey), boot_id}));
+    }
 
     std::string stop(bool forced = false) {
         return handle(model::AgentOrder(model::StopTask{kKey, forced}));
@@ -100,6 +102,11 @@ class Reactor : public testing::Test {
     ReactorOptions options_ = {.node = "n1", .cluster_id = "c1", .boot_id = "b1"};
     AgentReactor reactor_ = AgentReactor(options_, {});
 };
+
+TEST_F(Reactor, IgnoresAStartFromBeforeItsMachineRestarted) {
+    EXPECT_EQ(start("b0"), "");
+    EXPECT_NE(start("b1"), "");
+}
 
 TEST_F(Reactor, RunsATaskFromStartToEnd) {
     EXPECT_EQ(start(), "launch");

@@ -1,5 +1,6 @@
 #include "controller/controller.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -13,6 +14,7 @@ using model::ElementState;
 constexpr std::size_t kPlacementsMax = 1000;  // Of one scheduling step.
 constexpr std::size_t kGroupsMax = 2000;      // About 2 ms on eight nodes.
 constexpr std::chrono::seconds kProbeInterval(1);
+constexpr std::chrono::seconds kRepeatInterval(30);  // Of orders that nothing came of yet.
 
 }  // namespace
 
@@ -41,7 +43,18 @@ Result<std::unique_ptr<Controller>> Controller::open(
     return made;
 }
 
-TurnResult Controller::turn(std::vector<Request> requests, Instant now) {
+/// Never back, and never still for long: a back-off must end though a clock was once far ahead.
+Instant Controller::ledger_time(Instant wall) {
+    time_ = std::max(time_, ledger_.state().now());
+    const auto elapsed =
+        last_wall_ == model::kNever ? std::chrono::microseconds(0) : wall - last_wall_;
+    last_wall_ = wall;
+    time_ = wall >= time_ ? wall : time_ + std::max(std::chrono::microseconds(0), elapsed) / 2;
+    return time_;
+}
+
+TurnResult Controller::turn(std::vector<Request> requests, Instant wall) {
+    const Instant now = ledger_time(wall);
     TurnResult result;
     if (!is_writable(now)) {
         for (const Request& request : requests) {
@@ -83,7 +96,7 @@ TurnResult Controller::turn(std::vector<Request> requests, Instant now) {
     }
     add_orders(result.orders);
     ledger_.committed();
-    add_greetings(result.orders);
+    add_greetings(result.orders, now);
     publish();
     result.view = view_;
     return result;
@@ -174,9 +187,17 @@ void Controller::add_orders(std::vector<Order>& orders) {
     }
 }
 
-/// An agent that said hello is told again what is wanted of it: orders may have been lost.
-void Controller::add_greetings(std::vector<Order>& orders) {
-    for (const NodeId node : ledger_.take_greeted()) {
+/// An agent that said hello is told again what is wanted of it, and every agent now and then:
+/// orders may have been lost. Costs the live elements, at an interval.
+void Controller::add_greetings(std::vector<Order>& orders, Instant now) {
+    std::set<NodeId> greeted = ledger_.take_greeted();
+    if (now - repeated_at_ >= kRepeatInterval || now < repeated_at_) {
+        repeated_at_ = now;
+        for (const auto& [id, node] : ledger_.state().nodes()) {
+            greeted.insert(id);
+        }
+    }
+    for (const NodeId node : greeted) {
         for (const model::ElementKey& key : ledger_.state().live_on(node)) {
             add_element_order(orders, *ledger_.state().element(key));
         }
@@ -192,8 +213,11 @@ void Controller::add_element_order(
     std::vector<Order>& orders, const model::ElementRecord& element) {
     if (element.state == ElementState::kScheduled) {
         if (std::optional<model::TaskOrder> order = task_order(element)) {
-            orders.push_back(
-                {.node = node_name(element.node), .order = model::StartTask{*std::move(order)}});
+            const model::NodeRecord& node = ledger_.state().node(element.node)->record;
+            orders.push_back({
+                .node = node.name,
+                .order = model::StartTask{.order = *std::move(order), .boot_id = node.boot_id}
+            });
         }
     } else if (element.state == ElementState::kStopping) {
         orders.push_back({

@@ -22,7 +22,7 @@ struct Request {
 
 struct Answer {
     std::uint64_t ticket = 0;
-    [[nodiscard]] Result<ledger::Reply> reply = ledger::Reply();
+    Result<ledger::Reply> reply = {};
 };
 
 /// Something to say to a node's agent. Safe to say twice.
@@ -52,9 +52,11 @@ class Controller {
     [[nodiscard]] static Result<std::unique_ptr<Controller>> open(
         ledger::Store& store, ledger::LedgerOptions options, Instant now);
 
-    /// One turn. A commit that fails is undone: what would have changed is answered with the
-    /// store's error, and until a probe write succeeds nothing is accepted.
-    [[nodiscard]] TurnResult turn(std::vector<Request> requests, Instant now);
+    /// One turn at the time `wall`. Where that is behind what the ledger has seen (the clock was
+    /// set back), the ledger's time goes on at half speed until the two meet. A commit that fails
+    /// is undone: what would have changed is answered with the store's error, and until a probe
+    /// write succeeds nothing is accepted.
+    [[nodiscard]] TurnResult turn(std::vector<Request> requests, Instant wall);
 
     /// When to call turn() though no request came.
     [[nodiscard]] std::optional<Instant> next_wakeup() const;
@@ -69,12 +71,13 @@ class Controller {
     Controller(
         ledger::Store& store, ledger::LedgerOptions options, const ledger::StoreHeader& header);
 
+    [[nodiscard]] Instant ledger_time(Instant wall);
     [[nodiscard]] Result<ledger::Reply> apply(ledger::Command command, Instant now);
     [[nodiscard]] Result<ledger::Lookups> look_up(const ledger::Command& command);
     [[nodiscard]] Result<void> commit();
     [[nodiscard]] bool is_writable(Instant now);
     void add_orders(std::vector<Order>& orders);
-    void add_greetings(std::vector<Order>& orders);
+    void add_greetings(std::vector<Order>& orders, Instant now);
     void add_element_order(std::vector<Order>& orders, const model::ElementRecord& element);
     [[nodiscard]] std::optional<model::TaskOrder> task_order(const model::ElementRecord& element);
     [[nodiscard]] std::string node_name(NodeId id) const;
@@ -86,7 +89,10 @@ class Controller {
     ledger::Ledger ledger_;
     std::shared_ptr<const View> view_;
     std::string storage_trouble_;
+    Instant time_ = model::kNever;  // Never goes back.
+    Instant last_wall_ = model::kNever;
     Instant probed_at_ = model::kNever;
+    Instant repeated_at_ = model::kNever;
     bool asks_all_ = false;  // Reports may have been lost: ask every agent to say all again.
 };
 

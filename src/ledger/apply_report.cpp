@@ -54,7 +54,11 @@ void Ledger::report(const model::NodeHello& hello, const Lookups& lookups) {
 
     std::set<model::TaskKey> seen;
     for (const model::KnownTask& task : hello.tasks) {
-        if (task.cluster_id == cluster_id_) {  // Another one's is external, and never touched.
+        const bool is_lost =
+            has_rebooted && task.outcome && task.outcome->end == model::TaskEnd::kShimLost;
+        if (is_lost) {
+            acknowledged_.emplace_back(id, task.key);
+        } else if (task.cluster_id == cluster_id_) {  // Else external, and never touched.
             seen.insert(task.key);
             reconcile(id, task, lookups);
         }

@@ -16,9 +16,12 @@ namespace reeve::model {
 
 // ---- From the controller to an agent.
 
-/// Run this. An agent that has claimed the key already says again what became of it.
+/// Run this. An agent that has claimed the key already says again what became of it; one whose
+/// machine runs under another boot than the controller knows of ignores it: its hello comes first,
+/// and with that the controller counts as lost what it started before.
 struct StartTask {
     TaskOrder order = {};
+    std::string boot_id = {};
 };
 
 /// Stop this: signal, grace, kill, as its spec says; `is_forced` kills at once. An agent that does

@@ -14,7 +14,8 @@
 namespace reeve::platform {
 namespace {
 
-constexpr std::size_t kReadStep = 64 * 1024;
+constexpr std::size_t kReadStepMin = 4 * 1024;
+constexpr std::size_t kReadStepMax = 1024 * 1024;
 
 std::string parent_of(const std::string& path) {
     const std::string parent = std::filesystem::path(path).parent_path().string();
@@ -33,9 +34,11 @@ Result<UniqueFd> open_for_writing(const std::string& path, mode_t mode) {
 
 Result<std::string> read_all(int fd, std::size_t bytes_max) {
     std::string bytes;
+    std::size_t step = kReadStepMin;  // Most files are small, and most readers are shims.
     while (true) {
         const std::size_t have = bytes.size();
-        bytes.resize(have + std::min(kReadStep, bytes_max - have + 1));
+        bytes.resize(have + std::min(step, bytes_max - have + 1));
+        step = std::min(step * 2, kReadStepMax);
         const ssize_t got = read(fd, bytes.data() + have, bytes.size() - have);
         if (got < 0 && errno != EINTR) {
             return fail_errno("cannot read");

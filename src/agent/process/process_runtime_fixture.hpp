@@ -78,7 +78,7 @@ class TaskTest : public testing::Test {
                         .log_bytes_max = log_bytes_max_,
                         .pids_max = pids_max_,
                         .gpus = gpus_},
-                       shared_spawner(), tree_)
+                       *spawner_, tree_)
                        .value();
         listed_ = runtime_->list().value();
     }

@@ -14,6 +14,8 @@ using model::ElementState;
 constexpr std::size_t kPlacementsMax = 1000;  // Of one scheduling step.
 constexpr std::size_t kGroupsMax = 2000;      // About 2 ms on eight nodes.
 constexpr std::chrono::seconds kProbeInterval(1);
+constexpr std::chrono::seconds kPruneInterval(10);
+constexpr std::size_t kPrunedMax = 500;              // Jobs at a time: the writer waits for it.
 constexpr std::chrono::seconds kRepeatInterval(30);  // Of orders that nothing came of yet.
 
 }  // namespace
@@ -97,6 +99,7 @@ TurnResult Controller::turn(std::vector<Request> requests, Instant wall) {
     add_orders(result.orders);
     ledger_.committed();
     add_greetings(result.orders, now);
+    add_deletions(result.orders, now);
     publish();
     result.view = view_;
     return result;
@@ -205,6 +208,24 @@ void Controller::add_greetings(std::vector<Order>& orders, Instant now) {
     if (std::exchange(asks_all_, false)) {
         for (const auto& [id, node] : ledger_.state().nodes()) {
             orders.push_back({.node = node.record.name, .order = model::ReportAll{}});
+        }
+    }
+}
+
+/// Deletes what ended long enough ago, a little at a time, and the logs with it. A failure is not
+/// the turn's: the same jobs are there the next time.
+void Controller::add_deletions(std::vector<Order>& orders, Instant now) {
+    const std::optional<std::chrono::hours>& kept = ledger_.options().ended_jobs_kept;
+    if (!kept || now - pruned_at_ < kPruneInterval) {
+        return;
+    }
+    pruned_at_ = now;
+    const auto pruned = store_.prune(now + -std::chrono::microseconds(*kept), kPrunedMax);
+    for (const ledger::Store::PrunedTask& task :
+         pruned.value_or(std::vector<ledger::Store::PrunedTask>())) {
+        if (const ledger::NodeState* node = ledger_.state().node(task.node)) {
+            orders.push_back(
+                {.node = node->record.name, .order = model::DeleteTask{.key = task.key}});
         }
     }
 }

@@ -78,6 +78,7 @@ class Controller {
     [[nodiscard]] bool is_writable(Instant now);
     void add_orders(std::vector<Order>& orders);
     void add_greetings(std::vector<Order>& orders, Instant now);
+    void add_deletions(std::vector<Order>& orders, Instant now);
     void add_element_order(std::vector<Order>& orders, const model::ElementRecord& element);
     [[nodiscard]] std::optional<model::TaskOrder> task_order(const model::ElementRecord& element);
     [[nodiscard]] std::string node_name(NodeId id) const;
@@ -93,6 +94,7 @@ class Controller {
     Instant last_wall_ = model::kNever;
     Instant probed_at_ = model::kNever;
     Instant repeated_at_ = model::kNever;
+    Instant pruned_at_ = model::kNever;
     bool asks_all_ = false;  // Reports may have been lost: ask every agent to say all again.
 };
 

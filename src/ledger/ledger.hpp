@@ -33,6 +33,7 @@ struct LedgerOptions {
     std::optional<Gate> gate = {};                                // Off by default.
     std::chrono::seconds silence_max = std::chrono::seconds(10);  // Then a node is unreachable.
     bool allows_root_jobs = false;
+    std::optional<std::chrono::hours> ended_jobs_kept = {};  // Then they are deleted; else never.
 };
 
 /// What the writer looked up in the store before it applied a command: jobs that left memory.

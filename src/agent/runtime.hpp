@@ -75,6 +75,9 @@ class Runtime {
     /// Deletes its log and all else but the fact that it was. Ignored of a task that runs.
     virtual void remove(const model::TaskKey& key) = 0;
 
+    /// The GPUs of the node are these now: what of them a task may not touch follows from it.
+    virtual void set_gpus(const std::vector<model::GpuDescription>& /*gpus*/) {}
+
     /// What happened since the last call.
     [[nodiscard]] virtual std::vector<RuntimeEvent> collect() = 0;
 

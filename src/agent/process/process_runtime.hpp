@@ -54,8 +54,7 @@ class ProcessRuntime final : public Runtime {
 
     [[nodiscard]] int fd() const override { return epoll_.get(); }
 
-    /// The node's GPUs, when they have changed: tasks launched from now on see the new ones.
-    void set_gpus(std::vector<model::GpuDescription> gpus) { rules_.gpus = std::move(gpus); }
+    void set_gpus(const std::vector<model::GpuDescription>& gpus) override { rules_.gpus = gpus; }
 
     [[nodiscard]] std::string directory_of(const model::TaskKey& key) const;
 

@@ -1,0 +1,186 @@
+#include "agent/agent_loop.hpp"
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "platform/event_fd.hpp"
+
+namespace reeve::agent {
+namespace {
+
+using namespace std::chrono_literals;
+
+const model::TaskKey kKey = {.element = {.job = JobId(5)}};
+
+model::StartTask start_order() {
+    return {.order = {.key = kKey}, .boot_id = "b1"};
+}
+
+/// Tasks that start and end at once.
+class InstantRuntime final : public Runtime {
+  public:
+    Result<std::vector<model::KnownTask>> list() override { return known_; }
+
+    void launch(const model::TaskOrder& order) override {
+        events_.emplace_back(RuntimeStarted{order.key, 1});
+        events_.emplace_back(RuntimeEnded{order.key, {.exit_code = 9}});
+        bell_.notify();
+    }
+
+    void stop(const model::TaskKey& key, StopForce /*force*/) override {
+        events_.emplace_back(RuntimeEnded{key, {.end = model::TaskEnd::kNeverStarted}});
+    }
+
+    void acknowledge(const model::TaskKey& /*key*/) override {}
+
+    void remove(const model::TaskKey& /*key*/) override {}
+
+    std::vector<RuntimeEvent> collect() override {
+        static_cast<void>(bell_.consume());
+        return std::exchange(events_, {});
+    }
+
+    [[nodiscard]] int fd() const override { return bell_.fd(); }
+
+    void set_gpus(const std::vector<model::GpuDescription>& gpus) override { gpus_ = gpus; }
+
+    std::vector<model::KnownTask> known_;
+    std::vector<model::GpuDescription> gpus_;
+
+  private:
+    platform::EventFd bell_ = platform::EventFd::open().value();
+    std::vector<RuntimeEvent> events_;
+};
+
+class FakeGpus final : public model::GpuSource {
+  public:
+    Result<std::vector<model::GpuDescription>> describe() override {
+        return std::vector<model::GpuDescription>{
+            {.uuid = "GPU-a", .model = "A30"}
+        };
+    }
+
+    Result<std::vector<model::GpuSample>> sample() override {
+        if (is_broken_) {
+            return fail(ErrorCode::kUnavailable, "fallen off the bus");
+        }
+        model::GpuSample sample = {.uuid = "GPU-a"};
+        sample.memory_used_mib = 77;
+        return std::vector<model::GpuSample>{sample};
+    }
+
+    Result<std::vector<model::GpuXid>> poll_xids() override { return std::vector<model::GpuXid>{}; }
+
+    [[nodiscard]] std::string driver_version() const override { return ""; }
+
+    bool is_broken_ = false;
+};
+
+class Loop : public testing::Test {
+  protected:
+    void start(std::chrono::microseconds sample_every = 1h) {
+        LoopOptions options = {.sample_every = sample_every};
+        options.sink = [this](model::AgentReport report) {
+            const std::scoped_lock lock(mutex_);
+            reports_.push_back(std::move(report));
+            news_.notify_one();
+        };
+        std::vector<AgentNode> nodes;
+        for (std::size_t i = 0; i < 2; ++i) {
+            nodes.push_back({
+                .name = "n" + std::to_string(i),
+                .cluster_id = "c1",
+                .boot_id = "b1",
+                .runtime = &runtimes_[i],
+                .gpus = i == 0 ? &gpus_ : nullptr,
+            });
+        }
+        loop_ = AgentLoop::start(std::move(options), nodes).value();
+    }
+
+    /// The next report of that kind, of that node.
+    template <class Report>
+    Report wait_for(const std::string& node) {
+        std::unique_lock lock(mutex_);
+        while (true) {
+            for (auto at = reports_.begin(); at != reports_.end(); ++at) {
+                if (const auto* found = std::get_if<Report>(&*at); found && found->node == node) {
+                    Report report = *found;
+                    reports_.erase(at);
+                    return report;
+                }
+            }
+            if (news_.wait_for(lock, 8s) == std::cv_status::timeout) {
+                ADD_FAILURE() << "it did not come";
+                return {};
+            }
+        }
+    }
+
+    std::array<InstantRuntime, 2> runtimes_;
+    FakeGpus gpus_;
+    std::mutex mutex_;
+    std::condition_variable news_;
+    std::deque<model::AgentReport> reports_;
+    std::unique_ptr<AgentLoop> loop_;
+};
+
+TEST_F(Loop, EveryNodeSaysHelloFirst) {
+    runtimes_[1].known_ = {
+        {.key = kKey, .outcome = model::TaskOutcome{}}
+    };
+    start();
+    const auto first = wait_for<model::NodeHello>("n0");
+    EXPECT_EQ(first.gpus.size(), 1U);
+    EXPECT_GT(first.host.memory_mib, 0);
+    EXPECT_TRUE(first.tasks.empty());
+    const auto second = wait_for<model::NodeHello>("n1");
+    EXPECT_TRUE(second.gpus.empty());
+    EXPECT_EQ(second.tasks.size(), 1U);
+    EXPECT_EQ(second.boot_id, "b1");
+    EXPECT_EQ(runtimes_[0].gpus_.size(), 1U);
+}
+
+TEST_F(Loop, CarriesOrdersToTheRightNodeAndReportsBack) {
+    start();
+    ASSERT_TRUE(loop_->send("n1", start_order()));
+    EXPECT_EQ(wait_for<model::TaskStarted>("n1").pid, 1);
+    EXPECT_EQ(wait_for<model::TaskEnded>("n1").outcome.exit_code, 9);
+    EXPECT_EQ(loop_->send("n9", model::ReportAll{}).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(Loop, TellsAtOnceWhatARuntimeAnswersAtOnce) {
+    start();
+    ASSERT_TRUE(loop_->send("n0", model::StopTask{kKey}));
+    EXPECT_EQ(wait_for<model::TaskEnded>("n0").outcome.end, model::TaskEnd::kNeverStarted);
+}
+
+TEST_F(Loop, SamplesAgainAndAgain) {
+    start(1ms);
+    for (int i = 0; i < 3; ++i) {
+        const auto sample = wait_for<model::NodeSample>("n0");
+        ASSERT_EQ(sample.gpus.size(), 1U);
+        EXPECT_EQ(sample.gpus[0].memory_used_mib, 77);
+        EXPECT_GT(sample.memory_permille, 0);
+        EXPECT_TRUE(wait_for<model::NodeSample>("n1").gpus.empty());
+    }
+}
+
+TEST_F(Loop, ADriverThatFailsIsTheTroubleOfItsGpus) {
+    gpus_.is_broken_ = true;
+    start();
+    const auto sample = wait_for<model::NodeSample>("n0");
+    ASSERT_EQ(sample.gpus.size(), 1U);
+    EXPECT_EQ(sample.gpus[0].uuid, "GPU-a");
+    EXPECT_EQ(sample.gpus[0].trouble, "fallen off the bus");
+    EXPECT_FALSE(sample.gpus[0].memory_used_mib);
+}
+
+}  // namespace
+}  // namespace reeve::agent

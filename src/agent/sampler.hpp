@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "agent/reactor.hpp"
+#include "model/gpu_source.hpp"
+#include "platform/host.hpp"
+
+namespace reeve::agent {
+
+/// Measures one node: its machine's processors and memory, and its GPUs. Calls take as long as the
+/// driver does, so they are made on a thread of their own.
+class Sampler {
+  public:
+    /// `gpus` may be null: a node without any. It outlives this.
+    explicit Sampler(model::GpuSource* gpus) noexcept : gpus_(gpus) {}
+
+    /// Asks the driver what GPUs there are. If it does not say, those it said last are kept.
+    [[nodiscard]] MachineDescribed describe();
+
+    /// What describe() found last.
+    [[nodiscard]] const MachineDescribed& machine() const noexcept { return machine_; }
+
+    /// Load since the last call; 0 at the first. A driver that fails becomes each GPU's `trouble`.
+    [[nodiscard]] Sampled sample();
+
+  private:
+    model::GpuSource* gpus_;
+    MachineDescribed machine_ = {};
+    std::optional<platform::CpuTimes> cpu_before_ = {};
+};
+
+}  // namespace reeve::agent

@@ -1,6 +1,8 @@
 #include "gpu/nvml/process_list.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <span>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -14,7 +16,7 @@ constexpr std::uint64_t kMib = 1024ULL * 1024;
 template <class Row>
 std::vector<std::byte> written(const std::vector<Row>& rows, std::byte rest = kUntouched) {
     std::vector<std::byte> buffer((rows.size() + 3) * sizeof(abi::ProcessProtected), rest);
-    std::memcpy(buffer.data(), rows.data(), rows.size() * sizeof(Row));
+    std::ranges::copy(std::as_bytes(std::span(rows)), buffer.begin());
     return buffer;
 }
 

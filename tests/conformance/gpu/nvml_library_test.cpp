@@ -143,16 +143,15 @@ constexpr const char* kFunctions[] = {
     "nvmlErrorString",
 };
 
-#ifdef SYS_poll
-const std::string kPoll = std::to_string(SYS_poll);
-#else
-const std::string kPoll = "none";  // aarch64 has ppoll alone.
-#endif
-
 /// Returns once the thread waits in poll().
 void until_polling(pid_t thread) {
+#ifdef SYS_poll
+    const std::string poll_number = std::to_string(SYS_poll);
+#else  // aarch64 has ppoll alone.
+    const std::string poll_number = std::to_string(SYS_ppoll);
+#endif
     const std::string path = "/proc/self/task/" + std::to_string(thread) + "/syscall";
-    for (std::string number; number != std::to_string(SYS_ppoll) && number != kPoll;) {
+    for (std::string number; number != std::to_string(SYS_ppoll) && number != poll_number;) {
         std::this_thread::yield();
         const std::string text = platform::read_file(path, 4096).value_or("");
         number = text.substr(0, text.find(' '));

@@ -12,8 +12,8 @@ namespace reeve::gpu::simulated::library {
 using abi::Return;
 
 Session& Session::get() {
-    static auto* const session = new Session;
-    return *session;
+    static Session session;
+    return session;
 }
 
 Return Session::use(const std::string& path) {

@@ -52,7 +52,7 @@ struct View {
 /// What one process has loaded: a state file, and the handles given out. Any thread; one lock.
 class Session {
   public:
-    /// The one of this process. Never destroyed: other libraries may call until the very end.
+    /// The one of this process. Ends when the library is unloaded, or with the process.
     [[nodiscard]] static Session& get();
 
     /// Names the state file, in place of that of REEVE_NVML_SIM. kInUse if another one is in use.

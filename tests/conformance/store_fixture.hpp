@@ -86,6 +86,30 @@ class Script {
     std::vector<ledger::Change> changes_;
 };
 
+/// Each test runs against a fresh store of each implementation.
+class StoreSuite : public testing::TestWithParam<Implementation> {
+  protected:
+    void SetUp() override {
+        subject_ = GetParam().make();
+        header_ = store().open_epoch().value();
+    }
+
+    ledger::Store& store() { return subject_->store(); }
+
+    std::unique_ptr<ledger::Reader> reader() { return subject_->reader(); }
+
+    /// Ends the process and starts another one.
+    void restart() {
+        subject_->restart();
+        header_ = store().open_epoch().value();
+    }
+
+    Script script() { return Script(header_); }
+
+    std::unique_ptr<Subject> subject_;
+    ledger::StoreHeader header_;
+};
+
 /// A job with one element in `state`.
 [[nodiscard]] model::JobRecord job_in(std::uint64_t id, model::ElementState state);
 

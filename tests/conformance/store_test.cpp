@@ -8,28 +8,7 @@ namespace {
 
 using model::ElementState;
 
-class Store : public testing::TestWithParam<Implementation> {
-  protected:
-    void SetUp() override {
-        subject_ = GetParam().make();
-        header_ = store().open_epoch().value();
-    }
-
-    ledger::Store& store() { return subject_->store(); }
-
-    std::unique_ptr<ledger::Reader> reader() { return subject_->reader(); }
-
-    /// Ends the process and starts another one.
-    void restart() {
-        subject_->restart();
-        header_ = store().open_epoch().value();
-    }
-
-    Script script() { return Script(header_); }
-
-    std::unique_ptr<Subject> subject_;
-    ledger::StoreHeader header_;
-};
+class Store : public StoreSuite {};
 
 INSTANTIATE_TEST_SUITE_P(All, Store, testing::ValuesIn(implementations()), [](const auto& about) {
     return about.param.name;

@@ -28,25 +28,21 @@ PRAGMA temp_store = MEMORY;
 PRAGMA cache_size = -4096;
 )sql";
 
-Result<Database> open_with(const std::string& path, OpenMode mode, const char* settings) {
-    auto database = Database::open(path, mode);
-    if (!database) {
-        return database;
-    }
-    if (auto done = database->execute(settings); !done) {
-        return tl::unexpected(std::move(done.error()).with_context("open " + path));
-    }
-    return database;
-}
-
 }  // namespace
 
-Result<Database> open_writer(const std::string& path, OpenMode mode) {
-    return open_with(path, mode, kWriterSettings);
+Result<void> set_up_writer(Database& database) {
+    return database.execute(kWriterSettings);
 }
 
 Result<Database> open_reading(const std::string& path) {
-    return open_with(path, OpenMode::kReadOnly, kReaderSettings);
+    auto database = Database::open(path, OpenMode::kReadOnly);
+    if (!database) {
+        return database;
+    }
+    if (auto done = database->execute(kReaderSettings); !done) {
+        return tl::unexpected(std::move(done.error()));
+    }
+    return database;
 }
 
 }  // namespace reeve::store_sqlite

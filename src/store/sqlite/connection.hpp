@@ -7,8 +7,8 @@
 
 namespace reeve::store_sqlite {
 
-/// A connection that may write: WAL, synchronous=FULL.
-[[nodiscard]] Result<Database> open_writer(const std::string& path, OpenMode mode);
+/// Makes `database` one that writes: WAL, synchronous=FULL.
+[[nodiscard]] Result<void> set_up_writer(Database& database);
 
 /// A connection that cannot write.
 [[nodiscard]] Result<Database> open_reading(const std::string& path);

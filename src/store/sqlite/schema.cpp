@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string>
+#include <utility>
 
 namespace reeve::store_sqlite {
 namespace {
@@ -267,6 +268,33 @@ Result<void> check_schema(Database& database) {
             ErrorCode::kConflict, "the data has schema " + std::to_string(*version) +
                                       ", this reeve wants " + std::to_string(schema_version()) +
                                       "; start its server once to bring it up to date");
+    }
+    return {};
+}
+
+Result<void> check_not_newer(Database& database) {
+    const auto version = version_of(database);
+    return version ? Result<void>() : tl::unexpected(version.error());
+}
+
+Result<void> check_integrity(Database& database) {
+    auto statement = database.prepare("PRAGMA quick_check(1)");
+    if (!statement) {
+        return tl::unexpected(std::move(statement.error()));
+    }
+    Run run(*statement);
+    auto has_row = run.step();
+    if (!has_row) {
+        return tl::unexpected(std::move(has_row.error()));
+    }
+    const std::string answer = *has_row ? run.read_string() : std::string();
+    if (answer != "ok") {
+        return fail(
+            ErrorCode::kInternal,
+            database.path() +
+                " is corrupt; nothing was changed: keep a copy of it, check the disk, and restore "
+                "a backup with `reeve server restore`",
+            answer);
     }
     return {};
 }

@@ -20,4 +20,10 @@ inline constexpr std::int64_t kApplicationId = 0x52656576;  // "Reev", in the fi
 /// That the database is of this application and this schema, without changing it. Errors likewise.
 [[nodiscard]] Result<void> check_schema(Database& database);
 
+/// Likewise, but an older schema, which can be migrated, is fine.
+[[nodiscard]] Result<void> check_not_newer(Database& database);
+
+/// Reads every page. Errors: kInternal, saying what to do.
+[[nodiscard]] Result<void> check_integrity(Database& database);
+
 }  // namespace reeve::store_sqlite

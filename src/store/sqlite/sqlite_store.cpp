@@ -355,25 +355,7 @@ Result<void> check_pages(Database& database, std::uint64_t bytes_max) {
     if (static_cast<std::uint64_t>(*pages) * kPageBytes > bytes_max) {
         return {};
     }
-    auto statement = database.prepare("PRAGMA quick_check(1)");
-    if (!statement) {
-        return tl::unexpected(std::move(statement.error()));
-    }
-    Run run(*statement);
-    auto has_row = run.step();
-    if (!has_row) {
-        return tl::unexpected(std::move(has_row.error()));
-    }
-    const std::string answer = *has_row ? run.read_string() : std::string();
-    if (answer != "ok") {
-        return fail(
-            ErrorCode::kInternal,
-            database.path() +
-                " is corrupt; nothing was changed: keep a copy of it, check the disk, and restore "
-                "a backup with `reeve server restore`",
-            answer);
-    }
-    return {};
+    return check_integrity(database);
 }
 
 Result<void> limit_size(Database& database, std::uint64_t bytes_max) {
@@ -389,13 +371,17 @@ Result<void> limit_size(Database& database, std::uint64_t bytes_max) {
 }  // namespace
 
 Result<std::unique_ptr<SqliteStore>> open_sqlite(const SqliteOptions& options) {
-    auto opened = open_writer(options.path, OpenMode::kCreate);
+    auto opened = Database::open(options.path, OpenMode::kCreate);
     if (!opened) {
         return tl::unexpected(std::move(opened.error()));
     }
     auto database = std::make_unique<Database>(std::move(*opened));
+    // What is not ours, or not sound, is refused before anything is set, as settings are kept in
+    // the file.
     auto checked =
-        check_pages(*database, options.check_bytes_max)
+        check_not_newer(*database)
+            .and_then([&] { return check_pages(*database, options.check_bytes_max); })
+            .and_then([&] { return set_up_writer(*database); })
             .and_then([&] { return migrate(*database, platform::random_hex(kClusterIdBytes)); })
             .and_then([&] { return limit_size(*database, options.bytes_max); });
     if (!checked) {

@@ -1,0 +1,142 @@
+#include "store/sqlite/backup.hpp"
+
+#include <memory>
+#include <utility>
+
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include "platform/files.hpp"
+#include "platform/system_error.hpp"
+#include "store/sqlite/connection.hpp"
+#include "store/sqlite/database.hpp"
+#include "store/sqlite/schema.hpp"
+
+namespace reeve::store_sqlite {
+namespace {
+
+constexpr const char* kPartial = ".partial";
+
+std::string directory_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string::npos) {
+        return ".";
+    }
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// Removes what a failure leaves behind.
+class PartialFile {
+  public:
+    explicit PartialFile(std::string path) : path_(std::move(path)) {}
+
+    PartialFile(const PartialFile&) = delete;
+    PartialFile& operator=(const PartialFile&) = delete;
+    PartialFile(PartialFile&&) = delete;
+    PartialFile& operator=(PartialFile&&) = delete;
+
+    ~PartialFile() {
+        for (const char* suffix : {"", "-journal", "-wal", "-shm"}) {
+            ::unlink((path_ + suffix).c_str());  // Missing is what it should be.
+        }
+    }
+
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+    /// Gives the file its name, which must be free.
+    [[nodiscard]] Result<void> publish(const std::string& name) const {
+        if (::link(path_.c_str(), name.c_str()) != 0) {
+            return platform::fail_errno("write " + name);
+        }
+        return platform::sync_directory(directory_of(name));
+    }
+
+  private:
+    std::string path_;
+};
+
+/// All pages of `from` into the empty `to`.
+Result<void> copy_pages(Database& from, Database& to) {
+    sqlite3_backup* const copy = sqlite3_backup_init(to.handle(), "main", from.handle(), "main");
+    if (copy == nullptr) {
+        return error_of(to.handle(), sqlite3_extended_errcode(to.handle()), "copy " + from.path());
+    }
+    const int stepped = sqlite3_backup_step(copy, -1);
+    const int finished = sqlite3_backup_finish(copy);
+    if (stepped != SQLITE_DONE || finished != SQLITE_OK) {
+        return error_of(
+            to.handle(), finished == SQLITE_OK ? stepped : finished,
+            "copy " + from.path() + " to " + to.path());
+    }
+    return {};
+}
+
+/// Into one file, without a log beside it.
+Result<void> copy_database(const std::string& from, const std::string& to) {
+    auto source = open_reading(from);
+    if (!source) {
+        return tl::unexpected(std::move(source.error()));
+    }
+    if (auto known = check_not_newer(*source); !known) {
+        return known;
+    }
+    auto target = Database::open(to, OpenMode::kCreate);
+    if (!target) {
+        return tl::unexpected(std::move(target.error()));
+    }
+    return copy_pages(*source, *target).and_then([&] {
+        return target->execute("PRAGMA synchronous = FULL; PRAGMA journal_mode = DELETE;");
+    });
+}
+
+/// A missing file would be a fresh database to SQLite.
+Result<void> check_exists(const std::string& path) {
+    if (!platform::path_exists(path)) {
+        return fail(ErrorCode::kNotFound, path + " does not exist");
+    }
+    return {};
+}
+
+Result<void> begin_incarnation(const std::string& path) {
+    auto database = Database::open(path, OpenMode::kReadWrite);
+    if (!database) {
+        return tl::unexpected(std::move(database.error()));
+    }
+    auto checked = check_integrity(*database);
+    if (!checked) {
+        return checked;
+    }
+    return migrate(*database, "").and_then([&] {
+        return database->execute(
+            "UPDATE meta SET incarnation = incarnation + 1, last_job = last_job + 1000000;");
+    });
+}
+
+}  // namespace
+
+Result<void> backup(const std::string& path, const std::string& target) {
+    if (auto exists = check_exists(path); !exists) {
+        return exists;
+    }
+    if (platform::path_exists(target)) {
+        return fail(ErrorCode::kConflict, target + " is there already; give a new file");
+    }
+    const PartialFile partial(target + kPartial);
+    return copy_database(path, partial.path()).and_then([&] { return partial.publish(target); });
+}
+
+Result<void> restore(const std::string& source, const std::string& path) {
+    if (auto exists = check_exists(source); !exists) {
+        return exists;
+    }
+    if (platform::path_exists(path)) {
+        return fail(
+            ErrorCode::kConflict, path + " is there already; restore into an empty data directory");
+    }
+    const PartialFile partial(path + kPartial);
+    return copy_database(source, partial.path())
+        .and_then([&] { return begin_incarnation(partial.path()); })
+        .and_then([&] { return partial.publish(path); });
+}
+
+}  // namespace reeve::store_sqlite

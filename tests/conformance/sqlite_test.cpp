@@ -1,0 +1,399 @@
+// What is the SQLite store's own: files, schemas, disks, processes.
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdlib>
+
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "platform/files.hpp"
+#include "store/sqlite/backup.hpp"
+#include "store/sqlite/sqlite_store.hpp"
+#include "store_fixture.hpp"
+
+namespace reeve::conformance {
+namespace {
+
+using model::ElementState;
+using store_sqlite::open_sqlite;
+using store_sqlite::SqliteStore;
+
+constexpr std::size_t kFileBytesMax = std::size_t{256} << 20U;
+
+/// Runs SQL on a file behind the store's back.
+void tamper(const std::string& path, const std::string& sql) {
+    sqlite3* handle = nullptr;
+    ASSERT_EQ(sqlite3_open(path.c_str(), &handle), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(handle, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
+        << sqlite3_errmsg(handle);
+    EXPECT_EQ(sqlite3_close(handle), SQLITE_OK);
+}
+
+void overwrite(const std::string& path, std::size_t offset, std::string_view bytes) {
+    std::string file = platform::read_file(path, kFileBytesMax).value();
+    ASSERT_GE(file.size(), offset + bytes.size());
+    file.replace(offset, bytes.size(), bytes);
+    ASSERT_TRUE(platform::write_file(path, file));
+}
+
+class Sqlite : public testing::Test {
+  protected:
+    std::string path() { return directory_.file("reeve.db"); }
+
+    std::unique_ptr<SqliteStore> open() {
+        auto opened = open_sqlite({.path = path()});
+        if (!opened) {
+            ADD_FAILURE() << opened.error().message << ": " << opened.error().context;
+            std::abort();
+        }
+        return std::move(*opened);
+    }
+
+    /// A database with `jobs` queued jobs, closed.
+    void make(std::uint64_t jobs) {
+        const auto store = open();
+        Script changes(store->open_epoch().value());
+        add_people(changes);
+        for (std::uint64_t id = 1; id <= jobs; ++id) {
+            changes.submit(job_in(id, ElementState::kQueued), {.name = "n", .spec_json = "{}"});
+        }
+        ASSERT_TRUE(changes.commit(*store));
+    }
+
+    /// Opening is refused with this code, and says so; the file stays as it is.
+    void expect_refused(ErrorCode code, const std::string& word) {
+        const std::string before = platform::read_file(path(), kFileBytesMax).value();
+        const auto opened = open_sqlite({.path = path()});
+        ASSERT_FALSE(opened);
+        EXPECT_EQ(opened.error().code, code) << opened.error().context;
+        EXPECT_NE(opened.error().message.find(word), std::string::npos) << opened.error().message;
+        EXPECT_TRUE(platform::read_file(path(), kFileBytesMax).value() == before);
+    }
+
+    TempDirectory directory_;
+};
+
+TEST_F(Sqlite, RefusesANewerSchema) {
+    make(1);
+    tamper(path(), "PRAGMA user_version = 4711");
+    expect_refused(ErrorCode::kConflict, "newer reeve (schema 4711");
+}
+
+TEST_F(Sqlite, RefusesAnotherProgramsDatabase) {
+    tamper(path(), "CREATE TABLE songs (title TEXT)");
+    expect_refused(ErrorCode::kConflict, "another program's database");
+}
+
+TEST_F(Sqlite, RefusesAFileThatIsNoDatabase) {
+    ASSERT_TRUE(platform::write_file(path(), std::string(8192, 'x')));
+    expect_refused(ErrorCode::kInternal, "not a database");
+}
+
+TEST_F(Sqlite, RefusesATruncatedFile) {
+    make(500);
+    const std::string file = platform::read_file(path(), kFileBytesMax).value();
+    ASSERT_TRUE(platform::write_file(path(), file.substr(0, file.size() / 2)));
+    expect_refused(ErrorCode::kInternal, "corrupt");
+}
+
+TEST_F(Sqlite, RefusesADamagedPage) {
+    make(500);
+    const std::size_t middle = platform::read_file(path(), kFileBytesMax)->size() / 2 / 4096 * 4096;
+    overwrite(path(), middle, std::string(4096, '\xA5'));
+    expect_refused(ErrorCode::kInternal, "corrupt");
+}
+
+TEST_F(Sqlite, ADamagedPageOfALargeFileIsFoundWhenItIsRead) {
+    make(500);
+    const std::size_t middle = platform::read_file(path(), kFileBytesMax)->size() / 2 / 4096 * 4096;
+    overwrite(path(), middle, std::string(4096, '\xA5'));
+    const auto opened = open_sqlite({.path = path(), .check_bytes_max = 0});
+    ASSERT_TRUE(opened);
+    const auto verified = store_sqlite::verify(path());
+    EXPECT_TRUE(!verified || !verified->problems.empty());
+}
+
+TEST_F(Sqlite, RefusesADirectoryThatIsMissing) {
+    const auto opened = open_sqlite({.path = directory_.file("missing/reeve.db")});
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, ErrorCode::kUnavailable);
+}
+
+/// Runs `body` in a child process; its exit status.
+template <class Body>
+int in_child(const Body& body) {
+    const pid_t child = fork();
+    if (child == 0) {
+        _exit(body());
+    }
+    int status = 0;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST_F(Sqlite, RefusesADirectoryThatMayNotBeWritten) {
+    ASSERT_EQ(chmod(directory_.path().c_str(), 0555), 0);
+    const int status = in_child([&] {
+        constexpr uid_t kNobody = 65534;
+        if (geteuid() == 0 && setuid(kNobody) != 0) {
+            return 1;
+        }
+        const auto opened = open_sqlite({.path = path()});
+        return !opened && opened.error().code == ErrorCode::kUnavailable ? 0 : 2;
+    });
+    EXPECT_EQ(status, 0);
+    ASSERT_EQ(chmod(directory_.path().c_str(), 0700), 0);
+}
+
+TEST_F(Sqlite, AFullDiskTakesNothingAndLosesNothing) {
+    make(1);
+    constexpr std::uint64_t kRoom = std::uint64_t{1} << 20U;
+    const auto store = open_sqlite({.path = path(), .bytes_max = kRoom}).value();
+    Script changes(store->open_epoch().value());
+    const ledger::JobTexts large{.name = "n", .spec_json = std::string(100'000, 's')};
+    std::uint64_t id = 1;
+    Result<void> done;
+    while (done && id < 100) {
+        changes.put(model::UserRecord{.id = UserId(id + 10), .name = "user"});
+        changes.submit(job_in(++id, ElementState::kQueued), large);
+        done = changes.commit(*store);
+    }
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().code, ErrorCode::kStorageFull) << done.error().context;
+    const auto reader = store->open_reader().value();
+    EXPECT_EQ(reader->job(JobId(id)).error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(reader->head()->second, Revision(changes.rev()));
+    EXPECT_EQ(store->probe().error().code, ErrorCode::kStorageFull);
+
+    model::JobRecord job = job_in(id - 1, ElementState::kSucceeded);
+    changes.update(job_in(id - 1, ElementState::kQueued), job);  // What needs no room goes on.
+    ASSERT_TRUE(changes.commit(*store));
+    for (std::uint64_t ended = 2; ended < id - 1; ++ended) {
+        changes.update(
+            job_in(ended, ElementState::kQueued), job_in(ended, ElementState::kSucceeded));
+    }
+    ASSERT_TRUE(changes.commit(*store));
+    ASSERT_TRUE(store->prune(kStart + std::chrono::hours(1), 100));
+    EXPECT_TRUE(store->probe());  // There is room again.
+    changes.submit(job_in(id, ElementState::kQueued), large);
+    EXPECT_TRUE(changes.commit(*store));
+}
+
+TEST_F(Sqlite, ASecondServerIsFencedOff) {
+    const auto first = open();
+    Script old(first->open_epoch().value());
+    const auto second = open();
+    Script next(second->open_epoch().value());
+    old.submit(job_in(1, ElementState::kQueued));
+    EXPECT_EQ(old.commit(*first).error().code, ErrorCode::kConflict);
+    next.submit(job_in(1, ElementState::kQueued));
+    EXPECT_TRUE(next.commit(*second));
+}
+
+TEST_F(Sqlite, ReadersSeeWhatIsCommittedAndNeverWait) {
+    const auto store = open();
+    Script changes(store->open_epoch().value());
+    add_people(changes);
+    ASSERT_TRUE(changes.commit(*store));
+    const auto first = store->open_reader().value();
+    const auto second = store->open_reader().value();
+    for (std::uint64_t id = 1; id <= 3; ++id) {
+        changes.submit(job_in(id, ElementState::kQueued));
+        ASSERT_TRUE(changes.commit(*store));
+        EXPECT_EQ(first->jobs({}, ledger::JobOrder::kNewestFirst, {}, 10)->rows.size(), id);
+        EXPECT_EQ(second->head()->second, Revision(changes.rev()));
+    }
+}
+
+TEST_F(Sqlite, DropsIdempotencyRecordsByCountAndAge) {
+    const auto store =
+        open_sqlite({.path = path(), .requests_max = 3, .requests_kept = std::chrono::hours(1)})
+            .value();
+    Script changes(store->open_epoch().value());
+    const auto put = [&](int number, Instant at) {
+        changes.set_time(at);
+        changes.put(
+            model::IdempotencyRecord{.user = UserId(1), .key = std::to_string(number), .at = at});
+    };
+    const auto is_kept = [&](int number) {
+        return store->request_of(UserId(1), std::to_string(number)).value().has_value();
+    };
+    for (int i = 0; i < 6; ++i) {
+        put(i, kStart);
+    }
+    ASSERT_TRUE(changes.commit(*store));
+    EXPECT_FALSE(is_kept(2));
+    EXPECT_TRUE(is_kept(3));
+    for (int i = 6; i < 9; ++i) {
+        put(i, kStart + std::chrono::minutes(61));
+    }
+    ASSERT_TRUE(changes.commit(*store));
+    EXPECT_FALSE(is_kept(5));
+    EXPECT_TRUE(is_kept(6));
+}
+
+TEST_F(Sqlite, BackupAndRestoreBeginANewIncarnation) {
+    make(3);
+    const auto store = open();  // It runs meanwhile, with a log beside the file.
+    Script changes(store->open_epoch().value());
+    changes.submit(job_in(4, ElementState::kQueued));
+    ASSERT_TRUE(changes.commit(*store));
+    const std::string target = directory_.file("backup.db");
+    ASSERT_TRUE(store_sqlite::backup(path(), target));
+    EXPECT_EQ(store_sqlite::backup(path(), target).error().code, ErrorCode::kConflict);
+    EXPECT_EQ(
+        store_sqlite::backup(directory_.file("none.db"), directory_.file("x")).error().code,
+        ErrorCode::kNotFound);
+    changes.submit(job_in(5, ElementState::kQueued));  // After the backup.
+    ASSERT_TRUE(changes.commit(*store));
+
+    EXPECT_EQ(store_sqlite::restore(target, path()).error().code, ErrorCode::kConflict);
+    const std::string restored = directory_.file("restored.db");
+    ASSERT_TRUE(store_sqlite::restore(target, restored));
+    EXPECT_EQ(
+        platform::list_directory(directory_.path()).value(),
+        (std::vector<std::string>{
+            "backup.db", "reeve.db", "reeve.db-shm", "reeve.db-wal", "restored.db"}));
+    const auto again = open_sqlite({.path = restored}).value();
+    const auto header = again->open_epoch().value();
+    EXPECT_EQ(header.incarnation, 2U);
+    EXPECT_EQ(header.last_job, JobId(1'000'004));
+    EXPECT_EQ(header.last_rev, Revision(changes.rev() - 1));
+    EXPECT_EQ(header.cluster_id, store->open_epoch()->cluster_id);
+    EXPECT_EQ(of_kind<model::JobRecord>(recovered(*again)).size(), 4U);
+    const auto verified = store_sqlite::verify(restored);
+    ASSERT_TRUE(verified) << verified.error().context;
+    EXPECT_EQ(verified->problems, std::vector<std::string>());
+    EXPECT_EQ(verified->jobs, 4U);
+    EXPECT_EQ(verified->changes, header.last_rev.value());
+}
+
+TEST_F(Sqlite, RestoresNothingFromADamagedBackup) {
+    make(500);
+    const std::string target = directory_.file("backup.db");
+    ASSERT_TRUE(store_sqlite::backup(path(), target));
+    const std::size_t middle = platform::read_file(target, kFileBytesMax)->size() / 2 / 4096 * 4096;
+    overwrite(target, middle, std::string(4096, '\xA5'));
+    const std::string restored = directory_.file("restored.db");
+    EXPECT_EQ(store_sqlite::restore(target, restored).error().code, ErrorCode::kInternal);
+    EXPECT_FALSE(platform::path_exists(restored));
+    EXPECT_FALSE(platform::path_exists(restored + ".partial"));
+}
+
+TEST_F(Sqlite, VerifyFindsWhatDoesNotFit) {
+    struct Case {
+        const char* sql;
+        const char* want;
+    };
+
+    const std::vector<Case> cases = {
+        {"UPDATE jobs SET phase = 5 WHERE id = 2",                                       "job 2: its indexes"             },
+        {"UPDATE jobs SET queue_class = NULL WHERE id = 2",                              "job 2: its indexes"             },
+        {"UPDATE jobs SET user = 77 WHERE id = 2",                                       "job 2: its user is missing"     },
+        {"UPDATE jobs SET ended_at = 1 WHERE id = 2",                                    "job 2: it has ended"            },
+        {"UPDATE jobs SET range_last = 5 WHERE id = 2",                                  "job 2: its counts do not add up"},
+        {"DELETE FROM job_texts WHERE id = 2",                                           "job 2: its texts are missing"   },
+        {"DELETE FROM jobs WHERE id = 3",                                                "job 3: has texts only"          },
+        {"UPDATE elements SET state = 4",                                                "job 1: its counts differ"       },
+        {"UPDATE allocations SET state = 3",                                             "job 1: an element holds nothing"},
+        {"UPDATE elements SET job = 9",                                                  "job 9: has elements only"       },
+        {"UPDATE meta SET last_job = 2",                                                 "job 3: is above"                },
+        {"UPDATE meta SET last_allocation = 0",                                          "allocation 1: is above"         },
+        {"UPDATE meta SET last_rev = 3",                                                 "change 3: is not the newest"    },
+        {"UPDATE changes SET first_rev = first_rev - 1",                                 "change 0: its events"           },
+        {"DELETE FROM changes WHERE last_rev = (SELECT min(last_rev) + 1 FROM changes)",
+         "revisions are missing"                                                                                          },
+    };
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.sql);
+        const TempDirectory directory;
+        const std::string file = directory.file("reeve.db");
+        {
+            const auto store = open_sqlite({.path = file}).value();
+            Script changes(store->open_epoch().value());
+            add_people(changes);
+            model::JobRecord live = job_in(1, ElementState::kRunning);
+            changes.submit(live).submit(job_in(2, ElementState::kQueued));
+            changes.submit(job_in(3, ElementState::kQueued));
+            changes.put_element(
+                {.key = {.job = JobId(1)},
+                 .state = ElementState::kRunning,
+                 .allocation = AllocationId(1)});
+            changes.put(model::AllocationRecord{.id = AllocationId(1)});
+            ASSERT_TRUE(changes.commit(*store));
+            for (std::uint64_t id = 10; id < 13; ++id) {
+                changes.put(model::UserRecord{.id = UserId(id), .name = "u"});
+                ASSERT_TRUE(changes.commit(*store));
+            }
+        }
+        EXPECT_EQ(store_sqlite::verify(file)->problems, std::vector<std::string>());
+        tamper(file, c.sql);
+        const auto verified = store_sqlite::verify(file);
+        ASSERT_TRUE(verified) << verified.error().context;
+        const bool is_found = std::ranges::any_of(
+            verified->problems,
+            [&](const std::string& problem) { return problem.find(c.want) != std::string::npos; });
+        EXPECT_TRUE(is_found) << testing::PrintToString(verified->problems);
+    }
+}
+
+/// Commits until it is killed, and says each revision that was acknowledged.
+[[noreturn]] void commit_for_ever(const std::string& path, int acknowledged) {
+    const auto store = open_sqlite({.path = path}).value();
+    const auto header = store->open_epoch().value();
+    Script changes(header);
+    for (std::uint64_t id = header.last_job.value() + 1;; ++id) {
+        for (int i = 0; i < 5; ++i) {
+            changes.submit(job_in(id, ElementState::kQueued), {.spec_json = std::string(500, 's')});
+            id += i < 4 ? 1 : 0;
+        }
+        if (!changes.commit(*store)) {
+            _exit(1);
+        }
+        const std::uint64_t rev = changes.rev();
+        if (write(acknowledged, &rev, sizeof rev) != sizeof rev) {
+            _exit(2);
+        }
+    }
+}
+
+TEST_F(Sqlite, KeepsWhatItAcknowledgedThroughKills) {
+    std::uint64_t acknowledged = 0;
+    for (int round = 0; round < 10; ++round) {
+        std::array<int, 2> pipe_ends = {};
+        ASSERT_EQ(pipe(pipe_ends.data()), 0);
+        const pid_t child = fork();
+        if (child == 0) {
+            close(pipe_ends[0]);
+            commit_for_ever(path(), pipe_ends[1]);
+        }
+        close(pipe_ends[1]);
+        std::uint64_t rev = 0;
+        // A different moment each round; what it acknowledges until the kill arrives counts, too.
+        for (int heard = 0; read(pipe_ends[0], &rev, sizeof rev) == sizeof rev; ++heard) {
+            acknowledged = rev;
+            if (heard == round * 3) {
+                ASSERT_EQ(kill(child, SIGKILL), 0);
+            }
+        }
+        int status = 0;
+        ASSERT_EQ(waitpid(child, &status, 0), child);
+        ASSERT_TRUE(WIFSIGNALED(status));
+        close(pipe_ends[0]);
+
+        const auto store = open();
+        const auto header = store->open_epoch().value();
+        EXPECT_GE(header.last_rev, Revision(acknowledged));
+        EXPECT_EQ(header.last_rev.value() % 5, 0U);  // Whole commits only.
+        EXPECT_EQ(header.last_job.value(), header.last_rev.value());
+        EXPECT_EQ(of_kind<model::JobRecord>(recovered(*store)).size(), header.last_rev.value());
+        acknowledged = header.last_rev.value();
+    }
+    EXPECT_GT(acknowledged, 100U);
+}
+
+}  // namespace
+}  // namespace reeve::conformance

@@ -40,7 +40,8 @@ struct ChildPlan {
 };
 
 /// All of a launch, worked out by the agent so that nobody after it parses, looks up a user or
-/// allocates much. Written to the task's directory as `plan`, removed at the end.
+/// allocates much. Written to the task's directory as `plan`. The shim that
+/// renames it to `plan.taken` is the one that runs it; one the agent renames never runs.
 struct LaunchPlan {
     ShimPlan shim = {};
     ChildPlan child = {};

@@ -167,12 +167,12 @@ bool ProcessRuntime::adopt_shim(Live& task, const TaskStatus& status) {
 
 /// True if no shim has claimed the directory: none ever will, and it is gone.
 bool ProcessRuntime::abandon_claim(const std::string& directory) {
-    const UniqueFd mark(
-        ::open((directory + kShimMark).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!mark.is_open()) {
+    const std::string plan = directory + kPlanFile;
+    if (rename(plan.c_str(), (directory + kAbandonedPlan).c_str()) != 0 &&
+        platform::path_exists(directory + kTakenPlan)) {
         return false;
     }
-    // Renamed first: a shim that comes late finds nothing, or the mark.
+    // Renamed, too, before it is removed: a request that is still on its way finds nothing.
     const std::size_t slash = directory.rfind('/');
     const std::string aside = directory.substr(0, slash) + kAbandoned + directory.substr(slash + 1);
     if (rename(directory.c_str(), aside.c_str()) == 0) {
@@ -183,7 +183,7 @@ bool ProcessRuntime::abandon_claim(const std::string& directory) {
 }
 
 CgroupPaths ProcessRuntime::cgroup_of(const model::TaskKey& key) const {
-    const auto bytes = platform::read_file(directory_of(key) + kPlanFile, kPlanBytesMax);
+    const auto bytes = platform::read_file(directory_of(key) + kTakenPlan, kPlanBytesMax);
     const auto plan =
         bytes.and_then([](const std::string& text) { return decode_shim_plan(text); });
     return plan ? plan->cgroup : cgroups_.paths_of(to_string(key));
@@ -258,10 +258,8 @@ void ProcessRuntime::end_lost(const Live& task, const std::string& why) {
         file = StatusFile::create(directory + kStatusFile, status);
     }
     // If it cannot be written the task stays lost, and this is tried again.
-    if (file && file->write(status)) {
-        for (const char* name : {kPlanFile, kControlFifo, kScriptFile}) {
-            unlink((directory + name).c_str());
-        }
+    if (file) {
+        [[maybe_unused]] const auto written = file->write(status);
     }
 }
 

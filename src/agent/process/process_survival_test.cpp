@@ -170,7 +170,8 @@ TEST_F(TaskTest, WithoutASpawnerALaunchIsRefusedAndLeavesNoClaim) {
     spawner_ = &own;
     open();
     kill(own.keeper(), SIGSTOP);  // So that it makes no other worker.
-    while (platform::process_facts(own.keeper())->state != 'T' && platform::process_facts(own.keeper())->state != 't') {
+    while (platform::process_facts(own.keeper())->state != 'T' &&
+           platform::process_facts(own.keeper())->state != 't') {
         sched_yield();
     }
     for (const pid_t worker : descendants_of(own.keeper())) {

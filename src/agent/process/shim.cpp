@@ -40,7 +40,7 @@ constexpr microseconds kFullRetryAfter = std::chrono::seconds(1);
 
 /// The first part of the plan, without reading a large environment into this process.
 Result<ShimPlan> read_plan(const std::string& directory) {
-    const UniqueFd fd(open((directory + kPlanFile).c_str(), O_RDONLY | O_CLOEXEC));
+    const UniqueFd fd(open((directory + kTakenPlan).c_str(), O_RDONLY | O_CLOEXEC));
     std::string bytes(kShimPlanBytesMax, '\0');
     const ssize_t got = fd.is_open() ? read(fd.get(), bytes.data(), bytes.size()) : -1;
     if (got < 0) {
@@ -442,9 +442,6 @@ void Shim::finish() {
         }
     }
     status_.phase = TaskPhase::kEnded;
-    for (const char* file : {kPlanFile, kControlFifo, kScriptFile}) {
-        unlink((input_.directory + file).c_str());
-    }
     write_status();
 }
 
@@ -497,10 +494,8 @@ void run_shim(ShimInput input) {
     prctl(PR_SET_NAME, "reeve-shim");
     setsid();
     const std::string directory = input.directory;
-    const UniqueFd mark(
-        open((directory + kShimMark).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!mark.is_open()) {
-        _exit(0);  // Another one is at work, or none may be: it says so in the directory.
+    if (rename((directory + kPlanFile).c_str(), (directory + kTakenPlan).c_str()) != 0) {
+        _exit(0);  // Another one is at work, or none may be.
     }
     Result<ShimPlan> plan = read_plan(directory);
     Result<StatusFile> status = StatusFile::open(directory + kStatusFile);

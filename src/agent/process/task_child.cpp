@@ -58,7 +58,7 @@ class Child {
     }
 
     void load_plan() {
-        const auto bytes = platform::read_file(setup_.directory + kPlanFile, kPlanBytesMax);
+        const auto bytes = platform::read_file(setup_.directory + kTakenPlan, kPlanBytesMax);
         if (!bytes) {
             give_up(StartStage::kPlan, ENOENT);
         }
@@ -203,7 +203,7 @@ void become_command(const ChildSetup& setup) {
 }
 
 std::string message_of(const StartFailure& failure, const std::string& directory) {
-    const auto bytes = platform::read_file(directory + kPlanFile, kPlanBytesMax);
+    const auto bytes = platform::read_file(directory + kTakenPlan, kPlanBytesMax);
     const Result<ChildPlan> plan = decode_child_plan(bytes.value_or(""));
     const std::string why = platform::error_text(failure.error);
     switch (failure.stage) {

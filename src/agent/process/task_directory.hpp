@@ -20,12 +20,13 @@ namespace reeve::agent::process {
 /// Names in a task's directory.
 inline constexpr const char* kOrderFile = "/order.json";
 inline constexpr const char* kPlanFile = "/plan";
+inline constexpr const char* kTakenPlan = "/plan.taken";  // Renamed by the one shim that runs it.
+inline constexpr const char* kAbandonedPlan = "/plan.abandoned";  // Renamed so that none does.
 inline constexpr const char* kScriptFile = "/script";
 inline constexpr const char* kStatusFile = "/status";
 inline constexpr const char* kLogFile = "/log";
 inline constexpr const char* kErrorsFile = "/log.err";
 inline constexpr const char* kControlFifo = "/control";
-inline constexpr const char* kShimMark = "/shim";  // Made once: by a shim, or so that none follows.
 inline constexpr const char* kAcknowledgedMark = "/acknowledged";
 inline constexpr const char* kRemovedMark = "/removed";
 

@@ -31,6 +31,19 @@ ErrorCode code_of(std::string_view name, int status) {
     return status >= 500 ? ErrorCode::kUnavailable : ErrorCode::kInternal;
 }
 
+/// The rows of `page` behind those of `all`, and its `next` in the place of theirs.
+void append_page(Json& all, const Json& page) {
+    auto& memory = all.GetAllocator();
+    const JsonValue* rows = find(page, "items");
+    for (rapidjson::SizeType i = 0; rows != nullptr && i < rows->Size(); ++i) {
+        all["items"].PushBack(JsonValue((*rows)[i], memory), memory);
+    }
+    all.RemoveMember("next");
+    if (const JsonValue* next = find(page, "next"); next != nullptr) {
+        all.AddMember("next", JsonValue(*next, memory), memory);
+    }
+}
+
 }  // namespace
 
 Go EventParser::feed(std::string_view bytes, const std::function<Go(const Event&)>& sink) {
@@ -173,80 +186,70 @@ Result<Json> Client::get_all(const std::string& target, std::size_t rows_max) {
                              "limit=" + std::to_string(std::min(rows_max, kPageRows));
     auto all = get(base);
     while (all) {
-        const std::string next = text_at(*all, "next");
-        JsonValue* items = all->IsObject() && all->HasMember("items") ? &(*all)["items"] : nullptr;
+        const JsonValue* items = find(*all, "items");
         if (items == nullptr || !items->IsArray()) {
             return fail(ErrorCode::kUnavailable, "the server's answer is no list");
         }
+        const std::string next = text_at(*all, "next");
         if (next.empty() || items->Size() >= rows_max) {
             break;
         }
-        auto page = get(base + "&cursor=" + escaped(next));
+        const auto page = get(base + "&cursor=" + escaped(next));
         if (!page) {
-            return page;
+            return tl::unexpected(page.error());
         }
-        const JsonValue* rows = find(*page, "items");
-        for (rapidjson::SizeType i = 0; rows != nullptr && i < rows->Size(); ++i) {
-            items->PushBack(JsonValue((*rows)[i], all->GetAllocator()), all->GetAllocator());
-        }
-        all->RemoveMember("next");
-        if (const std::string after = text_at(*page, "next"); !after.empty()) {
-            all->AddMember(
-                "next",
-                JsonValue(
-                    after.data(), static_cast<rapidjson::SizeType>(after.size()),
-                    all->GetAllocator()),
-                all->GetAllocator());
-        }
+        append_page(*all, *page);
     }
     return all;
 }
 
 Result<void> Client::follow(const Follow& follow) {
-    std::string last_id = follow.last_event_id;
-    int failures = 0;
+    Stream stream{.follow = follow, .last_id = follow.last_event_id};
     while (true) {
-        EventParser parser;
-        bool is_stopped = false;
-        const auto noted = [&](Go go) {
-            is_stopped = is_stopped || go == Go::kStop;
-            return go;
-        };
-        StreamListener listener;
-        listener.on_open = [&] {
-            failures = 0;
-            return noted(follow.on_open ? follow.on_open() : Go::kOn);
-        };
-        listener.on_tick = [&] { return noted(follow.on_tick ? follow.on_tick() : Go::kOn); };
-        listener.on_bytes = [&](std::string_view bytes) {
-            return noted(parser.feed(bytes, [&](const Event& event) {
-                last_id = event.id.empty() ? last_id : event.id;
-                return follow.on_event(event);
-            }));
-        };
-        HttpRequest request{.target = follow.target, .headers = {"Accept: text/event-stream"}};
-        if (!last_id.empty()) {
-            request.headers.push_back("Last-Event-ID: " + last_id);
-        }
-        auto answer = transport_.stream(request, listener);
-        if (answer && answer->status >= 400) {
-            answer = tl::unexpected(error_of(*answer));
-        }
-        if (is_stopped) {
+        auto answer = connect(stream);
+        if (stream.is_stopped) {
             return {};
         }
         const bool is_away = answer || answer.error().code == ErrorCode::kUnavailable;
-        if (!is_away || ++failures > kTries) {
+        if (!is_away || ++stream.failures > kTries) {
             return answer
                        ? Result<void>(fail(
                              ErrorCode::kUnavailable, "the server ends the stream again and again"))
                        : tl::unexpected(std::move(answer.error()));
         }
-        back_off(failures - 1);
+        back_off(stream.failures - 1);
         if (follow.on_tick && follow.on_tick() == Go::kStop) {
             return {};
         }
     }
+}
+
+Result<HttpAnswer> Client::connect(Stream& stream) {
+    const Follow& follow = stream.follow;
+    EventParser parser;
+    const auto noted = [&](Go go) {
+        stream.is_stopped = stream.is_stopped || go == Go::kStop;
+        return go;
+    };
+    StreamListener listener;
+    listener.on_open = [&] { return noted(follow.on_open ? follow.on_open() : Go::kOn); };
+    listener.on_tick = [&] { return noted(follow.on_tick ? follow.on_tick() : Go::kOn); };
+    listener.on_bytes = [&](std::string_view bytes) {
+        stream.failures = 0;
+        return noted(parser.feed(bytes, [&](const Event& event) {
+            stream.last_id = event.id.empty() ? stream.last_id : event.id;
+            return follow.on_event(event);
+        }));
+    };
+    HttpRequest request{.target = follow.target, .headers = {"Accept: text/event-stream"}};
+    if (!stream.last_id.empty()) {
+        request.headers.push_back("Last-Event-ID: " + stream.last_id);
+    }
+    auto answer = transport_.stream(request, listener);
+    if (answer && answer->status >= 400) {
+        answer = tl::unexpected(error_of(*answer));
+    }
+    return answer;
 }
 
 }  // namespace reeve::cli

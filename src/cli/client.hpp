@@ -72,6 +72,15 @@ class Client {
     [[nodiscard]] Result<void> follow(const Follow& follow);
 
   private:
+    struct Stream {
+        const Follow& follow;
+        std::string last_id = {};
+        int failures = 0;  // In a row.
+        bool is_stopped = false;
+    };
+
+    /// One connection of a stream, until it ends.
+    [[nodiscard]] Result<HttpAnswer> connect(Stream& stream);
     [[nodiscard]] Result<HttpAnswer> send(const HttpRequest& request, int tries);
     [[nodiscard]] Result<Json> send_json(const HttpRequest& request, int tries);
     void back_off(int attempt);

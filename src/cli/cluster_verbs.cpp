@@ -63,7 +63,13 @@ Listing node_listing() {
         wide(plain("CPU %", "observed.cpu_percent")),
         wide(plain("MEM %", "observed.memory_percent")),
         wide(plain("LIMITS BY", "enforcement")),
-        wide(plain("HOST", "hostname")),
+        wide(Column{
+               .title = "HEARD",
+               .cell =
+                [](const JsonValue& n, const Look& look) {
+                    return relative_time(text_at(n, "heard_at"), look.now);
+                }, .path = "heard_at"}
+        ),
         plain("REASON", "reason"),
     };
     listing.name = [](const JsonValue& node) { return text_at(node, "name"); };

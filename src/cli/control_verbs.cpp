@@ -1,5 +1,7 @@
 // stop, hold, release, requeue.
+#include <algorithm>
 #include <ostream>
+#include <span>
 
 #include "base/text.hpp"
 #include "cli/verb.hpp"
@@ -111,23 +113,29 @@ class ControlVerb : public Verb {
         }
         int exit_code = 0;
         for (std::size_t from = 0; from < jobs.size(); from += kBatch) {
-            std::string ids;
-            for (std::size_t i = from; i < std::min(jobs.size(), from + kBatch); ++i) {
-                ids += (ids.empty() ? "" : ",") + std::to_string(jobs[i].job);
+            const std::size_t to = std::min(jobs.size(), from + kBatch);
+            const auto code = stop_batch(session, client, {&jobs[from], to - from});
+            if (!code) {
+                return code;
             }
-            const auto answer = client.post(
-                "/api/v1/jobs:stop",
-                R"({"ids":[)" + ids + (is_forced_ ? R"(],"force":true})" : "]}"));
-            if (!answer) {
-                return tl::unexpected(answer.error());
-            }
-            exit_code = std::max(exit_code, tell_rows(session, *answer));
+            exit_code = std::max(exit_code, *code);
         }
         if (!elements.empty()) {
             const auto code = each(session, client, elements);
             return code ? Result<int>(std::max(exit_code, *code)) : code;
         }
         return exit_code;
+    }
+
+    [[nodiscard]] Result<int> stop_batch(
+        Session& session, Client& client, std::span<const Target> jobs) const {
+        std::string ids;
+        for (const Target& job : jobs) {
+            ids += (ids.empty() ? "" : ",") + std::to_string(job.job);
+        }
+        const auto answer = client.post(
+            "/api/v1/jobs:stop", R"({"ids":[)" + ids + (is_forced_ ? R"(],"force":true})" : "]}"));
+        return answer ? Result<int>(tell_rows(session, *answer)) : tl::unexpected(answer.error());
     }
 
     [[nodiscard]] int tell_rows(const Session& session, const Json& answer) const {

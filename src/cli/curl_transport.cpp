@@ -255,8 +255,8 @@ Result<ServerAddress> parse_server_address(std::string_view text) {
 }
 
 Result<std::unique_ptr<Transport>> open_transport(const TransportOptions& options) {
-    static const CURLcode kStarted = curl_global_init(CURL_GLOBAL_DEFAULT);
-    if (kStarted != CURLE_OK) {
+    static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (started != CURLE_OK) {
         return fail(ErrorCode::kInternal, "libcurl cannot be started");
     }
     return std::make_unique<CurlTransport>(options);

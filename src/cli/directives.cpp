@@ -276,6 +276,7 @@ Written find_option(const std::string& word) {
 
 tl::unexpected<Error> unknown_option(const std::string& word) {
     std::vector<std::string> names;
+    names.reserve(kOptions.size());
     for (const Option& option : kOptions) {
         names.push_back("--" + std::string(option.name));
     }
@@ -310,9 +311,44 @@ Done take_sbatch_line(const std::vector<std::string>& words, Sbatch& sbatch) {
     return {};
 }
 
-tl::unexpected<Error> on_line(std::size_t line, const Error& error) {
-    return refuse("line " + std::to_string(line) + ": " + error.message);
-}
+/// Gathers the directives line by line.
+class Reader {
+  public:
+    [[nodiscard]] Done take_line(std::string_view line, std::size_t number) {
+        constexpr std::string_view kReeve = "#REEVE";
+        constexpr std::string_view kSbatch = "#SBATCH";
+        const bool is_reeve = line.starts_with(kReeve);
+        if (!is_reeve && !line.starts_with(kSbatch)) {
+            return {};
+        }
+        auto words = split_words(line.substr(is_reeve ? kReeve.size() : kSbatch.size()));
+        if (!words) {
+            return tl::unexpected(std::move(words.error()));
+        }
+        if (is_reeve) {
+            found_.reeve.push_back({number, std::move(*words)});
+            return {};
+        }
+        sbatch_.warnings.clear();
+        Done done = take_sbatch_line(*words, sbatch_);
+        for (const std::string& warning : sbatch_.warnings) {
+            found_.warnings.push_back("line " + std::to_string(number) + ": " + warning);
+        }
+        return done;
+    }
+
+    [[nodiscard]] Directives finish() && {
+        if (sbatch_.has_cpus) {
+            sbatch_.add("--cpus", std::to_string(sbatch_.tasks * sbatch_.cpus_per_task));
+        }
+        found_.sbatch = std::move(sbatch_.flags);
+        return std::move(found_);
+    }
+
+  private:
+    Directives found_;
+    Sbatch sbatch_;
+};
 
 }  // namespace
 
@@ -321,22 +357,19 @@ Result<std::vector<std::string>> split_words(std::string_view text) {
     std::string word;
     bool is_word = false;
     char quote = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (quote != 0) {
-            if (c == quote) {
-                quote = 0;
-            } else {
-                word += c;
-            }
+    const auto end_word = [&] {
+        if (std::exchange(is_word, false)) {
+            words.push_back(std::exchange(word, {}));
+        }
+    };
+    for (const char c : text) {
+        if (quote != 0 && c != quote) {
+            word += c;
         } else if (c == '\'' || c == '"') {
-            quote = c;
+            quote = quote == 0 ? c : '\0';
             is_word = true;
         } else if (c == ' ' || c == '\t' || c == '\r') {
-            if (is_word) {
-                words.push_back(std::exchange(word, {}));
-            }
-            is_word = false;
+            end_word();
         } else if (c == '#' && !is_word) {
             break;
         } else {
@@ -347,17 +380,12 @@ Result<std::vector<std::string>> split_words(std::string_view text) {
     if (quote != 0) {
         return refuse(std::string("a ") + quote + " is not closed");
     }
-    if (is_word) {
-        words.push_back(word);
-    }
+    end_word();
     return words;
 }
 
 Result<Directives> read_directives(std::string_view script) {
-    constexpr std::string_view kReeve = "#REEVE";
-    constexpr std::string_view kSbatch = "#SBATCH";
-    Directives found;
-    Sbatch sbatch;
+    Reader reader;
     std::size_t number = 0;
     while (!script.empty()) {
         const std::size_t end = script.find('\n');
@@ -368,31 +396,11 @@ Result<Directives> read_directives(std::string_view script) {
         if (first != std::string_view::npos && line[first] != '#') {
             break;
         }
-        const bool is_reeve = line.starts_with(kReeve);
-        if (!is_reeve && !line.starts_with(kSbatch)) {
-            continue;
-        }
-        const auto words = split_words(line.substr(is_reeve ? kReeve.size() : kSbatch.size()));
-        if (!words) {
-            return on_line(number, words.error());
-        }
-        if (is_reeve) {
-            found.reeve.push_back({number, *words});
-            continue;
-        }
-        const std::size_t warned = sbatch.warnings.size();
-        if (Done done = take_sbatch_line(*words, sbatch); !done) {
-            return on_line(number, done.error());
-        }
-        for (std::size_t i = warned; i < sbatch.warnings.size(); ++i) {
-            found.warnings.push_back("line " + std::to_string(number) + ": " + sbatch.warnings[i]);
+        if (Done done = reader.take_line(line, number); !done) {
+            return refuse("line " + std::to_string(number) + ": " + done.error().message);
         }
     }
-    if (sbatch.has_cpus) {
-        sbatch.add("--cpus", std::to_string(sbatch.tasks * sbatch.cpus_per_task));
-    }
-    found.sbatch = std::move(sbatch.flags);
-    return found;
+    return std::move(reader).finish();
 }
 
 }  // namespace reeve::cli

@@ -23,6 +23,11 @@ namespace {
 
 constexpr std::size_t kProcFileMax = 1 << 20;
 
+void append(std::vector<Finding>& all, std::vector<Finding> more) {
+    all.insert(
+        all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
 bool is_root() {
     return ::geteuid() == 0;
 }
@@ -167,63 +172,68 @@ std::vector<Finding> judge_data(const std::string& directory) {
     return found;
 }
 
-std::vector<Finding> judge_server(Session& session) {
-    auto client = session.client();
-    const auto name = session.server_name();
-    if (!client || !name) {
-        return {
-            {"server", Health::kBad, client ? name.error().message : client.error().message, ""}
-        };
+/// What of ours runs without the server knowing it.
+std::vector<Finding> judge_quarantine(Client& client) {
+    std::vector<Finding> found;
+    const auto tasks = client.get("/api/v1/quarantine");
+    const JsonValue* items = tasks ? find(*tasks, "items") : nullptr;
+    for (rapidjson::SizeType i = 0; items != nullptr && i < items->Size(); ++i) {
+        const std::string key = text_at((*items)[i], "key");
+        found.push_back(
+            {"quarantine", Health::kWarning,
+             "task " + key + " on " + text_at((*items)[i], "node") +
+                 " is ours, but unknown; it keeps its GPUs",
+             "reeve quarantine stop " + key});
     }
-    auto address = parse_server_address(*name);
+    return found;
+}
+
+/// Asks once, and not for long.
+Finding judge_ready(const std::string& name) {
+    auto address = parse_server_address(name);
     auto transport = address
                          ? open_transport({.server = *address, .timeout = std::chrono::seconds(3)})
                          : tl::unexpected(address.error());
     const auto ready = transport ? (*transport)->send({.target = "/readyz"})
                                  : Result<HttpAnswer>(tl::unexpected(transport.error()));
     if (!ready) {
-        const bool is_forbidden = ready.error().code == ErrorCode::kForbidden;
+        const bool is_away = ready.error().code == ErrorCode::kUnavailable;
         return {
-            {"server", is_forbidden ? Health::kBad : Health::kWarning, ready.error().message,
-             "reeve up"}
-        };
+            "server", is_away ? Health::kWarning : Health::kBad, ready.error().message, "reeve up"};
     }
     if (ready->status != 200) {
         return {
-            {"server", Health::kBad, "runs, but is not ready: " + error_of(*ready).message,
-             "reeve doctor -s " + *name}
+            "server", Health::kBad, "runs, but is not ready: " + error_of(*ready).message,
+            "reeve doctor -s " + name};
+    }
+    return {"server", Health::kGood, "ready at " + name, ""};
+}
+
+std::vector<Finding> judge_server(Session& session) {
+    const auto name = session.server_name();
+    auto client = name ? session.client() : tl::unexpected(name.error());
+    if (!client) {
+        return {
+            {"server", Health::kBad, client.error().message, ""}
         };
     }
-    std::vector<Finding> found = {
-        {"server", Health::kGood, "ready at " + *name, ""}
-    };
+    std::vector<Finding> found = {judge_ready(*name)};
+    if (found.front().health != Health::kGood) {
+        return found;
+    }
     const auto me = (*client)->get("/api/v1/me");
     if (!me) {
         found.push_back(
             {"permission", Health::kBad, me.error().message, "export REEVE_TOKEN_FILE=…"});
         return found;
     }
+    const std::string role = text_at(*me, "role");
     found.push_back(
-        {"permission", Health::kGood,
-         "you are " + text_at(*me, "user") + ", role " + text_at(*me, "role"), ""});
-    if (text_at(*me, "role") == "admin") {
-        const auto tasks = (*client)->get("/api/v1/quarantine");
-        const JsonValue* items = tasks ? find(*tasks, "items") : nullptr;
-        for (rapidjson::SizeType i = 0; items != nullptr && i < items->Size(); ++i) {
-            const std::string key = text_at((*items)[i], "key");
-            found.push_back(
-                {"quarantine", Health::kWarning,
-                 "task " + key + " on " + text_at((*items)[i], "node") +
-                     " is ours, but unknown; it keeps its GPUs",
-                 "reeve quarantine adopt " + key});
-        }
+        {"permission", Health::kGood, "you are " + text_at(*me, "user") + ", role " + role, ""});
+    if (role == "admin") {
+        append(found, judge_quarantine(**client));
     }
     return found;
-}
-
-void append(std::vector<Finding>& all, std::vector<Finding> more) {
-    all.insert(
-        all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
 }  // namespace

@@ -61,15 +61,14 @@ class Converter {
     }
 
     void write_scalar(const YAML::Node& node, Scalars scalars) {
-        static const std::regex kNumber(R"(-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,15})?)");
+        static const std::regex number(R"(-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,15})?)");
         const std::string& text = node.Scalar();
         const auto size = static_cast<rapidjson::SizeType>(text.size());
         const bool is_quoted = node.Tag() == "!";
-        if (scalars == Scalars::kText || is_quoted) {
-            writer_.String(text.data(), size);
-        } else if (text == "true" || text == "false") {
+        const bool is_typed = scalars == Scalars::kTyped && !is_quoted;
+        if (is_typed && (text == "true" || text == "false")) {
             writer_.Bool(text == "true");
-        } else if (text.size() < 40 && std::regex_match(text, kNumber)) {
+        } else if (is_typed && text.size() < 40 && std::regex_match(text, number)) {
             writer_.RawValue(text.data(), text.size(), rapidjson::kNumberType);
         } else {
             writer_.String(text.data(), size);

@@ -53,8 +53,9 @@ const JsonValue* find(const JsonValue& object, std::string_view path) {
         if (!at->IsObject()) {
             return nullptr;
         }
-        const auto member = at->FindMember(
+        const JsonValue key(  // As a value: as a bare pointer it would end at the path's end.
             rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size())));
+        const auto member = at->FindMember(key);
         if (member == at->MemberEnd()) {
             return nullptr;
         }

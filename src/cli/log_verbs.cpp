@@ -71,7 +71,8 @@ class LogsVerb final : public Verb {
         std::string query = "rank=" + std::to_string(rank_);
         query += target.element ? "&element=" + std::to_string(*target.element) : "";
         query += attempt_ > 0 ? "&attempt=" + std::to_string(attempt_) : "";
-        return query + (shows_stderr_ ? "&stream=stderr" : "");
+        query += shows_stderr_ ? "&stream=stderr" : "";
+        return query;
     }
 
     /// Prints what is there, page by page. Gives the offset behind it.

@@ -106,12 +106,29 @@ constexpr auto kLimits = std::to_array<LimitFlag>({
     {"--pending", "pending_elements", "Elements that wait: 1000",      parse_integer },
 });
 
+/// What becomes of a limit: nothing is no limit.
+Result<std::optional<std::int64_t>> limit_of(
+    const LimitFlag& limit, const std::string& text, std::optional<std::int64_t> old) {
+    if (text.empty()) {
+        return old;
+    }
+    if (text == "none") {
+        return std::optional<std::int64_t>();
+    }
+    const auto value = limit.parse(text);
+    if (!value || *value < 0) {
+        return fail(
+            ErrorCode::kInvalid, std::string(limit.flag) + ": '" + text +
+                                     "' is not a limit; write a number from 0 on, or none");
+    }
+    return std::optional(*value);
+}
+
 /// add: a new project. set: what is named changes, the rest stays; "none" takes a limit away.
 class ProjectChangeVerb : public Verb {
   public:
     void add_options(CLI::App& app) override {
         app.add_option("NAME", name_, "Project")->required();
-        app.add_option("--parent", parent_, "Project above it");
         for (std::size_t i = 0; i < kLimits.size(); ++i) {
             app.add_option(
                 kLimits.at(i).flag, limits_.at(i),
@@ -120,62 +137,56 @@ class ProjectChangeVerb : public Verb {
     }
 
   protected:
-    /// `before` with what the flags say.
-    [[nodiscard]] Result<std::string> body(const JsonValue& before, std::string_view name) const {
-        std::string quota;
+    /// {"quota": …} of `before`, changed as the flags say.
+    [[nodiscard]] Result<std::string> quota(const JsonValue& before) const {
+        std::string text;
         for (std::size_t i = 0; i < kLimits.size(); ++i) {
             const LimitFlag& limit = kLimits.at(i);
-            const std::string& text = limits_.at(i);
-            std::optional<std::int64_t> value =
-                integer_at(before, "quota." + std::string(limit.field));
-            if (text == "none") {
-                value.reset();
-            } else if (!text.empty()) {
-                const auto parsed = limit.parse(text);
-                if (!parsed || *parsed < 0) {
-                    return fail(
-                        ErrorCode::kInvalid,
-                        std::string(limit.flag) + ": '" + text +
-                            "' is not a limit; write a number from 0 on, or none");
-                }
-                value = *parsed;
+            const auto old = integer_at(before, "quota." + std::string(limit.field));
+            const auto value = limit_of(limit, limits_.at(i), old);
+            if (!value) {
+                return tl::unexpected(value.error());
             }
-            if (value) {
-                quota += (quota.empty() ? "" : ",") + quoted_json(limit.field) + ":" +
-                         std::to_string(*value);
+            if (*value) {
+                text += (text.empty() ? "" : ",") + quoted_json(limit.field) + ":" +
+                        std::to_string(**value);
             }
         }
-        const std::string parent = parent_.empty() ? text_at(before, "parent") : parent_;
-        std::string text = name.empty() ? "{" : R"({"name":)" + quoted_json(name) + ",";
-        if (!parent.empty() && parent != "none") {
-            text += R"("parent":)" + quoted_json(parent) + ",";
-        }
-        return text + R"("quota":{)" + quota + "}}";
+        return R"("quota":{)" + text + "}";
     }
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
   private:
     std::string name_;
-    std::string parent_;
     std::array<std::string, kLimits.size()> limits_;
 };
 
 class ProjectAddVerb final : public ProjectChangeVerb {
   public:
+    void add_options(CLI::App& app) override {
+        ProjectChangeVerb::add_options(app);
+        app.add_option("--parent", parent_, "Project above it");
+    }
+
     Result<int> run(Session& session) override {
-        const auto text = body(JsonValue(rapidjson::kObjectType), name());
+        const auto limits = quota(JsonValue(rapidjson::kObjectType));
         auto client = session.client();
-        if (!text || !client) {
-            return tl::unexpected(text ? client.error() : text.error());
+        if (!limits || !client) {
+            return tl::unexpected(limits ? client.error() : limits.error());
         }
-        const auto project = (*client)->post("/api/v1/projects", *text);
+        std::string body = R"({"name":)" + quoted_json(name()) + ",";
+        body += parent_.empty() ? "" : R"("parent":)" + quoted_json(parent_) + ",";
+        const auto project = (*client)->post("/api/v1/projects", body + *limits + "}");
         if (!project) {
             return tl::unexpected(project.error());
         }
         print_project(session, *project);
         return 0;
     }
+
+  private:
+    std::string parent_;
 };
 
 class ProjectSetVerb final : public ProjectChangeVerb {
@@ -184,8 +195,9 @@ class ProjectSetVerb final : public ProjectChangeVerb {
         auto client = session.client();
         const std::string path = "/api/v1/projects/" + escaped(name());
         const auto before = client ? (*client)->get(path) : tl::unexpected(client.error());
-        const auto text = before ? body(*before, "") : tl::unexpected(before.error());
-        const auto project = text ? (*client)->put(path, *text) : tl::unexpected(text.error());
+        const auto limits = before ? quota(*before) : tl::unexpected(before.error());
+        const auto project =
+            limits ? (*client)->put(path, "{" + *limits + "}") : tl::unexpected(limits.error());
         if (!project) {
             return tl::unexpected(project.error());
         }

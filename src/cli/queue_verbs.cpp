@@ -187,6 +187,22 @@ std::string enforcement_in_words(const std::string& enforcement) {
     return enforcement == "none" ? "limits not enforced: no cgroups" : enforcement;
 }
 
+std::vector<std::string> timeline_row(const JsonValue& entry) {
+    const std::string node = text_at(entry, "node");
+    const std::string actor = text_at(entry, "actor");
+    std::string more = end_in_words(entry);
+    if (const std::string reason = text_at(entry, "reason"); more.empty() && !reason.empty()) {
+        more = reason;
+    }
+    const auto attempt = integer_at(entry, "attempt").value_or(1);
+    return {
+        "  " + printable(text_at(entry, "at")), printable(text_at(entry, "object")),
+        printable(text_at(entry, "kind")),
+        printable(
+            (node.empty() ? "" : "on " + node + " ") + (actor.empty() ? "" : "by " + actor + " ") +
+            (attempt > 1 ? "attempt " + std::to_string(attempt) + " " : "") + more)};
+}
+
 class ShowVerb final : public Verb {
   public:
     void add_options(CLI::App& app) override { targets_.add_to(app); }
@@ -233,10 +249,8 @@ class ShowVerb final : public Verb {
             return tl::unexpected(timeline.error());
         }
         std::vector<std::vector<std::string>> rows;
-        for (const JsonValue& change : (*timeline)["items"].GetArray()) {
-            rows.push_back(
-                {"  " + printable(text_at(change, "at")), printable(text_at(change, "object")),
-                 printable(text_at(change, "kind")), printable(text_at(change, "actor"))});
+        for (const JsonValue& entry : (*timeline)["items"].GetArray()) {
+            rows.push_back(timeline_row(entry));
         }
         out << "  timeline\n" << table_text(rows, session.look);
         return {};
@@ -286,24 +300,42 @@ class ShowVerb final : public Verb {
     TargetFlags targets_;
 };
 
-std::string holder_in_words(const JsonValue& blocker, const Look& look) {
-    const JsonValue* holder = find(blocker, "holder");
-    std::string words;
-    if (holder != nullptr) {
-        const std::string job = text_at(*holder, "job");
-        const std::string user = text_at(*holder, "user");
-        const std::string project = text_at(*holder, "project");
-        words = job.empty() ? "held by another project" : "held by job " + job;
-        if (!user.empty() || !project.empty()) {
-            words += " (" + user + (user.empty() || project.empty() ? "" : ", ") + project + ")";
-        }
+std::string holder_in_words(const JsonValue& holder) {
+    const std::string job = text_at(holder, "job");
+    const std::string user = text_at(holder, "user");
+    const std::string project = text_at(holder, "project");
+    std::string words = job.empty() ? "held by another project" : "held by job " + job;
+    if (!user.empty() || !project.empty()) {
+        words += " (" + user + (user.empty() || project.empty() ? "" : ", ") + project + ")";
     }
+    return words;
+}
+
+/// Who has what is missing, and until when.
+std::string holding_of(const JsonValue& blocker, const Look& look) {
+    const JsonValue* holder = find(blocker, "holder");
+    std::string words = holder == nullptr ? "" : holder_in_words(*holder);
     const std::string until = text_at(blocker, "until");
     if (!until.empty()) {
         words += (words.empty() ? "ends " : ", ends ") + relative_time(until, look.now) +
                  " at the latest";
     }
+    const JsonValue* holders = find(blocker, "holders");
+    if (holders != nullptr && holders->IsArray() && holders->Size() > 1) {
+        words += ", and " + std::to_string(holders->Size() - 1) + " more";
+    }
     return words;
+}
+
+std::vector<std::string> blocker_row(const JsonValue& blocker, bool is_binding, const Look& look) {
+    const std::string kind = text_at(blocker, "kind");
+    const std::string text = text_at(blocker, "text");
+    const std::string node = text_at(blocker, "node");
+    return {
+        is_binding ? "BINDING" : "ALSO",
+        painted(kind, is_binding ? Tone::kBad : Tone::kPlain, look), printable(node),
+        printable(text.empty() ? reason_in_words(kind) : text),
+        printable(holding_of(blocker, look))};
 }
 
 class WhyVerb final : public Verb {
@@ -371,21 +403,11 @@ class WhyVerb final : public Verb {
         if (const std::string position = text_at(why, "position"); !position.empty()) {
             out << "  position " << printable(position) << " in the queue\n";
         }
-        const std::string binding =
-            find(why, "binding") != nullptr ? to_compact(why["binding"]) : "";
+        const auto binding = integer_at(why, "binding_count").value_or(1);
         std::vector<std::vector<std::string>> rows;
-        bool has_binding = false;
         for (const JsonValue& blocker : blockers->GetArray()) {
-            const bool is_binding =
-                !has_binding && !binding.empty() && to_compact(blocker) == binding;
-            has_binding = has_binding || is_binding;
-            const std::string kind = text_at(blocker, "kind");
-            const std::string text = text_at(blocker, "text");
-            rows.push_back(
-                {is_binding ? "BINDING" : "ALSO",
-                 painted(kind, is_binding ? Tone::kBad : Tone::kPlain, look),
-                 printable(text.empty() ? reason_in_words(kind) : text),
-                 printable(holder_in_words(blocker, look))});
+            const bool is_binding = static_cast<std::int64_t>(rows.size()) < binding;
+            rows.push_back(blocker_row(blocker, is_binding, look));
         }
         out << table_text(rows, look);
     }

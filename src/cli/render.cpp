@@ -83,37 +83,44 @@ std::string csv_cell(std::string text) {
     return result + "\"";
 }
 
+std::string csv_title(std::string title) {
+    std::ranges::transform(
+        title, title.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+    std::ranges::replace(title, ' ', '_');
+    return csv_cell(title);
+}
+
 void print_csv(
     std::ostream& out, const JsonValue& items, const Listing& listing, const Look& look) {
     std::string line;
     for (const Column& column : listing.columns) {
-        std::string title = column.title;
-        std::ranges::transform(title, title.begin(), [](char c) {
-            return c >= 'A' && c <= 'Z' ? char(c + 32) : c == ' ' ? '_' : c;
-        });
-        line += (line.empty() ? "" : ",") + csv_cell(title);
+        line += (line.empty() ? "" : ",") + csv_title(column.title);
     }
     out << line << "\n";
     for (const JsonValue& row : items.GetArray()) {
-        bool is_first = true;
+        std::string separator;
         for (const Column& column : listing.columns) {
-            out << (is_first ? "" : ",")
-                << csv_cell(
-                       column.path.empty() ? column.cell(row, look) : text_at(row, column.path));
-            is_first = false;
+            const bool is_exact = !column.path.empty();
+            out << separator
+                << csv_cell(is_exact ? text_at(row, column.path) : column.cell(row, look));
+            separator = ",";
         }
         out << "\n";
     }
 }
 
+std::string table_cell(const Column& column, const JsonValue& row, const Look& look) {
+    const std::string text = column.cell(row, look);
+    return painted(text.empty() ? "-" : text, column.tone ? column.tone(row) : Tone::kPlain, look);
+}
+
 void print_table(
     std::ostream& out, const JsonValue& items, const Listing& listing, const Look& look) {
-    const auto is_shown = [&](const Column& column) {
-        return !column.is_wide || look.format == Format::kWide;
-    };
+    std::vector<const Column*> columns;
     std::vector<std::vector<std::string>> rows(1);
     for (const Column& column : listing.columns) {
-        if (is_shown(column)) {
+        if (!column.is_wide || look.format == Format::kWide) {
+            columns.push_back(&column);
             rows[0].push_back(
                 look.has_colour ? std::string(kBold) + column.title + std::string(kReset)
                                 : column.title);
@@ -121,12 +128,8 @@ void print_table(
     }
     for (const JsonValue& row : items.GetArray()) {
         auto& cells = rows.emplace_back();
-        for (const Column& column : listing.columns) {
-            if (is_shown(column)) {
-                const std::string text = column.cell(row, look);
-                const Tone tone = column.tone ? column.tone(row) : Tone::kPlain;
-                cells.push_back(painted(text.empty() ? "-" : text, tone, look));
-            }
+        for (const Column* column : columns) {
+            cells.push_back(table_cell(*column, row, look));
         }
     }
     out << table_text(rows, look);

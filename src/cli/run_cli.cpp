@@ -75,6 +75,7 @@ void print_help(const CliEnvironment& environment) {
 
 std::vector<std::string> verb_words(const CliEnvironment& environment) {
     std::vector<std::string> words;
+    words.reserve(environment.verbs.size() + verb_table().size());
     for (const OuterVerb& verb : environment.verbs) {
         words.push_back(verb.name);
     }
@@ -162,7 +163,7 @@ int run_verb(
 }  // namespace
 
 const std::vector<VerbRow>& verb_table() {
-    static const std::vector<VerbRow> kTable = [] {
+    static const std::vector<VerbRow> table = [] {
         std::vector<VerbRow> all;
         for (const auto& rows :
              {run_verbs(), queue_verbs(), log_verbs(), control_verbs(), cluster_verbs(),
@@ -171,7 +172,7 @@ const std::vector<VerbRow>& verb_table() {
         }
         return all;
     }();
-    return kTable;
+    return table;
 }
 
 void TargetFlags::add_to(CLI::App& app) {

@@ -143,7 +143,7 @@ Result<void> apply_environment(const RunFlags& flags, const Caller& caller, mode
         if (!value) {
             return fail(
                 ErrorCode::kInvalid,
-                "--env: " + name + " is not set here; set it, or write --env " + name + "=VALUE");
+                "--env: " + name + " is not set here; set it, or write NAME=VALUE");
         }
         environment[name] = *value;
     }

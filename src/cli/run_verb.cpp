@@ -1,14 +1,14 @@
 // run: submit a command, a script or a job file, and follow it.
 #include <algorithm>
-#include <csignal>
+#include <optional>
 #include <ostream>
 
 #include <unistd.h>
 
 #include "base/text.hpp"
+#include "cli/attachment.hpp"
 #include "cli/directives.hpp"
 #include "cli/job_file.hpp"
-#include "cli/job_watch.hpp"
 #include "cli/run_flags.hpp"
 #include "cli/verb.hpp"
 #include "model/spec_rules.hpp"
@@ -23,7 +23,11 @@ constexpr int kStandardInput = 0;
 
 std::string current_directory() {
     std::string path(model::kPathBytesMax + 1, '\0');
-    return ::getcwd(path.data(), path.size()) == nullptr ? "/" : std::string(path.c_str());
+    if (::getcwd(path.data(), path.size()) == nullptr) {
+        return "/";
+    }
+    path.resize(path.find('\0'));
+    return path;
 }
 
 Caller this_caller() {
@@ -59,34 +63,6 @@ Result<std::string> read_script(const std::string& path) {
 std::string file_name(const std::string& path) {
     return path.substr(path.rfind('/') + 1);
 }
-
-/// Asks what Ctrl-C means: once is to let go, twice (within this call) is to stop the job.
-class Interrupts {
-  public:
-    /// Before any other thread, and before anything is submitted.
-    [[nodiscard]] Result<void> open() {
-        auto signals = platform::SignalFd::open();
-        if (!signals) {
-            return tl::unexpected(std::move(signals.error()));
-        }
-        signals_.emplace(std::move(*signals));
-        return {};
-    }
-
-    /// How many have come so far.
-    [[nodiscard]] int count() {
-        while (signals_ && signals_->next()) {
-            ++count_;
-        }
-        return count_;
-    }
-
-    [[nodiscard]] Go check() { return count() > 0 ? Go::kStop : Go::kOn; }
-
-  private:
-    std::optional<platform::SignalFd> signals_;
-    int count_ = 0;
-};
 
 class RunVerb final : public Verb {
   public:
@@ -125,18 +101,25 @@ class RunVerb final : public Verb {
         const bool follows = specs->size() == 1 && (is_attached_ || (is_person && !is_detached_)) &&
                              !specs->front().terms.array &&
                              !(specs->front().terms.is_held && !is_attached_);
-        Interrupts interrupts;
+        // Before anything is submitted: a Ctrl-C must not fall between.
+        std::optional<platform::SignalFd> signals;
         if (follows) {
-            if (auto opened = interrupts.open(); !opened) {
+            auto opened = platform::SignalFd::open();
+            if (!opened) {
                 return tl::unexpected(std::move(opened.error()));
             }
+            signals.emplace(std::move(*opened));
         }
         auto client = session.client();
         auto ids = client ? submit(session, **client, *specs) : tl::unexpected(client.error());
         if (!ids) {
             return tl::unexpected(std::move(ids.error()));
         }
-        return follows ? attach(session, **client, ids->front(), interrupts) : Result<int>(0);
+        if (!follows) {
+            return 0;
+        }
+        Attachment attachment(session, **client, ids->front(), [&] { return signals->next(); });
+        return attachment.follow();
     }
 
   private:
@@ -204,9 +187,9 @@ class RunVerb final : public Verb {
             const auto applied =
                 flags ? apply(*flags, caller, spec) : Result<void>(tl::unexpected(flags.error()));
             if (!applied) {
-                const std::string where =
-                    line.line == 0 ? ": #SBATCH: " : ":" + std::to_string(line.line) + ": ";
-                return fail(applied.error().code, path + where + applied.error().message);
+                std::string where = path + ":";
+                where += line.line == 0 ? " #SBATCH" : std::to_string(line.line) + ":";
+                return fail(applied.error().code, where + " " + applied.error().message);
             }
         }
         return {};
@@ -315,81 +298,10 @@ class RunVerb final : public Verb {
             session.note("Submitted job " + number + ".");
             return;
         }
-        const std::string position = text_at(answer, "position");
         session.note(
             "Submitted job " + number + " “" + printable(spec.terms.name) + "” to project " +
-            spec.terms.project + (position.empty() ? "" : ", position " + position) +
-            "\n  follow: reeve logs -f " + number + "      why not yet: reeve why " + number +
-            "      stop: reeve stop " + number);
-    }
-
-    // ---- Attached.
-
-    [[nodiscard]] static Result<int> attach(
-        Session& session, Client& client, std::uint64_t id, Interrupts& interrupts) {
-        const Target target{id, {}};
-        std::string shown;
-        int status = 1;
-        bool has_ended = false;
-        bool was_placed = false;
-        const auto look = [&](const Json& job) {
-            const std::string state = text_at(job, "state");
-            const std::string reason = text_at(job, "reason");
-            has_ended = is_end_state(state);
-            was_placed = was_placed || !text_at(job, "started_at").empty();
-            if (has_ended) {
-                status = exit_status_of(job);
-                const bool is_good = status == 0 && state == "succeeded";
-                if (!is_good) {
-                    session.note("Job " + std::to_string(id) + " " + printable(end_in_words(job)));
-                }
-            } else if (
-                !reason.empty() && reason != shown && session.environment().is_out_terminal) {
-                session.note("  waits: " + reason_in_words(reason));
-            }
-            shown = reason;
-            return has_ended || state == "running" || state == "stopping" ? Go::kStop : Go::kOn;
-        };
-        const auto interrupted = [&] { return interrupts.check(); };
-        auto watched = watch(client, target, look, interrupted);
-        if (watched && *watched && was_placed) {
-            LogFollow log{.job = id};
-            log.write = [&](std::string_view bytes) { session.out() << bytes << std::flush; };
-            log.interrupted = interrupted;
-            watched = follow_log(client, log);
-        }
-        const auto look_for_end = [&](const Json& job) {
-            const Go go = look(job);
-            return has_ended ? go : Go::kOn;
-        };
-        if (watched && *watched && !has_ended) {
-            watched = watch(client, target, look_for_end, interrupted);
-        }
-        if (!watched) {
-            return tl::unexpected(std::move(watched.error()));
-        }
-        return *watched ? Result<int>(status) : let_go(session, client, id, interrupts);
-    }
-
-    /// After the first Ctrl-C. A second one within two seconds stops the job.
-    [[nodiscard]] static Result<int> let_go(
-        Session& session, Client& client, std::uint64_t id, Interrupts& interrupts) {
-        const std::string number = std::to_string(id);
-        constexpr int kExitInterrupted = 130;  // 128 + SIGINT.
-        session.note("\nCtrl-C again stops job " + number + "; it goes on otherwise.");
-        for (int i = 0; i < 20 && interrupts.count() < 2; ++i) {
-            pause_for(std::chrono::milliseconds(100));
-        }
-        if (interrupts.count() < 2) {
-            session.note("Detached. Follow it again: reeve logs -f " + number);
-            return kExitInterrupted;
-        }
-        const auto stopped = client.post("/api/v1/jobs/" + number + ":stop", "{}");
-        if (!stopped) {
-            return tl::unexpected(stopped.error());
-        }
-        session.note("Job " + number + " is told to stop.");
-        return kExitInterrupted;
+            spec.terms.project + "\n  follow: reeve logs -f " + number +
+            "      why not yet: reeve why " + number + "      stop: reeve stop " + number);
     }
 
     RunFlags flags_;

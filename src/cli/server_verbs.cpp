@@ -146,7 +146,8 @@ class QuarantineControlVerb : public Verb {
         if (!done) {
             return tl::unexpected(done.error());
         }
-        session.note(key_ + (action_ == "adopt" ? " is a job again." : " is told to stop."));
+        session.note(
+            key_ + (action_ == "release" ? " is gone; its GPUs are free." : " is told to stop."));
         return 0;
     }
 
@@ -155,9 +156,9 @@ class QuarantineControlVerb : public Verb {
     std::string key_;
 };
 
-class AdoptVerb final : public QuarantineControlVerb {
+class QuarantineReleaseVerb final : public QuarantineControlVerb {
   public:
-    AdoptVerb() : QuarantineControlVerb("adopt") {}
+    QuarantineReleaseVerb() : QuarantineControlVerb("release") {}
 };
 
 class QuarantineStopVerb final : public QuarantineControlVerb {
@@ -169,21 +170,21 @@ class QuarantineStopVerb final : public QuarantineControlVerb {
 
 std::vector<VerbRow> server_verbs() {
     return {
-        {"server backup",    "Write a consistent copy of the database",              "FILE",
-         "  reeve server backup /var/backups/reeve-monday.db\n",                                                                                                     make_verb<BackupVerb>        },
-        {"server restore",   "Put a backup in place of a stopped server's database",
-         "FILE [--data DIR]",                                                                               "  reeve server restore /var/backups/reeve-monday.db\n",
-         make_verb<RestoreVerb>                                                                                                                                                                   },
-        {"server verify",    "Read a whole database, and say what is in it",         "[FILE] [--data DIR]",
-         "  reeve server verify /var/backups/reeve-monday.db\n",                                                                                                     make_verb<VerifyVerb>        },
-        {"server token",     "Make a token for calls over TCP; it is shown once",    "--user NAME",
-         "  reeve server token --user alice > alice.token\n",                                                                                                        make_verb<TokenVerb>         },
-        {"quarantine list",  "Tasks of this cluster that it does not know",          "",
-         "  reeve quarantine list\n",                                                                                                                                make_verb<QuarantineListVerb>},
-        {"quarantine adopt", "Make such a task a job again",                         "TASK",
-         "  reeve quarantine adopt 1842.0.1.0\n",                                                                                                                    make_verb<AdoptVerb>         },
-        {"quarantine stop",  "Stop such a task",                                     "TASK",                "  reeve quarantine stop 1842.0.1.0\n",
-         make_verb<QuarantineStopVerb>                                                                                                                                                            },
+        {"server backup",      "Write a consistent copy of the database",              "FILE",
+         "  reeve server backup /var/backups/reeve-monday.db\n",                                                                                                       make_verb<BackupVerb>           },
+        {"server restore",     "Put a backup in place of a stopped server's database",
+         "FILE [--data DIR]",                                                                                 "  reeve server restore /var/backups/reeve-monday.db\n",
+         make_verb<RestoreVerb>                                                                                                                                                                        },
+        {"server verify",      "Read a whole database, and say what is in it",         "[FILE] [--data DIR]",
+         "  reeve server verify /var/backups/reeve-monday.db\n",                                                                                                       make_verb<VerifyVerb>           },
+        {"server token",       "Make a token for calls over TCP; it is shown once",    "--user NAME",
+         "  reeve server token --user alice > alice.token\n",                                                                                                          make_verb<TokenVerb>            },
+        {"quarantine list",    "Tasks of this cluster that it does not know",          "",
+         "  reeve quarantine list\n",                                                                                                                                  make_verb<QuarantineListVerb>   },
+        {"quarantine release", "Say that nothing of such a task runs any more",        "TASK",
+         "  reeve quarantine release 1842.0.1.0\n",                                                                                                                    make_verb<QuarantineReleaseVerb>},
+        {"quarantine stop",    "Stop such a task",                                     "TASK",                "  reeve quarantine stop 1842.0.1.0\n",
+         make_verb<QuarantineStopVerb>                                                                                                                                                                 },
     };
 }
 

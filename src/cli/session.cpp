@@ -72,7 +72,7 @@ Result<void> Session::settle() {
     if (flags.colour != "auto" && flags.colour != "always" && flags.colour != "never") {
         return fail(ErrorCode::kInvalid, "--color takes auto, always or never");
     }
-    const bool is_plain = platform::environment_variable("NO_COLOR").value_or("") != "" ||
+    const bool is_plain = !platform::environment_variable("NO_COLOR").value_or("").empty() ||
                           platform::environment_variable("TERM").value_or("") == "dumb";
     look.format = *format;
     look.is_terminal = environment_.is_out_terminal;

@@ -28,9 +28,9 @@ constexpr auto kStates = std::to_array<StateRow>({
     {"cancelled",   Tone::kFaint,   true },
     {"timed_out",   Tone::kBad,     true },
     {"ready",       Tone::kGood,    false}, // Of nodes, from here on.
-    {"draining",    Tone::kWaiting, false},
+    {"drained",     Tone::kWaiting, false},
     {"unreachable", Tone::kBad,     false},
-    {"lost",        Tone::kBad,     false},
+    {"gated",       Tone::kWaiting, false},
 });
 
 struct Wording {
@@ -43,15 +43,16 @@ constexpr auto kReasons = std::to_array<Wording>({
     {"dependency",       "waits for another job"                      },
     {"retry_backoff",    "pauses before its next try"                 },
     {"array_limit",      "as many of its elements run as it allows"   },
-    {"jobs_limit",       "as many jobs run as the server allows"      },
+    {"cluster_limit",    "as many jobs run as the server allows"      },
     {"quota",            "its project's quota is used up"             },
-    {"behind",           "behind earlier jobs"                        },
     {"gpu_short",        "waits for GPUs"                             },
     {"cpu_short",        "waits for CPUs"                             },
     {"memory_short",     "waits for memory"                           },
+    {"too_small",        "no node that is there is large enough"      },
     {"node_unavailable", "a node that could run it is not available"  },
     {"gate",             "a node that could run it is too busy (gate)"},
-    {"starting",         "is being started"                           },
+    {"behind",           "behind earlier jobs"                        },
+    {"starting",         "about to start"                             },
 });
 
 constexpr auto kEnds = std::to_array<Wording>({
@@ -81,6 +82,17 @@ std::string word_in(const std::array<Wording, N>& table, std::string_view code) 
 std::string count_of(std::string_view text) {
     const auto milli = parse_milli(text);
     return milli ? format_milli(*milli) : std::string(text);
+}
+
+std::string gpus_in_words(const JsonValue& resources) {
+    const std::string gpus = text_at(resources, "gpus");
+    const std::string model = text_at(resources, "gpu_model");
+    const std::string what = model.empty() ? "GPU" : model;
+    const auto memory = integer_at(resources, "gpu_memory_mib");
+    if (gpus.empty() || gpus == "0") {
+        return memory ? format_mib(*memory) + " of one " + what : "no GPU";
+    }
+    return count_of(gpus) + " x " + what + (memory ? " (" + format_mib(*memory) + " or more)" : "");
 }
 
 }  // namespace
@@ -138,21 +150,10 @@ std::string resources_in_words(const JsonValue* resources) {
     if (resources == nullptr || !resources->IsObject()) {
         return "no GPU, 1 CPU";
     }
-    const std::string gpus = text_at(*resources, "gpus");
-    const std::string model = text_at(*resources, "gpu_model");
-    const auto gpu_memory = integer_at(*resources, "gpu_memory_mib");
     const std::string cpus = text_at(*resources, "cpus");
     const auto memory = integer_at(*resources, "memory_mib");
-    std::string words;
-    if (gpus.empty() || gpus == "0") {
-        words = gpu_memory ? format_mib(*gpu_memory) + " of one " + (model.empty() ? "GPU" : model)
-                           : "no GPU";
-    } else {
-        words = count_of(gpus) + " x " + (model.empty() ? "GPU" : model);
-        words += gpu_memory ? " (" + format_mib(*gpu_memory) + " or more)" : "";
-    }
-    words += ", " + (cpus.empty() ? "1" : count_of(cpus)) + " CPU";
-    return memory ? words + ", " + format_mib(*memory) : words;
+    return gpus_in_words(*resources) + ", " + (cpus.empty() ? "1" : count_of(cpus)) + " CPU" +
+           (memory ? ", " + format_mib(*memory) : "");
 }
 
 std::optional<Instant> parse_time(std::string_view text) {

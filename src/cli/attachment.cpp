@@ -1,0 +1,88 @@
+#include "cli/attachment.hpp"
+
+#include <chrono>
+#include <ostream>
+
+#include "cli/job_watch.hpp"
+
+namespace reeve::cli {
+namespace {
+
+constexpr int kExitInterrupted = 130;  // 128 + SIGINT.
+constexpr int kSecondLooks = 20;       // For the second Ctrl-C, each 100 ms.
+
+}  // namespace
+
+int Attachment::interrupts() {
+    while (signals_()) {
+        ++interrupts_;
+    }
+    return interrupts_;
+}
+
+void Attachment::see(const Json& job) {
+    const std::string state = text_at(job, "state");
+    has_ended_ = is_end_state(state);
+    has_started_ = has_started_ || !text_at(job, "started_at").empty();
+    if (has_ended_) {
+        status_ = exit_status_of(job);
+        if (status_ != 0) {
+            session_.note("Job " + std::to_string(job_) + " " + printable(end_in_words(job)));
+        }
+        return;
+    }
+    const std::string reason = text_at(job, "reason");
+    if (!reason.empty() && reason != reason_ && session_.environment().is_out_terminal) {
+        session_.note("  waits: " + reason_in_words(reason));
+    }
+    reason_ = reason;
+}
+
+Result<bool> Attachment::watch_until(Until until) {
+    const auto look = [&](const Json& job) {
+        see(job);
+        return has_ended_ || (until == Until::kStarted && has_started_) ? Go::kStop : Go::kOn;
+    };
+    return watch(client_, {job_, {}}, look, [&] { return interrupts() > 0 ? Go::kStop : Go::kOn; });
+}
+
+Result<bool> Attachment::show_log() {
+    LogFollow log{.job = job_};
+    log.write = [&](std::string_view bytes) { session_.out() << bytes << std::flush; };
+    log.interrupted = [&] { return interrupts() > 0 ? Go::kStop : Go::kOn; };
+    return follow_log(client_, log);
+}
+
+Result<int> Attachment::follow() {
+    auto goes_on = watch_until(Until::kStarted);
+    if (goes_on && *goes_on && has_started_) {
+        goes_on = show_log();
+    }
+    if (goes_on && *goes_on && !has_ended_) {
+        goes_on = watch_until(Until::kEnded);
+    }
+    if (!goes_on) {
+        return tl::unexpected(std::move(goes_on.error()));
+    }
+    return *goes_on ? Result<int>(status_) : let_go();
+}
+
+Result<int> Attachment::let_go() {
+    const std::string number = std::to_string(job_);
+    session_.note("\nCtrl-C again stops job " + number + "; it goes on otherwise.");
+    for (int i = 0; i < kSecondLooks && interrupts() < 2; ++i) {
+        pause_for(std::chrono::milliseconds(100));
+    }
+    if (interrupts() < 2) {
+        session_.note("Detached. Follow it again: reeve logs -f " + number);
+        return kExitInterrupted;
+    }
+    const auto stopped = client_.post("/api/v1/jobs/" + number + ":stop", "{}");
+    if (!stopped) {
+        return tl::unexpected(stopped.error());
+    }
+    session_.note("Job " + number + " is told to stop.");
+    return kExitInterrupted;
+}
+
+}  // namespace reeve::cli

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "cli/client.hpp"
+#include "cli/session.hpp"
+
+namespace reeve::cli {
+
+/// `reeve run` on a terminal: says why the job waits, shows its output as it grows, and ends as it
+/// ends. One Ctrl-C lets go of the job, a second one soon after stops it.
+class Attachment {
+  public:
+    /// Gives the next signal that came, if any.
+    using Signals = std::function<std::optional<int>()>;
+
+    Attachment(const Session& session, Client& client, std::uint64_t job, Signals signals)
+        : session_(session), client_(client), job_(job), signals_(std::move(signals)) {}
+
+    /// The job's own exit status; 130 after a Ctrl-C.
+    [[nodiscard]] Result<int> follow();
+
+  private:
+    enum class Until : std::uint8_t { kStarted, kEnded };  // What has ended has started.
+
+    // All of these: false if interrupted.
+    [[nodiscard]] Result<bool> watch_until(Until until);
+    [[nodiscard]] Result<bool> show_log();
+    [[nodiscard]] Result<int> let_go();
+    void see(const Json& job);
+    [[nodiscard]] int interrupts();
+
+    const Session& session_;
+    Client& client_;
+    std::uint64_t job_;
+    Signals signals_;
+    int interrupts_ = 0;
+    int status_ = 1;
+    bool has_started_ = false;
+    bool has_ended_ = false;
+    std::string reason_ = {};  // Said last.
+};
+
+}  // namespace reeve::cli

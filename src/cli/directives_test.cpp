@@ -1,0 +1,112 @@
+#include "cli/directives.hpp"
+
+#include <gtest/gtest.h>
+
+#include "base/text.hpp"
+
+namespace reeve::cli {
+namespace {
+
+using Words = std::vector<std::string>;
+
+TEST(Directives, TurnSbatchIntoFlags) {
+    struct Case {
+        std::string line;
+        Words want;
+    };
+
+    const std::vector<Case> cases = {
+        {"-J train",                  {"--name", "train"}                    },
+        {"-Jtrain",                   {"--name", "train"}                    },
+        {"--job-name=\"a b\"",        {"--name", "a b"}                      },
+        {"-D /data",                  {"--workdir", "/data"}                 },
+        {"-t 90",                     {"--time", "90m"}                      },
+        {"-t 0",                      {}                                     },
+        {"--time=1-00:00:00",         {"--time", "1-00:00:00"}               },
+        {"-c 4",                      {"--cpus", "4"}                        },
+        {"-n 2 -c 4",                 {"--cpus", "8"}                        },
+        {"-N 1",                      {}                                     },
+        {"--mem=8G",                  {"--mem", "8G"}                        },
+        {"-G a30:2",                  {"--gpus", "a30:2"}                    },
+        {"--gpus=2",                  {"--gpus", "2"}                        },
+        {"--gres=gpu:2",              {"--gpus", "2"}                        },
+        {"--gres=gpu:a30:2",          {"--gpus", "a30:2"}                    },
+        {"--gres=gpu",                {"--gpus", "1"}                        },
+        {"--gpus-per-node 1",         {"--gpus", "1"}                        },
+        {"-a 1-100%8",                {"--array", "1-100%8"}                 },
+        {"-d afterok:1:2,afterany:3", {"--after", "ok:1,ok:2,any:3"}         },
+        {"-H",                        {"--hold"}                             },
+        {"--requeue",                 {"--requeue"}                          },
+        {"--export=ALL,A=1",          {"--export-env", "--env", "A=1"}       },
+        {"--export=NONE",             {}                                     },
+        {"--signal=B:USR1@120",       {"--grace", "120s", "--signal", "USR1"}},
+        {"--signal USR2",             {"--grace", "60s", "--signal", "USR2"} },
+        {"--nice=50",                 {"--priority", "-50"}                  },
+        {"--nice",                    {"--priority", "-100"}                 },
+        {"-J a # a comment",          {"--name", "a"}                        },
+    };
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.line);
+        const auto found = read_directives("#!/bin/sh\n#SBATCH " + c.line + "\n");
+        ASSERT_TRUE(found) << found.error().message;
+        EXPECT_EQ(found->sbatch, c.want);
+        EXPECT_TRUE(found->warnings.empty());
+    }
+}
+
+TEST(Directives, WarnOfWhatHasNoEffect) {
+    const auto found = read_directives(
+        "#!/bin/sh\n#SBATCH -o out.txt -e err.txt\n#SBATCH -p gpu\n#SBATCH --mail-type=END\n");
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->sbatch, Words{"--split-output"});
+    ASSERT_EQ(found->warnings.size(), 4U);
+    EXPECT_TRUE(found->warnings[0].starts_with("line 2: the output is kept"));
+    EXPECT_TRUE(found->warnings[2].starts_with("line 3: there are no partitions"));
+    EXPECT_TRUE(found->warnings[3].starts_with("line 4: no mail"));
+}
+
+TEST(Directives, RefuseByNameAndLine) {
+    struct Case {
+        std::string line;
+        std::string message;
+    };
+
+    const std::vector<Case> cases = {
+        {"#SBATCH --exclusive",   "line 2: #SBATCH --exclusive is not supported"},
+        {"#SBATCH --gpu=2",       "did you mean --gpus?"                        },
+        {"#SBATCH -x node1",      "line 2: #SBATCH -x is not supported"         },
+        {"#SBATCH train",         "line 2: #SBATCH train is not supported"      },
+        {"#SBATCH -N 2",          "more than one node"                          },
+        {"#SBATCH -n 0",          "from 1 on"                                   },
+        {"#SBATCH --mem=0",       "all memory"                                  },
+        {"#SBATCH --gres=fpga:1", "is not gpu, gpu:COUNT"                       },
+        {"#SBATCH -d singleton",  "is not afterok:ID"                           },
+        {"#SBATCH -d afterok",    "is not afterok:ID"                           },
+        {"#SBATCH -J",            "#SBATCH --job-name needs a value"            },
+        {"#SBATCH --hold=1",      "takes no value"                              },
+        {"#SBATCH -J \"a",        "is not closed"                               },
+        {"#REEVE --name 'a",      "line 2: a ' is not closed"                   },
+    };
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.line);
+        const auto found = read_directives("#!/bin/sh\n" + c.line + "\n");
+        ASSERT_FALSE(found);
+        EXPECT_EQ(found.error().code, ErrorCode::kInvalid);
+        EXPECT_NE(found.error().message.find(c.message), std::string::npos)
+            << found.error().message;
+    }
+}
+
+TEST(Directives, EndAtTheFirstCommand) {
+    const auto found = read_directives(
+        "#!/bin/sh\r\n#REEVE --gpus 2 --label 'a=b c'\r\n\n  # words\n#REEVE --hold\necho\n#SBATCH "
+        "--bad\n");
+    ASSERT_TRUE(found);
+    ASSERT_EQ(found->reeve.size(), 2U);
+    EXPECT_EQ(found->reeve[0].line, 2U);
+    EXPECT_EQ(found->reeve[0].flags, (Words{"--gpus", "2", "--label", "a=b c"}));
+    EXPECT_EQ(found->reeve[1].line, 5U);
+}
+
+}  // namespace
+}  // namespace reeve::cli

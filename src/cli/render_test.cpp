@@ -1,0 +1,156 @@
+#include "cli/render.hpp"
+
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "cli/doctor_checks.hpp"
+
+namespace reeve::cli {
+namespace {
+
+Json json_of(std::string_view text) {
+    return std::move(parse_json(text).value());
+}
+
+Listing some_listing() {
+    Listing listing;
+    listing.columns = {
+        plain("ID", "id"),
+        Column{
+               .title = "STATE",
+               .cell = [](const JsonValue& row, const Look&) { return text_at(row, "state"); },
+               .tone = [](const JsonValue& row) { return tone_of_state(text_at(row, "state")); },
+               .path = "state"},
+        wide(plain("NODE NAME", "node")),
+        plain("NAME", "name"),
+    };
+    listing.name = [](const JsonValue& row) { return text_at(row, "id"); };
+    listing.nothing = "Nothing.";
+    return listing;
+}
+
+std::string printed(std::string_view list, const Look& look) {
+    std::ostringstream out;
+    print_list(out, json_of(list), some_listing(), look);
+    return out.str();
+}
+
+constexpr std::string_view kList =
+    R"({"items":[{"id":7,"state":"running","name":"a,\"b"},{"id":1842,"state":"failed","node":"jw2","name":"é\u001b[31m"}],"as_of":{"revision":3}})";
+
+TEST(PrintList, InEveryFormat) {
+    EXPECT_EQ(
+        printed(kList, {}), "ID    STATE    NAME\n7     running  a,\"b\n1842  failed   é?[31m\n");
+    EXPECT_EQ(
+        printed(kList, {.format = Format::kWide}),
+        "ID    STATE    NODE NAME  NAME\n7     running  -          a,\"b\n1842  failed   jw2       "
+        " é?[31m\n");
+    EXPECT_EQ(printed(kList, {.format = Format::kName}), "7\n1842\n");
+    EXPECT_EQ(
+        printed(kList, {.format = Format::kCsv}),
+        "id,state,node_name,name\n7,running,,\"a,\"\"b\"\n1842,failed,jw2,é\x1b[31m\n");
+    EXPECT_EQ(
+        printed(kList, {.format = Format::kJsonl}),
+        "{\"id\":7,\"state\":\"running\",\"name\":\"a,\\\"b\"}\n"
+        "{\"id\":1842,\"state\":\"failed\",\"node\":\"jw2\",\"name\":\"é\\u001B[31m\"}\n");
+    EXPECT_EQ(
+        to_compact(json_of(printed(kList, {.format = Format::kJson}))), to_compact(json_of(kList)));
+    EXPECT_EQ(
+        printed(R"({"items":[{"id":1,"a":"true"}]})", {.format = Format::kYaml}),
+        "items:\n  - id: 1\n    a: \"true\"\n");
+}
+
+TEST(PrintList, IsForPeopleOnATerminalAlone) {
+    EXPECT_EQ(printed(R"({"items":[]})", {}), "ID  STATE  NAME\n");
+    EXPECT_EQ(printed(R"({"items":[]})", {.is_terminal = true}), "Nothing.\n");
+    const Look look{.is_terminal = true, .has_colour = true, .width = 15};
+    const std::string text =
+        printed(R"({"items":[{"id":1,"state":"failed","name":"abcdefgh"}]})", look);
+    EXPECT_NE(text.find("\x1b[31mfailed\x1b[0m"), std::string::npos);
+    EXPECT_NE(text.find("ab…"), std::string::npos);
+    EXPECT_EQ(text.find("abcdefgh"), std::string::npos);
+}
+
+TEST(Words, ExitStatusesAreTheJobsOwn) {
+    struct Case {
+        std::string job;
+        int status;
+        std::string words;
+    };
+
+    const std::vector<Case> cases = {
+        {R"({"state":"succeeded","end_reason":"exit_code","exit_code":0})",            0,   "exited with 0"         },
+        {R"({"state":"failed","end_reason":"exit_code","exit_code":3})",               3,   "exited with 3"         },
+        {R"({"state":"failed","end_reason":"signal","signal":9})",                     137, "killed by SIGKILL"     },
+        {R"({"state":"failed","end_reason":"oom","signal":9})",                        137,
+         "ran out of memory (--mem sets its limit)"                                                                 },
+        {R"({"state":"timed_out","end_reason":"time_limit"})",                         1,   "reached its time limit"},
+        {R"({"state":"cancelled","end_reason":"cancelled"})",                          1,   "was stopped"           },
+        {R"({"state":"failed","end_reason":"start_failed","message":"no such file"})", 1,
+         "could not be started: no such file"                                                                       },
+        {R"({"state":"failed","end_reason":"meteor_strike"})",                         1,   "meteor strike"         },
+        {R"({"state":"running"})",                                                     1,   ""                      },
+    };
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.job);
+        const Json job = json_of(c.job);
+        EXPECT_EQ(exit_status_of(job), c.status);
+        EXPECT_EQ(end_in_words(job), c.words);
+    }
+}
+
+TEST(Words, Resources) {
+    const auto words = [](const char* text) {
+        const Json json = json_of(text);
+        return resources_in_words(&json);
+    };
+    EXPECT_EQ(words("{}"), "no GPU, 1 CPU");
+    EXPECT_EQ(
+        words(R"({"gpus":2,"gpu_model":"a30","gpu_memory_mib":20480,"cpus":4,"memory_mib":8192})"),
+        "2 x a30 (20 GiB or more), 4 CPU, 8 GiB");
+    EXPECT_EQ(words(R"({"gpus":0.25})"), "0.25 x GPU, 1 CPU");
+    EXPECT_EQ(words(R"({"gpu_memory_mib":10240})"), "10 GiB of one GPU, 1 CPU");
+    EXPECT_EQ(resources_in_words(nullptr), "no GPU, 1 CPU");
+}
+
+TEST(Words, Times) {
+    const Instant now = parse_time("2024-03-01T00:00:10.500000Z").value();
+    EXPECT_EQ(now.since_epoch().count(), 1'709'251'210'000'000);
+    EXPECT_EQ(relative_time("2024-02-29T23:58:10Z", now), "2m ago");
+    EXPECT_EQ(relative_time("2024-03-01T01:00:10Z", now), "in 1h");
+    EXPECT_EQ(time_between("2024-02-29T23:00:10.9Z", "", now), "1h");
+    EXPECT_EQ(time_between("2024-02-29T23:00:00Z", "2024-02-29T23:00:05Z", now), "5s");
+    for (const char* bad :
+         {"", "now", "2024-13-01T00:00:00Z", "2024-02-30T00:00:00Z", "2024-03-01T00:00:00",
+          "2024-03-01 00:00:00Z"}) {
+        EXPECT_FALSE(parse_time(bad)) << bad;
+    }
+}
+
+TEST(Formats, AreNamed) {
+    EXPECT_EQ(parse_format("yaml").value(), Format::kYaml);
+    EXPECT_EQ(
+        parse_format("xml").error().message,
+        "'xml' is not a format; -o takes table, wide, json, jsonl, yaml, csv or name");
+}
+
+TEST(Doctor, JudgesCgroups) {
+    const std::string v1 = "cgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0\n";
+    const std::string v2 = "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n";
+    EXPECT_EQ(judge_cgroups("0::/\n", v2, true).what, "v2: limits are enforced");
+    EXPECT_EQ(judge_cgroups("5:memory:/\n0::/\n", v1 + v2, true).what, "v1: limits are enforced");
+    EXPECT_EQ(judge_cgroups("0::/\n", v2, false).health, Health::kWarning);
+    EXPECT_EQ(judge_cgroups("", "", true).health, Health::kWarning);
+}
+
+TEST(Doctor, JudgesRoomOnDisk) {
+    constexpr std::uint64_t kGiB = 1 << 30;
+    EXPECT_EQ(judge_disk("/d", 50 * kGiB, 100 * kGiB).health, Health::kGood);
+    EXPECT_EQ(judge_disk("/d", 4 * kGiB, 100 * kGiB).health, Health::kWarning);
+    EXPECT_EQ(judge_disk("/d", 1 * kGiB, 10 * kGiB).health, Health::kWarning);
+    EXPECT_EQ(judge_disk("/d", kGiB / 8, 100 * kGiB).health, Health::kBad);
+}
+
+}  // namespace
+}  // namespace reeve::cli

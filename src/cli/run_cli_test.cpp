@@ -1,0 +1,308 @@
+#include <fstream>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "cli/attachment.hpp"
+#include "cli/environment.hpp"
+#include "cli/fake_transport.hpp"
+#include "cli/verb.hpp"
+#include "platform/files.hpp"
+
+namespace reeve::cli {
+namespace {
+
+struct Call {
+    int code = 0;
+    std::string out;
+    std::string err;
+};
+
+class FakeSimulation final : public GpuSimulation {
+  public:
+    std::string said;
+
+    Result<std::vector<SimulatedGpu>> list(const std::string& path) override {
+        said = "list " + path;
+        return std::vector<SimulatedGpu>{some()};
+    }
+
+    Result<SimulatedGpu> set_use(
+        const std::string& path, std::string_view gpu, const Use& use) override {
+        said = "set " + path + " " + std::string(gpu) + " " + std::to_string(use.pid) + " " +
+               std::to_string(use.memory_mib) + " " + std::to_string(use.utilization_percent);
+        return some();
+    }
+
+    Result<SimulatedGpu> report_xid(
+        const std::string& /*path*/, std::string_view gpu, std::int64_t xid) override {
+        said = "xid " + std::string(gpu) + " " + std::to_string(xid);
+        return some();
+    }
+
+    Result<SimulatedGpu> lose(const std::string& /*path*/, std::string_view gpu) override {
+        return fail(ErrorCode::kConflict, std::string(gpu) + " is lost already");
+    }
+
+    Result<SimulatedGpu> restore(const std::string& /*path*/, std::string_view /*gpu*/) override {
+        return some();
+    }
+
+  private:
+    static SimulatedGpu some() {
+        SimulatedGpu gpu;
+        gpu.description.uuid = "GPU-1";
+        gpu.description.model = "NVIDIA A30";
+        return gpu;
+    }
+};
+
+FakeSimulation& simulation() {
+    static FakeSimulation fake;
+    return fake;
+}
+
+Call call(std::vector<std::string> words) {
+    std::ostringstream out;
+    std::ostringstream err;
+    CliEnvironment environment{.version = "1.2.3", .out = out, .err = err};
+    environment.verbs = {
+        {"up", "Start the server",
+         [](const std::vector<std::string>& rest) { return static_cast<int>(40 + rest.size()); }}
+    };
+    environment.simulation = &simulation();
+    environment.simulation_file = "/state";
+    Call result;
+    result.code = run_cli(words, environment);
+    result.out = out.str();
+    result.err = err.str();
+    return result;
+}
+
+const std::vector<std::string> kNowhere = {"-s", "unix:/nonexistent/reeve.sock"};
+
+std::vector<std::string> nowhere(std::vector<std::string> words) {
+    words.insert(words.begin(), kNowhere.begin(), kNowhere.end());
+    return words;
+}
+
+TEST(RunCli, ExitCodes) {
+    struct Case {
+        std::string name;
+        std::vector<std::string> words;
+        int code;
+        std::string err;
+    };
+
+    const std::vector<Case> cases = {
+        {"help",                           {"--help"},                              0, ""                               },
+        {"an unknown verb",                {"quue"},                                2, "there is no 'quue'"             },
+        {"a typo",                         {"stopp", "1"},                          2, "did you mean stop?"             },
+        {"a typo in a noun's verb",        {"project", "lst"},                      2, "did you mean list?"             },
+        {"a noun alone",                   {"node"},                                2, "takes list, drain, resume, lost"},
+        {"an unknown flag",                {"q", "--al"},                           2, "did you mean --all?"            },
+        {"a bad format",                   {"version", "-o", "xml"},                2, "'xml' is not a format"          },
+        {"a bad target",                   {"show", "train"},                       2, "'train' is not a job"           },
+        {"nothing to stop",                {"stop"},                                2, "name the jobs"                  },
+        {"nothing to run",                 {"run"},                                 2, "there is nothing to run"        },
+        {"opposites",                      {"run", "--attach", "-d", "--", "true"}, 2, "opposites"                      },
+        {"a command that takes none",      {"q", "--", "x"},                        2, "takes no command"               },
+        {"a bad server",                   {"q", "-s", "ftp://x"},                  2, "is not a server"                },
+        {"no server",                      nowhere({"show", "7"}),                  8,
+         "no server answers at unix:/nonexistent/reeve.sock"                                                            },
+        {"a node is not lost by accident", {"node", "lost", "jw2"},                 6, "--yes"                          },
+        {"a script that is not there",
+         {"run", "/nonexistent/job.sh"},
+         5,                                                                            "the script cannot be read"      },
+        {"a job file that is not there",
+         {"run", "-f", "/nonexistent/job.yaml"},
+         5,                                                                            "/nonexistent/job.yaml"          },
+        {"no server in this build",        {"server", "verify"},                    8, "no server in it"                },
+    };
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.name);
+        const Call made = call(c.words);
+        EXPECT_EQ(made.code, c.code) << made.err;
+        EXPECT_NE(made.err.find(c.err), std::string::npos) << made.err;
+        EXPECT_EQ(made.out.empty(), c.code != 0) << made.out;  // Data only.
+    }
+}
+
+TEST(RunCli, HelpOfEveryVerbBeginsWithExamples) {
+    EXPECT_TRUE(call({}).out.starts_with("Examples:\n"));
+    for (const VerbRow& row : verb_table()) {
+        SCOPED_TRACE(row.name);
+        std::vector<std::string> words;
+        std::istringstream name{std::string(row.name)};
+        for (std::string word; name >> word;) {
+            words.push_back(word);
+        }
+        words.emplace_back("--help");
+        const Call made = call(words);
+        EXPECT_EQ(made.code, 0);
+        EXPECT_TRUE(made.out.starts_with("Examples:\n"));
+        EXPECT_NE(made.out.find("reeve " + std::string(row.name)), std::string::npos);
+    }
+}
+
+TEST(RunCli, OuterVerbsParseTheirOwnArguments) {
+    EXPECT_EQ(call({"up", "--data", "/x"}).code, 42);
+}
+
+TEST(RunCli, GlobalFlagsMayComeFirst) {
+    EXPECT_EQ(call({"-o", "json", "version"}).out, "{\n  \"version\": \"1.2.3\"\n}\n");
+    EXPECT_EQ(call({"--version"}).out, "reeve 1.2.3\n");
+}
+
+TEST(RunCli, DryRunShowsTheSpec) {
+    const Call made = call(
+        {"run", "--dry-run", "-o", "jsonl", "-C", "/d", "--gpus", "2", "--", "python", "--gpus",
+         "9"});
+    EXPECT_EQ(made.code, 0) << made.err;
+    EXPECT_EQ(
+        made.out, R"({"command":["python","--gpus","9"],"working_dir":"/d","resources":{"gpus":2}})"
+                  "\n");
+    const Call bare =
+        call({"run", "--dry-run", "-o", "jsonl", "-C", "/d", "python", "--epochs", "3"});
+    EXPECT_EQ(
+        bare.out, R"({"command":["python","--epochs","3"],"working_dir":"/d"})"
+                  "\n");
+}
+
+class RunScript : public testing::Test {
+  protected:
+    void SetUp() override {
+        std::string name = testing::TempDir() + "reeve-cli-XXXXXX";
+        ASSERT_NE(::mkdtemp(name.data()), nullptr);
+        folder_ = name;
+    }
+
+    void TearDown() override { EXPECT_TRUE(platform::remove_tree(folder_)); }
+
+    std::string file(const std::string& name, std::string_view text) {
+        const std::string path = folder_ + "/" + name;
+        EXPECT_TRUE(platform::write_file(path, text));
+        return path;
+    }
+
+  private:
+    std::string folder_;
+};
+
+TEST_F(RunScript, CommandLineBeatsReeveBeatsSbatch) {
+    const std::string path = file(
+        "job.sh",
+        "#!/bin/sh\n#REEVE --gpus 2 -c 6\n#SBATCH --gres=gpu:a30:1 -c 4 --mem=1G -J mine\ntrue\n");
+    const Call made =
+        call({"run", "--dry-run", "-o", "jsonl", "-C", "/d", "--gpus", "3", path, "a", "--b"});
+    ASSERT_EQ(made.code, 0) << made.err;
+    EXPECT_TRUE(
+        made.out.starts_with(R"({"name":"mine","command":["a","--b"],"script":"#!/bin/sh\n)"))
+        << made.out;
+    EXPECT_NE(
+        made.out.find(R"("resources":{"gpus":3,"cpus":6,"memory_mib":1024})"), std::string::npos)
+        << made.out;
+}
+
+TEST_F(RunScript, ErrorsNameFileAndLine) {
+    const std::string bad = file("a.sh", "#!/bin/sh\n\n#REEVE --gpuss 2\n");
+    EXPECT_NE(
+        call({"run", "--dry-run", bad})
+            .err.find(bad + ":3: unknown flag --gpuss; did you mean --gpus?"),
+        std::string::npos);
+    const std::string worse = file("b.sh", "#!/bin/sh\n#SBATCH --exclusive\n");
+    EXPECT_NE(
+        call({"run", "--dry-run", worse}).err.find(worse + ": line 2: #SBATCH --exclusive"),
+        std::string::npos);
+    const std::string bare = file("c.sh", "echo\n");
+    EXPECT_NE(
+        call({"run", "--dry-run", bare}).err.find("does not begin with #!"), std::string::npos);
+    const std::string binary = file("d.sh", std::string_view("#!/bin/sh\n\0", 11));
+    EXPECT_NE(call({"run", "--dry-run", binary}).err.find("is no text"), std::string::npos);
+}
+
+TEST_F(RunScript, JobFiles) {
+    const std::string path =
+        file("jobs.yaml", "command: [a]\nworking_dir: /d\n---\ncommand: [b]\nworking_dir: /d\n");
+    const Call made = call({"run", "--dry-run", "-o", "jsonl", "--hold", "-f", path});
+    EXPECT_EQ(
+        made.out,
+        "{\"command\":[\"a\"],\"working_dir\":\"/d\",\"hold\":true}\n"
+        "{\"command\":[\"b\"],\"working_dir\":\"/d\",\"hold\":true}\n");
+}
+
+TEST(RunCli, GpuSimulation) {
+    EXPECT_EQ(
+        call({"gpu", "sim", "set", "0", "--pid", "47", "--mem", "4G", "--util", "80"}).code, 0);
+    EXPECT_EQ(simulation().said, "set /state 0 47 4096 80");
+    EXPECT_EQ(call({"gpu", "sim", "xid", "GPU-1", "79", "--state", "/other"}).code, 0);
+    EXPECT_EQ(simulation().said, "xid GPU-1 79");
+    const Call listed = call({"gpu", "sim", "list", "-o", "name"});
+    EXPECT_EQ(listed.out, "GPU-1\n");
+    EXPECT_EQ(simulation().said, "list /state");
+    EXPECT_EQ(call({"gpu", "sim", "lose", "0"}).code, 6);
+    EXPECT_EQ(call({"gpu", "sim", "set", "0"}).code, 2);
+    EXPECT_EQ(call({"gpu", "sim", "explode"}).code, 2);
+}
+
+TEST(RunCli, Completion) {
+    for (const char* shell : {"bash", "zsh", "fish"}) {
+        EXPECT_NE(call({"completion", shell}).out.find("reeve __complete"), std::string::npos);
+    }
+    EXPECT_EQ(call({"completion", "tcsh"}).code, 2);
+    const std::string verbs = call({"__complete", ""}).out;
+    EXPECT_NE(verbs.find("up\t"), std::string::npos);
+    EXPECT_NE(verbs.find("run\t"), std::string::npos);
+    EXPECT_EQ(verbs.find("__complete"), std::string::npos);
+    EXPECT_NE(call({"__complete", "project", ""}).out.find("list\t"), std::string::npos);
+    EXPECT_NE(call({"__complete", "run", "--g"}).out.find("--gpus\t"), std::string::npos);
+}
+
+struct Attached {
+    FakeTransport server;
+    std::ostringstream out;
+    std::ostringstream err;
+    SeededRandom random{1};
+    Client client{server, random, [](std::chrono::milliseconds) {}};
+    CliEnvironment environment{.out = out, .err = err};
+    Session session{environment};
+};
+
+TEST(Attachment, ShowsTheLogAndEndsAsTheJobDoes) {
+    Attached world;
+    world.server.streams.push_back({.parts = {"data: {}\n\n"}});  // Events: it waits, then starts.
+    world.server.answer(200, R"({"state":"queued","reason":"gpu_short"})");
+    world.server.answer(200, R"({"state":"running","started_at":"2024-01-01T00:00:00Z"})");
+    world.server.streams.push_back({
+        .parts = {"event: log\nid: 2\ndata: {\"text\":\"hi\"}\n\n", "event: end\ndata: {}\n\n"}
+    });
+    world.server.streams.push_back({});
+    world.server.answer(
+        200,
+        R"({"state":"failed","started_at":"2024-01-01T00:00:00Z","end_reason":"exit_code","exit_code":5})");
+    Attachment attachment(world.session, world.client, 7, [] { return std::nullopt; });
+    const auto code = attachment.follow();
+    ASSERT_TRUE(code) << code.error().message;
+    EXPECT_EQ(*code, 5);
+    EXPECT_EQ(world.out.str(), "hi");
+    EXPECT_EQ(world.err.str(), "Job 7 exited with 5\n");
+}
+
+TEST(Attachment, ASecondInterruptStopsTheJob) {
+    Attached world;
+    world.server.streams.push_back({.parts = {"data: {}\n\n"}});
+    world.server.answer(200, R"({"state":"running","started_at":"2024-01-01T00:00:00Z"})");
+    world.server.streams.push_back({.parts = {"event: log\nid: 2\ndata: {\"text\":\"hi\"}\n\n"}});
+    world.server.answer(200, R"({"id":7,"changed":1})");
+    int signals = 2;
+    Attachment attachment(world.session, world.client, 7, [&]() -> std::optional<int> {
+        return signals-- > 0 ? std::optional(2) : std::nullopt;
+    });
+    const auto code = attachment.follow();
+    ASSERT_TRUE(code) << code.error().message;
+    EXPECT_EQ(*code, 130);
+    EXPECT_EQ(world.server.asked.back().target, "/api/v1/jobs/7:stop");
+}
+
+}  // namespace
+}  // namespace reeve::cli

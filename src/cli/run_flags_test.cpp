@@ -1,0 +1,171 @@
+#include "cli/run_flags.hpp"
+
+#include <gtest/gtest.h>
+
+#include "cli/job_file.hpp"
+
+namespace reeve::cli {
+namespace {
+
+Caller some_caller() {
+    Caller caller;
+    caller.working_dir = "/home/a";
+    caller.variable = [](std::string_view name) {
+        return name == "HERE" ? std::optional<std::string>("yes") : std::nullopt;
+    };
+    caller.variables = [] {
+        return std::vector<std::string>{
+            "HERE=yes",         "A=1",     "CUDA_VISIBLE_DEVICES=0", "REEVE_JOB_ID=7",
+            "BASH_FUNC_f%%=()", "BAD=\xFF"};
+    };
+    return caller;
+}
+
+Result<model::JobSpec> spec_of(const std::vector<std::string>& words) {
+    model::JobSpec spec;
+    spec.execution.argv = {"python"};
+    const auto flags = parse_run_flags(words);
+    if (!flags) {
+        return tl::unexpected(flags.error());
+    }
+    if (auto applied = apply(*flags, some_caller(), spec); !applied) {
+        return tl::unexpected(applied.error());
+    }
+    spec.terms.name = spec.terms.name.empty() ? "python" : spec.terms.name;
+    if (auto checked = check(spec); !checked) {
+        return tl::unexpected(checked.error());
+    }
+    return spec;
+}
+
+TEST(RunFlags, BecomeASpec) {
+    struct Case {
+        std::vector<std::string> words;
+        std::string json;  // What follows "command".
+    };
+
+    const std::vector<Case> cases = {
+        {{},                                              ""                                                  },
+        {{"--gpus", "2"},                                 R"(,"resources":{"gpus":2})"                        },
+        {{"--gpus", "0.25"},                              R"(,"resources":{"gpus":0.25})"                     },
+        {{"--gpus=a30:2", "--gpu-mem", "20G"},
+         R"(,"resources":{"gpus":2,"gpu_model":"a30","gpu_memory_mib":20480})"                                },
+        {{"--gpu-mem", "10G"},                            R"(,"resources":{"gpu_memory_mib":10240})"          },
+        {{"-c", "0.5", "-m", "8G"},                       R"(,"resources":{"cpus":0.5,"memory_mib":8192})"    },
+        {{"-t", "2h30m"},                                 R"(,"time_limit_s":9000)"                           },
+        {{"--priority", "-5"},                            R"(,"priority":-5)"                                 },
+        {{"--array", "1-100%8"},                          R"(,"array":{"first":1,"last":100,"max_running":8})"},
+        {{"--after", "ok:1,any:2", "--after", "notok:3"},
+         R"(,"after":[{"kind":"ok","job_id":1},{"kind":"any","job_id":2},{"kind":"notok","job_id":3}])"       },
+        {{"--retry", "2", "--retry-backoff", "1m"},       R"(,"retries":{"max":2,"backoff_s":60})"            },
+        {{"--hold", "--requeue"},                         R"(,"hold":true,"on_node_loss":"requeue")"          },
+        {{"--signal", "USR1", "--grace", "5m"},           R"(,"stop":{"signal":"USR1","grace_s":300})"        },
+        {{"-C", "data"},                                  R"(,"working_dir":"/home/a/data")"                  },
+        {{"-C", "/data"},                                 R"(,"working_dir":"/data")"                         },
+        {{"-l", "a=b", "--label", "c="},                  R"(,"labels":{"a":"b","c":""})"                     },
+        {{"--env", "A=b=c", "--env", "HERE"},             R"(,"env":{"A":"b=c","HERE":"yes"})"                },
+        {{"--export-env", "--env", "A=2"},                R"(,"env":{"A":"2","HERE":"yes"})"                  },
+        {{"--split-output"},                              R"(,"split_output":true)"                           },
+    };
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.words.empty() ? "-" : c.words.front());
+        const auto spec = spec_of(c.words);
+        ASSERT_TRUE(spec) << spec.error().message;
+        EXPECT_EQ(model::to_json(*spec), R"({"command":["python"])" + c.json + "}");
+    }
+}
+
+TEST(RunFlags, SayWhatTheyAccept) {
+    struct Case {
+        std::vector<std::string> words;
+        std::string message;
+    };
+
+    const std::vector<Case> cases = {
+        {{"--gpus", "1.5"},                   "--gpus: 1.5 GPUs: ask for whole GPUs"       },
+        {{"--gpu", "1"},                      "did you mean --gpus?"                       },
+        {{"--time", "soon"},                  "--time: 'soon' is not a duration"           },
+        {{"--mem", "lots"},                   "--mem: "                                    },
+        {{"--priority", "2000"},              "--priority: expects"                        },
+        {{"--retry", "-1"},                   "--retry: expects"                           },
+        {{"--array", "5-1"},                  "--array: "                                  },
+        {{"--after", "12"},                   "--after: "                                  },
+        {{"--env", "CUDA_VISIBLE_DEVICES=0"}, "--env: CUDA_VISIBLE_DEVICES is set by Reeve"},
+        {{"--env", "REEVE_X"},                "--env: REEVE_X is set by Reeve"             },
+        {{"--env", "NOT_HERE"},               "--env: NOT_HERE is not set here"            },
+        {{"--label", "a"},                    "--label: 'a' is not a label"                },
+        {{"--project", "Vision"},             "project: a project's name"                  },
+        {{"--grace", "2d"},                   "stop.grace_s: expects"                      },
+        {{"--name"},                          "--name"                                     },
+        {{"stray"},                           "one argument too many"                      },
+    };
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.words.back());
+        const auto spec = spec_of(c.words);
+        ASSERT_FALSE(spec);
+        EXPECT_EQ(spec.error().code, ErrorCode::kInvalid);
+        EXPECT_NE(spec.error().message.find(c.message), std::string::npos) << spec.error().message;
+    }
+}
+
+TEST(RunFlags, LaterOnesOverrideEarlierOnesFieldByField) {
+    model::JobSpec spec;
+    spec.execution.argv = {"python"};
+    for (const std::vector<std::string>& words : {
+             std::vector<std::string>{"--gpus", "a30:2", "--gpu-mem", "10G", "-c", "8"},
+             {"--gpus", "1"}
+    }) {
+        ASSERT_TRUE(apply(parse_run_flags(words).value(), some_caller(), spec));
+    }
+    EXPECT_EQ(spec.terms.gpus, (model::GpuAsk{1, 0, 10240, ""}));
+    EXPECT_EQ(spec.terms.cpu_millicores, 8000);
+}
+
+TEST(JobFile, HasOneOrMoreJobs) {
+    const auto jobs = parse_job_file(
+        "name: a\ncommand: [python, 1, \"2\", true]\nenv: {N: 4}\nresources: {gpus: 0.5, cpus: 2}\n"
+        "time_limit_s: 60\nhold: true\n---\nscript: |\n  #!/bin/sh\n  echo\nlabels: {x: "
+        "1.50}\n---\n");
+    ASSERT_TRUE(jobs) << jobs.error().message;
+    ASSERT_EQ(jobs->size(), 2U);
+    EXPECT_EQ(
+        model::to_json((*jobs)[0]),
+        R"({"name":"a","command":["python","1","2","true"],"env":{"N":"4"},"resources":{"gpus":0.5,"cpus":2},"time_limit_s":60,"hold":true})");
+    EXPECT_EQ(
+        model::to_json((*jobs)[1]), R"({"script":"#!/bin/sh\necho\n","labels":{"x":"1.50"}})");
+    EXPECT_TRUE(parse_job_file(R"({"command":["a"]})"));  // JSON is YAML.
+}
+
+TEST(JobFile, IsRefusedWithItsPlace) {
+    struct Case {
+        std::string yaml;
+        std::string message;
+    };
+
+    std::string bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n";
+    for (int i = 1; i < 9; ++i) {
+        const std::string before = "*a" + std::to_string(i - 1);
+        bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before + "," +
+                before + "," + before + "," + before + "," + before + "]\n";
+    }
+    const std::vector<Case> cases = {
+        {"", "there is no job"},
+        {"command: [", "not YAML"},
+        {"command: [a]\n---\ncommand: b\n", "document 2: command: expects a list"},
+        {"comand: [a]\n", "did you mean 'command'?"},
+        {"command: [a]\ntime_limit_s: \"60\"\n", "time_limit_s: expects a whole number"},
+        {"command: [a]\nresources: {gpus: 1.5}\n", "1.5 GPUs"},
+        {bomb, "too deep or too large"},
+        {"a: " + std::string(40, '[') + std::string(40, ']'), "too deep or too large"},
+        {"command: [\"a\\0b\"]\n", "command[0]: contains a NUL byte"},
+    };
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.yaml.substr(0, 40));
+        const auto jobs = parse_job_file(c.yaml);
+        ASSERT_FALSE(jobs);
+        EXPECT_NE(jobs.error().message.find(c.message), std::string::npos) << jobs.error().message;
+    }
+}
+
+}  // namespace
+}  // namespace reeve::cli

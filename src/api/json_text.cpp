@@ -1,13 +1,10 @@
 #include "api/json_text.hpp"
 
-#include <array>
-#include <chrono>
-#include <cstdio>
-
 #include <rapidjson/writer.h>
 
 #include "base/assert.hpp"
 #include "base/text.hpp"
+#include "ledger/event.hpp"
 
 namespace reeve::api {
 namespace {
@@ -91,20 +88,7 @@ void JsonText::value(bool truth) {
 }
 
 void JsonText::value(Instant at) {
-    using std::chrono::days;
-    const std::chrono::sys_time<std::chrono::microseconds> time(at.since_epoch());
-    const auto day = std::chrono::floor<days>(time);
-    const std::chrono::year_month_day date(day);
-    const std::chrono::hh_mm_ss clock(time - day);
-    std::array<char, 64> text = {};
-    const int length = std::snprintf(
-        text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ",
-        static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-        static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
-        static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()),
-        static_cast<int>(clock.subseconds().count()));
-    REEVE_ASSERT(length > 0, "the format is ours");
-    value(std::string_view(text.data(), static_cast<std::size_t>(length)));
+    value(ledger::format_utc(at));
 }
 
 void JsonText::raw(std::string_view json) {

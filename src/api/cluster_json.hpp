@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+
+#include "api/http_message.hpp"
+#include "api/json_text.hpp"
+#include "api/sample_board.hpp"
+#include "controller/view.hpp"
+
+namespace reeve::api {
+
+/// What a node's GPUs and the node are written with.
+struct NodePicture {
+    const controller::View& view;
+    const controller::NodeStatus& node;
+    std::shared_ptr<const Observed> observed = {};  // Null: nothing measured yet.
+    Instant now;
+};
+
+/// The schemas Node, Gpu and Project of api/openapi.yaml.
+void write_node(JsonText& json, const NodePicture& picture);
+
+/// All GPUs of the node. Others' allocations are shown to `caller` without names.
+void write_node_gpus(JsonText& json, const NodePicture& picture, const Caller& caller);
+
+void write_project(JsonText& json, const controller::ProjectStatus& project);
+
+/// The fields of `observed` that a driver could tell.
+void write_gpu_sample(JsonText& json, const model::GpuSample& sample);
+
+/// A GPU's index in the node's free resources; nothing if it is gone.
+[[nodiscard]] const model::Gpu* free_gpu(const controller::NodeStatus& node, GpuId id);
+
+}  // namespace reeve::api

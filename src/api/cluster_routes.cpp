@@ -1,0 +1,200 @@
+// Nodes, GPUs, quarantine: read from the newest view, changed by commands.
+#include <algorithm>
+#include <utility>
+
+#include "api/cluster_json.hpp"
+#include "api/job_json.hpp"
+#include "api/json_body.hpp"
+#include "api/request_fields.hpp"
+#include "api/routes.hpp"
+
+namespace reeve::api {
+namespace {
+
+using controller::NodeStatus;
+using controller::View;
+
+NodePicture picture_of(const ApiParts& parts, const View& view, const NodeStatus& node) {
+    return {
+        .view = view,
+        .node = node,
+        .observed = parts.samples.newest(node.record.name),
+        .now = parts.now()};
+}
+
+/// The nodes by name, as people look for them.
+std::vector<std::shared_ptr<const NodeStatus>> by_name(const View& view) {
+    auto nodes = view.nodes;
+    std::ranges::sort(
+        nodes, [](const auto& a, const auto& b) { return a->record.name < b->record.name; });
+    return nodes;
+}
+
+/// {"items": […], "as_of": …} of what `write_items` writes.
+template <class WriteItems>
+HttpResponse list_of(const ApiParts& parts, const View& view, WriteItems write_items) {
+    JsonText json;
+    json.begin_object();
+    json.key("items");
+    json.begin_array();
+    write_items(json);
+    json.end_array();
+    write_as_of(json, view.incarnation, view.rev, parts.now());
+    json.end_object();
+    return {.body = json.take()};
+}
+
+HttpResponse show_node(const ApiParts& parts, const std::string& name) {
+    const auto view = parts.commands.view();
+    const auto node = std::ranges::find_if(
+        view->nodes, [&](const auto& any) { return any->record.name == name; });
+    if (node == view->nodes.end()) {
+        return refuse(ErrorCode::kNotFound, "there is no node " + name);
+    }
+    JsonText json;
+    write_node(json, picture_of(parts, *view, **node));
+    return {.body = json.take()};
+}
+
+HttpResponse list_nodes(const ApiParts& parts, const HttpRequest& /*request*/) {
+    const auto view = parts.commands.view();
+    return list_of(parts, *view, [&](JsonText& json) {
+        for (const auto& node : by_name(*view)) {
+            write_node(json, picture_of(parts, *view, *node));
+        }
+    });
+}
+
+HttpResponse get_node(const ApiParts& parts, const HttpRequest& request) {
+    return show_node(parts, request.capture("name"));
+}
+
+HttpResponse list_gpus(const ApiParts& parts, const HttpRequest& request) {
+    const auto view = parts.commands.view();
+    return list_of(parts, *view, [&](JsonText& json) {
+        for (const auto& node : by_name(*view)) {
+            write_node_gpus(json, picture_of(parts, *view, *node), request.caller);
+        }
+    });
+}
+
+void write_quarantined(
+    JsonText& json, const View& view, const NodeStatus& node, const controller::Holding& holding) {
+    const model::AllocationRecord& allocation = holding.allocation;
+    json.begin_object();
+    json.field("key", to_string(allocation.task));
+    json.field("node", node.record.name);
+    json.key("gpus");
+    json.begin_array();
+    for (const model::GpuGrant& grant : allocation.grant.gpus) {
+        const auto gpu = std::ranges::find(node.record.gpus, grant.gpu, &model::NodeGpu::id);
+        json.begin_object();
+        json.field("uuid", gpu == node.record.gpus.end() ? std::string("unknown") : gpu->uuid);
+        json.field("node", node.record.name);
+        if (gpu != node.record.gpus.end() && view.gpu_models.contains(gpu->model)) {
+            json.field("model", view.gpu_models.at(gpu->model));
+        }
+        json.field("milli", grant.amount.milli);
+        json.field("memory_mib", grant.amount.memory_mib);
+        json.end_object();
+    }
+    json.end_array();
+    json.field("since", allocation.reserved_at);
+    json.end_object();
+}
+
+HttpResponse list_quarantine(const ApiParts& parts, const HttpRequest& /*request*/) {
+    const auto view = parts.commands.view();
+    return list_of(parts, *view, [&](JsonText& json) {
+        for (const auto& node : by_name(*view)) {
+            for (const controller::Holding& holding : node->holdings) {
+                if (holding.allocation.is_quarantined) {
+                    write_quarantined(json, *view, *node, holding);
+                }
+            }
+        }
+    });
+}
+
+Handler control_node(const ApiParts& parts, ledger::NodeControl control) {
+    return [&parts, control](HttpRequest& request, const Responder& responder) {
+        constexpr std::size_t kReasonBytes = 1024;  // 256 characters of up to four.
+        const bool takes_reason = control == ledger::NodeControl::kDrain;
+        const auto body = takes_reason ? JsonBody::parse(request.body, {"reason"})
+                                       : JsonBody::parse(request.body, {});
+        if (!body) {
+            responder.fail(body.error());
+            return;
+        }
+        auto reason = body->text("reason", kReasonBytes);
+        if (!reason) {
+            responder.fail(std::move(reason.error()));
+            return;
+        }
+        const std::string& name = request.capture("name");
+        parts.commands.submit(
+            ledger::ControlNode{
+                .actor = actor_of(request),
+                .control = control,
+                .node = name,
+                .reason = reason->value_or("")},
+            [&parts, responder, name](const Result<ledger::Reply>& reply) {
+                responder.send(reply ? show_node(parts, name) : refuse(reply.error()));
+            });
+    };
+}
+
+Handler control_quarantine(const ApiParts& parts, ledger::QuarantineControl control) {
+    return [&parts, control](HttpRequest& request, const Responder& responder) {
+        const auto key = model::parse_task_key(request.capture("key"));
+        const auto body = JsonBody::parse(request.body, {});
+        if (!key || !body) {
+            responder.fail(key ? body.error() : key.error());
+            return;
+        }
+        parts.commands.submit(
+            ledger::ControlQuarantine{.actor = actor_of(request), .control = control, .task = *key},
+            [responder](const Result<ledger::Reply>& reply) {
+                responder.send(reply ? HttpResponse{.status = 204} : refuse(reply.error()));
+            });
+    };
+}
+
+}  // namespace
+
+std::vector<Route> cluster_routes(const ApiParts& parts) {
+    const auto read = [&parts](std::string pattern, Permission permission, auto function) {
+        return Route{
+            .method = Method::kGet,
+            .pattern = std::move(pattern),
+            .permission = permission,
+            .handler = [&parts, function](HttpRequest& request, const Responder& responder) {
+                responder.send(function(parts, request));
+            }};
+    };
+    const auto change = [](std::string pattern, Handler handler) {
+        return Route{
+            .method = Method::kPost,
+            .pattern = std::move(pattern),
+            .permission = Permission::kClusterControl,
+            .handler = std::move(handler)};
+    };
+    using ledger::NodeControl;
+    using ledger::QuarantineControl;
+    return {
+        read("/api/v1/nodes", Permission::kClusterRead, list_nodes),
+        read("/api/v1/nodes/{name}", Permission::kClusterRead, get_node),
+        read("/api/v1/gpus", Permission::kClusterRead, list_gpus),
+        read("/api/v1/quarantine", Permission::kClusterControl, list_quarantine),
+        change("/api/v1/nodes/{name}:drain", control_node(parts, NodeControl::kDrain)),
+        change("/api/v1/nodes/{name}:resume", control_node(parts, NodeControl::kResume)),
+        change("/api/v1/nodes/{name}:lost", control_node(parts, NodeControl::kLost)),
+        change(
+            "/api/v1/quarantine/{key}:stop", control_quarantine(parts, QuarantineControl::kStop)),
+        change(
+            "/api/v1/quarantine/{key}:release",
+            control_quarantine(parts, QuarantineControl::kRelease)),
+    };
+}
+
+}  // namespace reeve::api

@@ -1,0 +1,214 @@
+#include "api/event_hub.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <string_view>
+#include <utility>
+
+#include "api/json_text.hpp"
+
+namespace reeve::api {
+namespace {
+
+constexpr std::size_t kPageEvents = 1000;
+
+std::string cursor_of(std::uint64_t incarnation, Revision rev) {
+    return std::to_string(incarnation) + ":" + std::to_string(rev.value());
+}
+
+bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+bool is_about(const ledger::Event& event, JobId job) {
+    // The JSON is ours, and quotes inside its strings are escaped: these are fields, never text.
+    const std::string id = std::to_string(job.value());
+    return has(event.json, "\"object\":\"job/" + id + "\"") ||
+           has(event.json, "\"job\":" + id + ",") || has(event.json, "\"job\":" + id + "}");
+}
+
+bool is_wanted(const ledger::Event& event, const WatchOptions& options) {
+    if (event.kind == "internal" || (options.job && !is_about(event, *options.job))) {
+        return false;
+    }
+    if (!options.user || event.user == *options.user) {
+        return true;
+    }
+    // What is nobody's job may be seen by all, but not what a task in quarantine holds.
+    return event.user.empty() && !event.kind.starts_with("allocation.");
+}
+
+EventHub::EventHub(ledger::ReaderSource& source) : source_(source), thread_([this] { run(); }) {}
+
+EventHub::~EventHub() {
+    {
+        const std::scoped_lock lock(mutex_);
+        is_stopping_ = true;
+    }
+    wakes_.notify_all();
+    thread_.join();
+}
+
+void EventHub::on_commit() {
+    const std::scoped_lock lock(mutex_);
+    if (!watchers_.empty()) {
+        has_work_ = true;
+        wakes_.notify_one();
+    }
+}
+
+void EventHub::wake(Watcher* ready) {
+    const std::scoped_lock lock(mutex_);
+    if (ready != nullptr) {
+        ready->is_ready = true;
+    }
+    has_work_ = true;
+    wakes_.notify_one();
+}
+
+void EventHub::watch(const Responder& responder, WatchOptions options) {
+    {
+        const std::scoped_lock lock(mutex_);
+        if (watchers_.size() >= kWatchersMax) {
+            responder.fail({ErrorCode::kLimit, "too many watch already; try again later", {}});
+            return;
+        }
+    }
+    auto watcher = std::make_shared<Watcher>();
+    watcher->options = std::move(options);
+    watcher->stream = responder.open_stream(
+        {.content_type = "text/event-stream"}, {.drained =
+                                                    [this, watcher_now = std::weak_ptr(watcher)] {
+                                                        if (const auto alive = watcher_now.lock()) {
+                                                            wake(alive.get());
+                                                        }
+                                                    },
+                                                .closed = [this] { wake(nullptr); }});
+    const std::scoped_lock lock(mutex_);
+    watchers_.push_back(std::move(watcher));
+    has_work_ = true;
+    wakes_.notify_one();
+}
+
+std::vector<std::shared_ptr<EventHub::Watcher>> EventHub::take_ready() {
+    std::unique_lock lock(mutex_);
+    wakes_.wait(lock, [this] { return has_work_ || is_stopping_; });
+    has_work_ = false;
+    std::erase_if(watchers_, [](const auto& watcher) { return !watcher->stream->is_open(); });
+    std::vector<std::shared_ptr<Watcher>> ready;
+    if (!is_stopping_) {
+        std::ranges::copy_if(watchers_, std::back_inserter(ready), [](const auto& watcher) {
+            return watcher->is_ready;
+        });
+    }
+    return ready;
+}
+
+void EventHub::run() {
+    while (true) {
+        const auto ready = take_ready();
+        {
+            const std::scoped_lock lock(mutex_);
+            if (is_stopping_) {
+                return;
+            }
+        }
+        page_.reset();  // There may be more by now.
+        for (const auto& watcher : ready) {
+            serve(*watcher);
+        }
+    }
+}
+
+void EventHub::serve(Watcher& watcher) {
+    Result<void> served;
+    try {
+        served = serve_page(watcher);
+    } catch (const std::exception& error) {  // No memory.
+        served = fail(ErrorCode::kInternal, "the stream broke off", error.what());
+    }
+    if (!served) {
+        reader_.reset();
+        watcher.stream->finish();  // The client reconnects where it was.
+    }
+}
+
+Result<void> EventHub::begin(Watcher& watcher) {
+    const auto head = reader_->head();
+    if (!head) {
+        return tl::unexpected<Error>(head.error());
+    }
+    incarnation_ = head->first;
+    watcher.has_begun = true;
+    const WatchOptions& options = watcher.options;
+    if (options.incarnation.value_or(incarnation_) != incarnation_ ||
+        options.since > head->second) {
+        // Of another history: all that it names is gone.
+        watcher.options.since = head->second;
+        write(
+            watcher, "event: gap\nid: " + cursor_of(incarnation_, head->second) +
+                         "\ndata: {\"cursor\":\"" + cursor_of(incarnation_, head->second) +
+                         "\"}\n\n");
+    }
+    return {};
+}
+
+Result<void> EventHub::serve_page(Watcher& watcher) {
+    if (!reader_) {
+        auto opened = source_.open_reader();
+        if (!opened) {
+            return tl::unexpected<Error>(std::move(opened.error()));
+        }
+        reader_ = std::move(*opened);
+    }
+    if (!watcher.has_begun) {
+        if (auto begun = begin(watcher); !begun) {
+            return begun;
+        }
+    }
+    std::string text;
+    bool is_full = true;
+    while (text.empty() && is_full) {
+        if (!page_ || page_since_ != watcher.options.since) {
+            auto page = reader_->events(watcher.options.since, kPageEvents);
+            if (!page) {
+                return tl::unexpected<Error>(std::move(page.error()));
+            }
+            page_ = std::move(*page);
+            page_since_ = watcher.options.since;
+        }
+        const ledger::EventPage& page = *page_;
+        is_full = page.events.size() == kPageEvents;
+        if (page.is_gap) {
+            const std::string cursor = cursor_of(incarnation_, page.last_rev);
+            watcher.options.since = page.last_rev;
+            write(
+                watcher,
+                "event: gap\nid: " + cursor + "\ndata: {\"cursor\":\"" + cursor + "\"}\n\n");
+            return {};
+        }
+        for (const ledger::Event& event : page.events) {
+            watcher.options.since = event.rev;
+            if (is_wanted(event, watcher.options)) {
+                text += "id: " + cursor_of(incarnation_, event.rev) + "\nevent: " + event.kind +
+                        "\ndata: " + event.json + "\n\n";
+            }
+        }
+    }
+    if (!text.empty()) {
+        write(watcher, std::move(text));
+    }
+    return {};
+}
+
+void EventHub::write(Watcher& watcher, std::string text) {
+    {
+        const std::scoped_lock lock(mutex_);
+        watcher.is_ready = false;  // Before the write: what it drains may be told at once.
+    }
+    watcher.stream->write(std::move(text));
+}
+
+}  // namespace reeve::api

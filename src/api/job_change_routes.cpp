@@ -1,0 +1,270 @@
+// Changes of jobs: commands to the one writer, answered when they are durable.
+#include <atomic>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "api/identity.hpp"
+#include "api/job_json.hpp"
+#include "api/json_body.hpp"
+#include "api/request_fields.hpp"
+#include "api/routes.hpp"
+
+namespace reeve::api {
+namespace {
+
+constexpr std::size_t kBatchMax = 1000;
+constexpr std::uint64_t kBatchBodyMax = 32ULL << 20;
+
+/// Tells a repeated request from another one under the same key.
+std::uint64_t fingerprint_of(const HttpRequest& request) {
+    const Sha256 hash = sha256_of(std::string(request.target) + "\n" + request.body);
+    std::uint64_t fingerprint = 0;
+    for (std::size_t i = 0; i < sizeof(fingerprint); ++i) {
+        fingerprint = fingerprint << 8U | hash.at(i);
+    }
+    return fingerprint;
+}
+
+/// Errors: kInvalid for a key that is none.
+Result<ledger::SubmitJobs> submission(const HttpRequest& request) {
+    constexpr std::size_t kKeyMax = 128;
+    const std::string_view key = request.fields.idempotency_key;
+    const bool is_good = std::ranges::all_of(key, [](char c) { return c > 0x20 && c < 0x7f; });
+    if (!is_good || key.size() > kKeyMax) {
+        return fail(
+            ErrorCode::kInvalid, "Idempotency-Key: expects 1 to 128 visible ASCII characters");
+    }
+    ledger::SubmitJobs command{.actor = actor_of(request)};
+    if (!key.empty()) {
+        command.idempotency_key = std::string(key);
+        command.fingerprint = fingerprint_of(request);
+    }
+    return command;
+}
+
+void mark_replay(HttpResponse& response, const ledger::Submitted& submitted) {
+    if (submitted.is_replay) {
+        response.headers.emplace_back("Idempotent-Replay", "true");
+    }
+}
+
+void post_job(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
+    auto command = submission(request);
+    auto spec = model::parse_job_spec(request.body);
+    if (!command || !spec) {
+        responder.fail(spec ? command.error() : spec.error());
+        return;
+    }
+    const std::uint32_t elements = spec->terms.array ? spec->terms.array->count() : 1;
+    std::string text = model::to_json(*spec);
+    command->jobs.push_back({.terms = std::move(spec->terms), .spec_json = std::move(text)});
+    parts.commands.submit(
+        *std::move(command), [responder, elements](const Result<ledger::Reply>& reply) {
+            if (!reply) {
+                responder.fail(reply.error());
+                return;
+            }
+            const auto& submitted = std::get<ledger::Submitted>(*reply);
+            const std::string id = to_string(submitted.first_job);
+            HttpResponse response{
+                .status = 201,
+                .body = "{\"id\":" + id + ",\"elements\":" + std::to_string(elements) + "}"};
+            response.headers.emplace_back("Location", "/api/v1/jobs/" + id);
+            mark_replay(response, submitted);
+            responder.send(std::move(response));
+        });
+}
+
+void post_batch(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
+    auto command = submission(request);
+    auto specs = model::parse_job_batch(request.body, kBatchMax);
+    if (!command || !specs) {
+        responder.fail(specs ? command.error() : specs.error());
+        return;
+    }
+    command->jobs.reserve(specs->size());
+    for (model::JobSpec& spec : *specs) {
+        std::string text = model::to_json(spec);
+        command->jobs.push_back({.terms = std::move(spec.terms), .spec_json = std::move(text)});
+    }
+    parts.commands.submit(*std::move(command), [responder](const Result<ledger::Reply>& reply) {
+        if (!reply) {
+            responder.fail(reply.error());
+            return;
+        }
+        const auto& submitted = std::get<ledger::Submitted>(*reply);
+        JsonText json;
+        json.begin_object();
+        json.key("ids");
+        json.begin_array();
+        for (std::uint32_t i = 0; i < submitted.job_count; ++i) {
+            json.value(submitted.first_job.value() + i);
+        }
+        json.end_array();
+        json.end_object();
+        HttpResponse response{.status = 201, .body = json.take()};
+        mark_replay(response, submitted);
+        responder.send(std::move(response));
+    });
+}
+
+/// What POST jobs/{id}:stop and its like ask for.
+Result<ledger::ControlJobs> control_of(const HttpRequest& request, ledger::Control control) {
+    const bool is_stop = control == ledger::Control::kStop;
+    const auto id = job_id_of(request);
+    if (!id) {
+        return tl::unexpected<Error>(id.error());
+    }
+    const auto body = is_stop ? JsonBody::parse(request.body, {"element", "force"})
+                              : JsonBody::parse(request.body, {"element"});
+    if (!body) {
+        return tl::unexpected<Error>(body.error());
+    }
+    const auto element = body->integer("element", {.least = 0, .most = kIndexMax});
+    const auto force = body->truth("force");
+    if (!element || !force) {
+        return tl::unexpected<Error>(element ? force.error() : element.error());
+    }
+    ledger::Target target{.job = *id};
+    if (*element) {
+        target.index = static_cast<std::uint32_t>(**element);
+    }
+    return ledger::ControlJobs{
+        .actor = actor_of(request),
+        .control = force->value_or(false) ? ledger::Control::kStopForced : control,
+        .targets = {target}};
+}
+
+Handler control_handler(const ApiParts& parts, ledger::Control control) {
+    return [&parts, control](HttpRequest& request, const Responder& responder) {
+        auto command = control_of(request, control);
+        if (!command) {
+            responder.fail(std::move(command.error()));
+            return;
+        }
+        const JobId id = command->targets.front().job;
+        parts.commands.submit(
+            *std::move(command), [responder, id](const Result<ledger::Reply>& reply) {
+                if (!reply) {
+                    responder.fail(reply.error());
+                    return;
+                }
+                const auto& controlled = std::get<ledger::Controlled>(*reply);
+                responder.send(
+                    {.body = "{\"id\":" + to_string(id) +
+                             ",\"changed\":" + std::to_string(controlled.element_count) + "}"});
+            });
+    };
+}
+
+/// Collects the answers to a bulk request, and sends them with the last one.
+class BulkAnswer {
+  public:
+    BulkAnswer(Responder responder, std::vector<JobId> ids)
+        : responder_(std::move(responder)),
+          ids_(std::move(ids)),
+          replies_(ids_.size()),
+          missing_(ids_.size()) {}
+
+    void put(std::size_t at, Result<ledger::Reply> reply) {
+        replies_[at] = std::move(reply);
+        if (missing_.fetch_sub(1) == 1) {
+            send();
+        }
+    }
+
+  private:
+    void send() const {
+        JsonText json;
+        json.begin_object();
+        json.key("items");
+        json.begin_array();
+        for (std::size_t i = 0; i < ids_.size(); ++i) {
+            json.begin_object();
+            json.field("id", ids_[i].value());
+            if (const auto& reply = replies_[i]) {
+                json.field("changed", std::get<ledger::Controlled>(*reply).element_count);
+            } else {
+                json.key("error");
+                json.begin_object();
+                json.field("code", row_of(reply.error().code).name);
+                json.field("detail", reply.error().message);
+                json.end_object();
+            }
+            json.end_object();
+        }
+        json.end_array();
+        json.end_object();
+        responder_.send({.body = json.take()});
+    }
+
+    Responder responder_;
+    std::vector<JobId> ids_;
+    std::vector<Result<ledger::Reply>> replies_;  // Each slot is written once, by one callback.
+    std::atomic<std::size_t> missing_;
+};
+
+void stop_jobs(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
+    const auto body = JsonBody::parse(request.body, {"ids", "force"});
+    if (!body) {
+        responder.fail(body.error());
+        return;
+    }
+    const auto numbers = body->integers("ids", {.least = 1, .most = kIdMax}, kBatchMax);
+    const auto force = body->truth("force");
+    if (!numbers || !force) {
+        responder.fail(numbers ? force.error() : numbers.error());
+        return;
+    }
+    std::vector<JobId> ids;
+    for (const std::int64_t number : *numbers) {
+        ids.emplace_back(static_cast<std::uint64_t>(number));
+    }
+    const auto answer = std::make_shared<BulkAnswer>(responder, ids);
+    const ledger::Control control =
+        force->value_or(false) ? ledger::Control::kStopForced : ledger::Control::kStop;
+    for (std::size_t i = 0; i < ids.size(); ++i) {  // One command each: one refusal stops no other.
+        parts.commands.submit(
+            ledger::ControlJobs{
+                .actor = actor_of(request), .control = control, .targets = {{.job = ids[i]}}},
+            [answer, i](Result<ledger::Reply> reply) { answer->put(i, std::move(reply)); });
+    }
+}
+
+}  // namespace
+
+std::vector<Route> job_change_routes(const ApiParts& parts) {
+    const auto route = [](std::string pattern, Permission permission, Handler handler) {
+        return Route{
+            .method = Method::kPost,
+            .pattern = std::move(pattern),
+            .permission = permission,
+            .handler = std::move(handler)};
+    };
+    const auto with_parts = [&parts](auto function) {
+        return [&parts, function](HttpRequest& request, const Responder& responder) {
+            function(parts, request, responder);
+        };
+    };
+    std::vector<Route> routes = {
+        route("/api/v1/jobs", Permission::kJobsSubmit, with_parts(post_job)),
+        route("/api/v1/jobs:batch", Permission::kJobsSubmit, with_parts(post_batch)),
+        route("/api/v1/jobs:stop", Permission::kJobsControl, with_parts(stop_jobs)),
+    };
+    routes[1].body_max = kBatchBodyMax;
+    const std::vector<std::pair<std::string, ledger::Control>> controls = {
+        {"stop",    ledger::Control::kStop   },
+        {"hold",    ledger::Control::kHold   },
+        {"release", ledger::Control::kRelease},
+        {"requeue", ledger::Control::kRequeue},
+    };
+    for (const auto& [word, control] : controls) {
+        routes.push_back(route(
+            "/api/v1/jobs/{id}:" + word, Permission::kJobsControl,
+            control_handler(parts, control)));
+    }
+    return routes;
+}
+
+}  // namespace reeve::api

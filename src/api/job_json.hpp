@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "api/json_text.hpp"
+#include "controller/view.hpp"
+#include "controller/why.hpp"
+#include "ledger/reader.hpp"
+#include "model/records.hpp"
+
+namespace reeve::api {
+
+/// What is known of a job beside its row. Absent: left out of its JSON.
+struct JobExtras {
+    std::optional<std::uint64_t> position = {};
+    std::optional<model::AllocationRecord> allocation = {};  // Of its one element.
+    std::string reason = {};
+    std::string spec_json = {};
+};
+
+/// The schemas Job, Element, Why and TimelineEntry of api/openapi.yaml.
+void write_job(
+    JsonText& json,
+    const ledger::JobRow& job,
+    const controller::View& view,
+    const JobExtras& extras);
+
+void write_element(
+    JsonText& json,
+    const model::ElementRecord& element,
+    const controller::View& view,
+    const std::optional<model::AllocationRecord>& allocation);
+
+void write_why(JsonText& json, const ledger::JobRow& job, const controller::Why& why);
+
+/// The job's own entries: of its submission, of its end.
+void write_submitted(JsonText& json, const ledger::JobRow& job);
+void write_ended(JsonText& json, const ledger::JobRow& job);
+
+/// What happened to one attempt, oldest first.
+void write_attempt_timeline(
+    JsonText& json,
+    const ledger::JobRow& job,
+    const model::ElementRecord& attempt,
+    const controller::View& view);
+
+void write_as_of(JsonText& json, std::uint64_t incarnation, Revision rev, Instant now);
+void write_position(JsonText& json, std::uint64_t position);
+
+/// One word for why a pending job waits: of its first blocker.
+[[nodiscard]] std::string reason_word(const controller::Why& why);
+
+/// The allocation if the view still has it: of what lives.
+[[nodiscard]] std::optional<model::AllocationRecord> live_allocation(
+    const controller::View& view, const model::ElementRecord& element);
+
+[[nodiscard]] const controller::NodeStatus* find_node(const controller::View& view, NodeId id);
+
+}  // namespace reeve::api

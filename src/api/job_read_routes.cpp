@@ -1,0 +1,331 @@
+// Reads of jobs: from the store, on the read pool.
+#include <algorithm>
+#include <utility>
+
+#include "api/job_json.hpp"
+#include "api/request_fields.hpp"
+#include "api/routes.hpp"
+
+namespace reeve::api {
+namespace {
+
+using controller::View;
+
+constexpr std::size_t kReasonsPerPage = 200;  // A reason costs a look at every node.
+
+/// The job, if there is one that the caller may know of.
+Result<ledger::JobRow> visible_job(ledger::Reader& reader, JobId id, const Caller& caller) {
+    auto job = reader.job(id);
+    const bool is_hidden = job && !may_see(caller, job->user);
+    if (is_hidden || (!job && job.error().code == ErrorCode::kNotFound)) {
+        return fail(ErrorCode::kNotFound, "there is no job " + to_string(id));
+    }
+    return job;
+}
+
+controller::Why why_of(
+    const ledger::JobRow& job,
+    std::optional<std::uint64_t> position,
+    const View& view,
+    const Caller& caller) {
+    return controller::why_pending(
+        job, position, view, {.user = caller.user, .is_admin = caller.role == Role::kAdmin});
+}
+
+bool is_queued(const ledger::JobRow& job) {
+    return job.record.counts[model::ElementState::kQueued] > 0;
+}
+
+/// Where in the queue the job is; nothing if it is not in it.
+std::optional<std::uint64_t> position_of(ledger::Reader& reader, const ledger::JobRow& job) {
+    if (!is_queued(job)) {
+        return std::nullopt;
+    }
+    const auto position = reader.position(job.record.priority, job.record.id);
+    return position ? std::optional(*position) : std::nullopt;
+}
+
+/// The positions of a page in the order of the queue. Without a filter each job comes one after the
+/// job before; with one there are gaps, and only so many are counted one by one.
+class Positions {
+  public:
+    explicit Positions(const ledger::JobFilter& filter)
+        : is_whole_queue_(
+              filter.states.empty() && !filter.user && !filter.project && !filter.name &&
+              filter.labels.empty() && filter.ids.empty()) {}
+
+    std::optional<std::uint64_t> next(ledger::Reader& reader, const ledger::JobRow& job) {
+        if (is_whole_queue_ && last_) {
+            last_ = std::min(*last_ + 1, ledger::kPositionMax + 1);
+            return last_;
+        }
+        if (lookups_left_ == 0) {
+            return std::nullopt;
+        }
+        --lookups_left_;
+        last_ = position_of(reader, job);
+        return last_;
+    }
+
+  private:
+    static constexpr std::size_t kLookupsMax = 25;  // Each may count to 10,000.
+
+    bool is_whole_queue_;
+    std::size_t lookups_left_ = kLookupsMax;
+    std::optional<std::uint64_t> last_ = {};
+};
+
+/// A page of jobs with what can be said of each at little cost.
+HttpResponse list_jobs(
+    ledger::Reader& reader,
+    const ApiParts& parts,
+    const JobListQuery& query,
+    const Caller& caller) {
+    const auto page = reader.jobs(query.filter, query.order, query.after, query.limit);
+    if (!page) {
+        return refuse(page.error());
+    }
+    const auto view = parts.commands.view();
+    Positions positions(query.filter);
+    std::size_t reasons_left = kReasonsPerPage;
+    JsonText json;
+    json.begin_object();
+    json.key("items");
+    json.begin_array();
+    for (const ledger::JobRow& job : page->rows) {
+        JobExtras extras;
+        if (job.element) {
+            extras.allocation = live_allocation(*view, *job.element);
+        }
+        if (query.order == ledger::JobOrder::kQueue) {
+            extras.position = positions.next(reader, job);
+        }
+        if (job.record.counts.pending() > 0 && reasons_left > 0) {
+            --reasons_left;
+            extras.reason = reason_word(why_of(job, extras.position, *view, caller));
+        }
+        write_job(json, job, *view, extras);
+    }
+    json.end_array();
+    if (page->next) {
+        json.field("next", encode(*page->next, query.order));
+    }
+    write_as_of(json, view->incarnation, page->as_of, parts.now());
+    json.end_object();
+    return {.body = json.take()};
+}
+
+enum class Include : std::uint8_t { kNothing, kSpec };
+
+HttpResponse get_job(
+    ledger::Reader& reader, const ApiParts& parts, const ledger::JobRow& job, Include include) {
+    const auto view = parts.commands.view();
+    JobExtras extras{.position = position_of(reader, job)};
+    if (job.element && job.element->allocation != AllocationId(0)) {
+        const auto allocation = reader.allocation(job.element->allocation);
+        if (!allocation) {
+            return refuse(allocation.error());
+        }
+        extras.allocation = *allocation;
+    }
+    if (job.record.counts.pending() > 0) {
+        // Of whoever may see the job nothing is shown but a word.
+        extras.reason = reason_word(why_of(job, extras.position, *view, Caller{}));
+    }
+    if (include == Include::kSpec) {
+        auto spec = reader.spec(job.record.id);
+        if (!spec) {
+            return refuse(std::move(spec.error()));
+        }
+        extras.spec_json = std::move(*spec);
+    }
+    JsonText json;
+    write_job(json, job, *view, extras);
+    return {.body = json.take()};
+}
+
+struct ElementQuery {
+    std::optional<ElementCursor> after = {};
+    std::size_t limit = kPageDefault;
+};
+
+Result<ElementQuery> element_query(const HttpRequest& request) {
+    const auto limit = limit_of(request);
+    const auto after = element_cursor_of(request);
+    if (!limit || !after) {
+        return tl::unexpected<Error>(limit ? after.error() : limit.error());
+    }
+    return ElementQuery{.after = *after, .limit = *limit};
+}
+
+HttpResponse list_elements(
+    ledger::Reader& reader, const ApiParts& parts, JobId id, const ElementQuery& query) {
+    const auto page = reader.elements(id, query.after, query.limit);
+    if (!page) {
+        return refuse(page.error());
+    }
+    const auto view = parts.commands.view();
+    JsonText json;
+    json.begin_object();
+    json.key("items");
+    json.begin_array();
+    for (const model::ElementRecord& element : page->rows) {
+        write_element(json, element, *view, live_allocation(*view, element));
+    }
+    json.end_array();
+    if (page->next) {
+        json.field("next", encode(*page->next));
+    }
+    write_as_of(json, view->incarnation, page->as_of, parts.now());
+    json.end_object();
+    return {.body = json.take()};
+}
+
+HttpResponse timeline(
+    ledger::Reader& reader,
+    const ApiParts& parts,
+    const ledger::JobRow& job,
+    const ElementQuery& query) {
+    constexpr std::size_t kEntriesPerAttempt = 3;
+    const std::size_t attempts = std::max<std::size_t>(1, query.limit / kEntriesPerAttempt);
+    const auto page = reader.elements(job.record.id, query.after, attempts);
+    if (!page) {
+        return refuse(page.error());
+    }
+    const auto view = parts.commands.view();
+    JsonText json;
+    json.begin_object();
+    json.key("items");
+    json.begin_array();
+    if (!query.after) {
+        write_submitted(json, job);
+    }
+    for (const model::ElementRecord& attempt : page->rows) {
+        write_attempt_timeline(json, job, attempt, *view);
+    }
+    if (!page->next && job.record.ended_at != model::kNever) {
+        write_ended(json, job);
+    }
+    json.end_array();
+    if (page->next) {
+        json.field("next", encode(*page->next));
+    }
+    write_as_of(json, view->incarnation, page->as_of, parts.now());
+    json.end_object();
+    return {.body = json.take()};
+}
+
+HttpResponse why(
+    ledger::Reader& reader,
+    const ApiParts& parts,
+    const ledger::JobRow& job,
+    const Caller& caller) {
+    const auto view = parts.commands.view();
+    JsonText json;
+    json.begin_object();
+    write_why(json, job, why_of(job, position_of(reader, job), *view, caller));
+    write_as_of(json, view->incarnation, view->rev, parts.now());
+    json.end_object();
+    return {.body = json.take()};
+}
+
+using OfJob = std::function<HttpResponse(ledger::Reader&, const ledger::JobRow&)>;
+
+/// Runs `read` on the read pool, with the job that the path names.
+void answer_of_job(
+    const ApiParts& parts, const HttpRequest& request, const Responder& responder, OfJob read) {
+    const auto id = job_id_of(request);
+    if (!id) {
+        responder.fail(id.error());
+        return;
+    }
+    parts.reads.answer(
+        responder, [id = *id, caller = request.caller, read = std::move(read)](auto& reader) {
+            const auto job = visible_job(reader, id, caller);
+            return job ? read(reader, *job) : refuse(job.error());
+        });
+}
+
+}  // namespace
+
+std::vector<Route> job_read_routes(const ApiParts& parts) {
+    const auto route = [](std::string pattern, std::vector<std::string> query, Handler handler) {
+        return Route{
+            .method = Method::kGet,
+            .pattern = std::move(pattern),
+            .permission = Permission::kJobsRead,
+            .query = std::move(query),
+            .handler = std::move(handler)};
+    };
+    return {
+        route(
+            "/api/v1/jobs",
+            {"state", "user", "project", "name", "label", "order", "limit", "cursor"},
+            [&parts](HttpRequest& request, const Responder& responder) {
+                const auto query = job_list_query(request);
+                if (!query) {
+                    responder.fail(query.error());
+                    return;
+                }
+                parts.reads.answer(
+                    responder, [&parts, query = *query, caller = request.caller](auto& reader) {
+                        return list_jobs(reader, parts, query, caller);
+                    });
+            }),
+        route(
+            "/api/v1/jobs/{id}", {"include"},
+            [&parts](HttpRequest& request, const Responder& responder) {
+                const std::string_view include = request.parameter("include").value_or("");
+                if (!include.empty() && include != "spec") {
+                    responder.fail({ErrorCode::kInvalid, "include: expects spec", {}});
+                    return;
+                }
+                const Include what = include.empty() ? Include::kNothing : Include::kSpec;
+                answer_of_job(parts, request, responder, [&parts, what](auto& reader, auto& job) {
+                    return get_job(reader, parts, job, what);
+                });
+            }),
+        route(
+            "/api/v1/jobs/{id}/elements", {"limit", "cursor"},
+            [&parts](HttpRequest& request, const Responder& responder) {
+                const auto query = element_query(request);
+                if (!query) {
+                    responder.fail(query.error());
+                    return;
+                }
+                answer_of_job(
+                    parts, request, responder, [&parts, query = *query](auto& reader, auto& job) {
+                        return list_elements(reader, parts, job.record.id, query);
+                    });
+            }),
+        route(
+            "/api/v1/jobs/{id}/timeline", {"limit", "cursor"},
+            [&parts](HttpRequest& request, const Responder& responder) {
+                const auto query = element_query(request);
+                if (!query) {
+                    responder.fail(query.error());
+                    return;
+                }
+                answer_of_job(
+                    parts, request, responder, [&parts, query = *query](auto& reader, auto& job) {
+                        return timeline(reader, parts, job, query);
+                    });
+            }),
+        route(
+            "/api/v1/jobs/{id}/why", {"element"},
+            [&parts](HttpRequest& request, const Responder& responder) {
+                const auto element = element_of(request);
+                if (!element) {
+                    responder.fail(element.error());
+                    return;
+                }
+                answer_of_job(
+                    parts, request, responder,
+                    [&parts, caller = request.caller](auto& reader, auto& job) {
+                        return why(reader, parts, job, caller);
+                    });
+            }),
+    };
+}
+
+}  // namespace reeve::api

@@ -1,0 +1,160 @@
+#include "api/json_body.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <rapidjson/document.h>
+#include <rapidjson/error/en.h>
+
+#include "base/text.hpp"
+
+namespace reeve::api {
+namespace {
+
+using Value = rapidjson::Value;
+
+// Iterative, so that depth costs heap and not the stack of the thread.
+constexpr unsigned kParseFlags =
+    rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
+
+std::string_view text_of(const Value& value) {
+    return {value.GetString(), value.GetStringLength()};
+}
+
+tl::unexpected<Error> wanted(std::string_view name, const std::string& what) {
+    return fail(ErrorCode::kInvalid, std::string(name) + ": expects " + what);
+}
+
+Result<void> check_fields(const Value& object, std::initializer_list<std::string_view> known) {
+    std::set<std::string_view> seen;
+    for (const auto& member : object.GetObject()) {
+        const std::string_view name = text_of(member.name);
+        if (std::ranges::find(known, name) == known.end()) {
+            const std::vector<std::string> names(known.begin(), known.end());
+            const std::string near = nearest(name, names);
+            return fail(
+                ErrorCode::kInvalid, "there is no field \"" + std::string(name.substr(0, 64)) +
+                                         "\" here" +
+                                         (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+        }
+        if (!seen.insert(name).second) {
+            return fail(ErrorCode::kInvalid, "the field \"" + std::string(name) + "\" comes twice");
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+struct JsonBody::State {
+    std::shared_ptr<const rapidjson::Document> document = {};  // Owns what `value` is in.
+    const Value* value = nullptr;
+
+    [[nodiscard]] const Value* find(std::string_view name) const {
+        const Value key(
+            rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size())));
+        const auto found = value->FindMember(key);
+        return found == value->MemberEnd() ? nullptr : &found->value;
+    }
+};
+
+Result<JsonBody> JsonBody::parse(
+    std::string_view text, std::initializer_list<std::string_view> known) {
+    auto document = std::make_shared<rapidjson::Document>();
+    if (text.empty()) {
+        document->SetObject();
+    } else {
+        document->Parse<kParseFlags>(text.data(), text.size());
+    }
+    if (document->HasParseError()) {
+        return fail(
+            ErrorCode::kInvalid, "the body is not JSON: byte " +
+                                     std::to_string(document->GetErrorOffset()) + ": " +
+                                     rapidjson::GetParseError_En(document->GetParseError()));
+    }
+    if (!document->IsObject()) {
+        return fail(ErrorCode::kInvalid, "the body has to be a JSON object");
+    }
+    if (auto checked = check_fields(*document, known); !checked) {
+        return tl::unexpected<Error>(std::move(checked.error()));
+    }
+    const Value* value = document.get();
+    return JsonBody(std::make_shared<const State>(std::move(document), value));
+}
+
+Result<std::optional<std::int64_t>> JsonBody::integer(std::string_view name, Range range) const {
+    const Value* value = state_->find(name);
+    if (value == nullptr) {
+        return std::nullopt;
+    }
+    if (!value->IsInt64() || value->GetInt64() < range.least || value->GetInt64() > range.most) {
+        return wanted(
+            name, "a whole number from " + std::to_string(range.least) + " to " +
+                      std::to_string(range.most));
+    }
+    return value->GetInt64();
+}
+
+Result<std::optional<bool>> JsonBody::truth(std::string_view name) const {
+    const Value* value = state_->find(name);
+    if (value == nullptr) {
+        return std::nullopt;
+    }
+    if (!value->IsBool()) {
+        return wanted(name, "true or false");
+    }
+    return value->GetBool();
+}
+
+Result<std::optional<std::string>> JsonBody::text(
+    std::string_view name, std::size_t bytes_max) const {
+    const Value* value = state_->find(name);
+    if (value == nullptr) {
+        return std::nullopt;
+    }
+    const bool is_good = value->IsString() && value->GetStringLength() <= bytes_max &&
+                         text_of(*value).find('\0') == std::string_view::npos;
+    if (!is_good) {
+        return wanted(
+            name, "a string of " + std::to_string(bytes_max) + " bytes at most, without NUL");
+    }
+    return std::string(text_of(*value));
+}
+
+Result<std::optional<JsonBody>> JsonBody::object(
+    std::string_view name, std::initializer_list<std::string_view> known) const {
+    const Value* value = state_->find(name);
+    if (value == nullptr) {
+        return std::nullopt;
+    }
+    if (!value->IsObject()) {
+        return wanted(name, "an object");
+    }
+    if (auto checked = check_fields(*value, known); !checked) {
+        return tl::unexpected<Error>(std::move(checked.error()));
+    }
+    return JsonBody(std::make_shared<const State>(state_->document, value));
+}
+
+Result<std::vector<std::int64_t>> JsonBody::integers(
+    std::string_view name, Range range, std::size_t count_max) const {
+    const Value* value = state_->find(name);
+    const bool is_list =
+        value != nullptr && value->IsArray() && !value->Empty() && value->Size() <= count_max;
+    if (!is_list) {
+        return wanted(name, "a list of 1 to " + std::to_string(count_max) + " whole numbers");
+    }
+    std::vector<std::int64_t> numbers;
+    numbers.reserve(value->Size());
+    for (const Value& item : value->GetArray()) {
+        if (!item.IsInt64() || item.GetInt64() < range.least || item.GetInt64() > range.most) {
+            return wanted(
+                name, "whole numbers from " + std::to_string(range.least) + " to " +
+                          std::to_string(range.most));
+        }
+        numbers.push_back(item.GetInt64());
+    }
+    return numbers;
+}
+
+}  // namespace reeve::api

@@ -1,0 +1,200 @@
+// Projects and their quotas: read from the newest view, changed by commands.
+#include <algorithm>
+#include <utility>
+
+#include "api/cluster_json.hpp"
+#include "api/job_json.hpp"
+#include "api/json_body.hpp"
+#include "api/request_fields.hpp"
+#include "api/routes.hpp"
+#include "model/spec_rules.hpp"
+
+namespace reeve::api {
+namespace {
+
+using controller::ProjectStatus;
+using controller::View;
+
+constexpr std::size_t kNameBytes = 64;
+
+const ProjectStatus* find_project(const View& view, const std::string& name) {
+    const auto found = std::ranges::find_if(
+        view.projects, [&](const auto& any) { return any.record.name == name; });
+    return found == view.projects.end() ? nullptr : &*found;
+}
+
+tl::unexpected<Error> no_project(const std::string& name) {
+    return fail(ErrorCode::kNotFound, "there is no project " + name);
+}
+
+HttpResponse show_project(const ApiParts& parts, const std::string& name) {
+    const auto view = parts.commands.view();
+    const ProjectStatus* project = find_project(*view, name);
+    if (project == nullptr) {
+        return refuse(no_project(name).value());
+    }
+    JsonText json;
+    write_project(json, *project);
+    return {.body = json.take()};
+}
+
+HttpResponse list_projects(const ApiParts& parts) {
+    const auto view = parts.commands.view();
+    std::vector<const ProjectStatus*> projects;
+    for (const ProjectStatus& project : view->projects) {
+        projects.push_back(&project);
+    }
+    std::ranges::sort(
+        projects, [](const auto* a, const auto* b) { return a->record.name < b->record.name; });
+    JsonText json;
+    json.begin_object();
+    json.key("items");
+    json.begin_array();
+    for (const ProjectStatus* project : projects) {
+        write_project(json, *project);
+    }
+    json.end_array();
+    write_as_of(json, view->incarnation, view->rev, parts.now());
+    json.end_object();
+    return {.body = json.take()};
+}
+
+/// The field `quota`; nothing if it is absent.
+Result<std::optional<model::Quota>> quota_of(const JsonBody& body) {
+    constexpr std::int64_t kMost = 1'000'000'000'000;
+    constexpr std::int64_t kMibMost = 1'099'511'627'776;
+    const auto given = body.object(
+        "quota",
+        {"gpu_milli", "cpu_millicores", "memory_mib", "running_elements", "pending_elements"});
+    if (!given) {
+        return tl::unexpected<Error>(given.error());
+    }
+    if (!*given) {
+        return std::nullopt;
+    }
+    model::Quota quota;
+    const std::vector<std::pair<std::string_view, std::optional<std::int64_t>*>> fields = {
+        {"gpu_milli",        &quota.gpu_milli       },
+        {"cpu_millicores",   &quota.cpu_millicores  },
+        {"memory_mib",       &quota.memory_mib      },
+        {"running_elements", &quota.running_elements},
+        {"pending_elements", &quota.pending_elements},
+    };
+    for (const auto& [name, field] : fields) {
+        const auto amount =
+            (*given)->integer(name, {.least = 0, .most = name == "memory_mib" ? kMibMost : kMost});
+        if (!amount) {
+            return tl::unexpected<Error>(amount.error());
+        }
+        *field = *amount;
+    }
+    return quota;
+}
+
+/// Sends the command, and answers with the project as it is then.
+void submit(
+    const ApiParts& parts, const Responder& responder, ledger::PutProject command, int status) {
+    const std::string name = command.name;
+    parts.commands.submit(
+        std::move(command), [&parts, responder, name, status](const Result<ledger::Reply>& reply) {
+            if (!reply) {
+                responder.fail(reply.error());
+                return;
+            }
+            HttpResponse response = show_project(parts, name);
+            if (status == 201 && !response.problem) {
+                response.status = status;
+                response.headers.emplace_back("Location", "/api/v1/projects/" + name);
+            }
+            responder.send(std::move(response));
+        });
+}
+
+Result<ledger::PutProject> creation(const ApiParts& parts, const HttpRequest& request) {
+    const auto body = JsonBody::parse(request.body, {"name", "parent", "quota"});
+    if (!body) {
+        return tl::unexpected<Error>(body.error());
+    }
+    auto name = body->text("name", kNameBytes);
+    auto parent = body->text("parent", kNameBytes);
+    auto quota = quota_of(*body);
+    if (!name || !parent || !quota) {
+        return tl::unexpected<Error>(
+            !name     ? name.error()
+            : !parent ? parent.error()
+                      : quota.error());
+    }
+    if (!*name) {
+        return fail(ErrorCode::kInvalid, "name: is missing; a project needs one");
+    }
+    if (const std::string fault = model::fault_of_project(**name); !fault.empty()) {
+        return fail(ErrorCode::kInvalid, "name: " + fault);
+    }
+    if (find_project(*parts.commands.view(), **name) != nullptr) {
+        return fail(ErrorCode::kConflict, "there is a project " + **name + " already");
+    }
+    return ledger::PutProject{
+        .actor = actor_of(request),
+        .name = **name,
+        .parent = *parent,
+        .quota = quota->value_or(model::Quota())};
+}
+
+Result<ledger::PutProject> replacement(const ApiParts& parts, const HttpRequest& request) {
+    const std::string& name = request.capture("name");
+    const auto body = JsonBody::parse(request.body, {"quota"});
+    if (!body) {
+        return tl::unexpected<Error>(body.error());
+    }
+    auto quota = quota_of(*body);
+    if (!quota) {
+        return tl::unexpected<Error>(std::move(quota.error()));
+    }
+    if (!*quota) {
+        return fail(ErrorCode::kInvalid, "quota: is missing; {} is a project without limits");
+    }
+    if (find_project(*parts.commands.view(), name) == nullptr) {
+        return no_project(name);
+    }
+    return ledger::PutProject{.actor = actor_of(request), .name = name, .quota = **quota};
+}
+
+}  // namespace
+
+std::vector<Route> project_routes(const ApiParts& parts) {
+    const auto change = [&parts](auto command_of, int status) {
+        return [&parts, command_of, status](HttpRequest& request, const Responder& responder) {
+            auto command = command_of(parts, request);
+            if (command) {
+                submit(parts, responder, *std::move(command), status);
+            } else {
+                responder.fail(std::move(command.error()));
+            }
+        };
+    };
+    return {
+        {.method = Method::kGet,
+         .pattern = "/api/v1/projects",
+         .permission = Permission::kClusterRead,
+         .handler = [&parts](
+                        HttpRequest& /*request*/,
+         const Responder& responder) { responder.send(list_projects(parts)); }},
+        {.method = Method::kPost,
+         .pattern = "/api/v1/projects",
+         .permission = Permission::kProjectsControl,
+         .handler = change(creation,              201)                        },
+        {.method = Method::kGet,
+         .pattern = "/api/v1/projects/{name}",
+         .permission = Permission::kClusterRead,
+         .handler =
+             [&parts](HttpRequest& request,       const Responder& responder) {
+                 responder.send(show_project(parts, request.capture("name")));
+             }                     },
+        {.method = Method::kPut,
+         .pattern = "/api/v1/projects/{name}",
+         .permission = Permission::kProjectsControl,
+         .handler = change(replacement,           200)                        },
+    };
+}
+
+}  // namespace reeve::api

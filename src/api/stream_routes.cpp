@@ -1,0 +1,210 @@
+// Events and logs: what can be followed.
+#include <algorithm>
+#include <utility>
+
+#include "api/request_fields.hpp"
+#include "api/routes.hpp"
+
+namespace reeve::api {
+namespace {
+
+constexpr std::int64_t kOffsetMax = 1'099'511'627'776;
+constexpr std::int64_t kLogBytesDefault = 1'048'576;
+constexpr std::int64_t kLogBytesMax = 4'194'304;
+
+void watch_events(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
+    const auto view = parts.commands.view();
+    WatchOptions options{.since = view->rev};
+    if (request.caller.role != Role::kAdmin) {
+        options.user = request.caller.user;
+    }
+    const auto job = integer_parameter(request, "job", {.least = 1, .most = kIdMax});
+    if (!job) {
+        responder.fail(job.error());
+        return;
+    }
+    if (*job) {
+        options.job = JobId(static_cast<std::uint64_t>(**job));
+    }
+    const std::string_view last = request.fields.last_event_id;
+    const auto since = last.empty() ? request.parameter("since") : std::optional(last);
+    if (since) {
+        const auto cursor = parse_event_cursor(*since);
+        if (!cursor) {
+            responder.fail(cursor.error());
+            return;
+        }
+        options.incarnation = cursor->incarnation;
+        options.since = cursor->rev;
+    }
+    parts.events.watch(responder, std::move(options));
+}
+
+struct LogQuery {
+    LogWish wish = {};
+    std::int64_t offset = 0;
+    std::size_t limit = kLogBytesDefault;
+    bool follows = false;
+};
+
+Result<bool> follows(const HttpRequest& request) {
+    const std::string_view follow = request.parameter("follow").value_or("0");
+    if (follow != "0" && follow != "1" && follow != "false" && follow != "true") {
+        return fail(ErrorCode::kInvalid, "follow: expects 0, 1, false or true");
+    }
+    return follow == "1" || follow == "true";
+}
+
+Result<LogStream> stream_of(const HttpRequest& request) {
+    const std::string_view stream = request.parameter("stream").value_or("output");
+    if (stream != "output" && stream != "stderr") {
+        return fail(ErrorCode::kInvalid, "stream: expects output or stderr");
+    }
+    return stream == "stderr" ? LogStream::kErrors : LogStream::kOutput;
+}
+
+/// The number that `Last-Event-ID` is; with follow it takes the place of `offset`.
+Result<std::int64_t> offset_of(const HttpRequest& request, bool is_following) {
+    if (is_following && !request.fields.last_event_id.empty()) {
+        const auto cursor = parse_event_cursor(request.fields.last_event_id);
+        if (!cursor || cursor->incarnation || cursor->rev > Revision(kOffsetMax)) {
+            return fail(ErrorCode::kInvalid, "Last-Event-ID: expects an offset");
+        }
+        return static_cast<std::int64_t>(cursor->rev.value());
+    }
+    const auto offset =
+        integer_parameter(request, "offset", {.least = -kOffsetMax, .most = kOffsetMax});
+    if (!offset) {
+        return tl::unexpected<Error>(offset.error());
+    }
+    return offset->value_or(0);
+}
+
+Result<LogQuery> log_query(const HttpRequest& request) {
+    LogQuery query;
+    const auto id = job_id_of(request);
+    const auto element = element_of(request);
+    const auto attempt = integer_parameter(request, "attempt", {.least = 1, .most = 4'294'967'295});
+    const auto rank = integer_parameter(request, "rank", {.least = 0, .most = 65'535});
+    const auto limit = integer_parameter(request, "limit", {.least = 1, .most = kLogBytesMax});
+    const auto stream = stream_of(request);
+    const auto follow = follows(request);
+    const auto offset = offset_of(request, follow.value_or(false));
+    const Error* first = nullptr;
+    const auto note = [&first](const auto& result) {
+        if (!result && first == nullptr) {
+            first = &result.error();
+        }
+    };
+    note(id);
+    note(element);
+    note(attempt);
+    note(rank);
+    note(limit);
+    note(stream);
+    note(follow);
+    note(offset);
+    if (first != nullptr) {
+        return tl::unexpected<Error>(*first);
+    }
+    query.wish = {.job = *id, .index = *element, .stream = *stream};
+    if (*attempt) {
+        query.wish.attempt = static_cast<std::uint32_t>(**attempt);
+    }
+    query.wish.rank = static_cast<std::uint32_t>(rank->value_or(0));
+    query.limit = static_cast<std::size_t>(limit->value_or(kLogBytesDefault));
+    query.follows = *follow;
+    query.offset = *offset;
+    return query;
+}
+
+HttpResponse bytes_of(LogPiece piece) {
+    HttpResponse response{
+        .body = std::move(piece.bytes), .content_type = "text/plain; charset=utf-8"};
+    response.headers.emplace_back("X-Reeve-Next-Offset", std::to_string(piece.next_offset));
+    return response;
+}
+
+HttpResponse read_log(ledger::Reader& reader, const ApiParts& parts, const LogQuery& query) {
+    const auto found = find_log(reader, *parts.commands.view(), query.wish);
+    if (!found) {
+        return refuse(found.error());
+    }
+    if (!found->place) {
+        return bytes_of({});  // It has not started.
+    }
+    LogPlace place = *found->place;
+    place.offset = query.offset;
+    if (query.offset < 0) {
+        place.offset = 0;
+        const auto whole = parts.task_logs.read(place, 0);
+        if (whole) {
+            place.offset = std::max<std::int64_t>(0, whole->size + query.offset);
+        }
+    }
+    auto piece = parts.task_logs.read(place, query.limit);
+    if (!piece && piece.error().code == ErrorCode::kNotFound && !found->is_over) {
+        return bytes_of({.next_offset = place.offset});  // It is being started.
+    }
+    return piece ? bytes_of(std::move(*piece)) : refuse(std::move(piece.error()));
+}
+
+/// Tells whether the caller may read the job before anything of it is said.
+Result<void> check_visible(ledger::Reader& reader, JobId id, const Caller& caller) {
+    const auto job = reader.job(id);
+    if (!job && job.error().code != ErrorCode::kNotFound) {
+        return tl::unexpected<Error>(job.error());
+    }
+    if (!job || !may_see(caller, job->user)) {
+        return fail(ErrorCode::kNotFound, "there is no job " + to_string(id));
+    }
+    return {};
+}
+
+void logs(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
+    const auto query = log_query(request);
+    if (!query) {
+        responder.fail(query.error());
+        return;
+    }
+    parts.reads.run(
+        responder, [&parts, responder, query = *query, caller = request.caller](auto& reader) {
+            if (auto visible = check_visible(reader, query.wish.job, caller); !visible) {
+                responder.fail(std::move(visible.error()));
+                return;
+            }
+            if (!query.follows) {
+                responder.send(read_log(reader, parts, query));
+                return;
+            }
+            const auto found = find_log(reader, *parts.commands.view(), query.wish);
+            if (found) {
+                parts.logs.follow(responder, query.wish, query.offset);
+            } else {
+                responder.fail(found.error());
+            }
+        });
+}
+
+}  // namespace
+
+std::vector<Route> stream_routes(const ApiParts& parts) {
+    return {
+        {.method = Method::kGet,
+         .pattern = "/api/v1/events",
+         .permission = Permission::kJobsRead,
+         .query = {"since", "job"},
+         .handler = [&parts](
+                        HttpRequest& request,
+         const Responder& responder) { watch_events(parts, request, responder); }},
+        {.method = Method::kGet,
+         .pattern = "/api/v1/jobs/{id}/logs",
+         .permission = Permission::kJobsRead,
+         .query = {"element", "attempt", "rank", "stream", "offset", "limit", "follow"},
+         .handler = [&parts](
+                        HttpRequest& request,
+         const Responder& responder) { logs(parts, request, responder); }        },
+    };
+}
+
+}  // namespace reeve::api

@@ -154,7 +154,7 @@ class FakeCommands final : public Commands {
     }
 
     std::vector<ledger::Command> seen = {};
-    [[nodiscard]] Result<ledger::Reply> reply = ledger::Reply();
+    Result<ledger::Reply> reply = ledger::Reply();
     controller::View shown = {};
 };
 

@@ -6,7 +6,8 @@
 namespace reeve::cli {
 namespace {
 
-constexpr int kTries = 5;  // 0.1 + 0.2 + 0.4 + 0.8 s of pauses, plus jitter.
+constexpr int kTries = 5;      // 0.1 + 0.2 + 0.4 + 0.8 s of pauses, plus jitter.
+constexpr int kReadTries = 3;  // Of what a person waits to see.
 constexpr std::chrono::milliseconds kPauseFirst = std::chrono::milliseconds(100);
 constexpr std::size_t kPageRows = 1000;
 constexpr std::size_t kEventBytesMax = 16U << 20U;
@@ -155,11 +156,11 @@ Result<Json> Client::send_json(const HttpRequest& request, int tries) {
 }
 
 Result<Json> Client::get(const std::string& target) {
-    return send_json({.target = target}, kTries);
+    return send_json({.target = target}, kReadTries);
 }
 
 Result<HttpAnswer> Client::get_bytes(const std::string& target) {
-    return send({.target = target}, kTries);
+    return send({.target = target}, kReadTries);
 }
 
 Result<Json> Client::submit(const std::string& target, const std::string& body) {

@@ -44,10 +44,12 @@ TEST(Client, GivesUpAfterFiveTries) {
     for (int i = 0; i < 9; ++i) {
         world.server.unavailable();
     }
-    const auto answer = world.client.get("/x");
+    const auto answer = world.client.submit("/x", "{}");
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().code, ErrorCode::kUnavailable);
     EXPECT_EQ(world.server.asked.size(), 5U);
+    EXPECT_FALSE(world.client.get("/x"));
+    EXPECT_EQ(world.server.asked.size(), 8U);
 }
 
 TEST(Client, DoesNotRepeatWhatIsNotSafeToRepeat) {

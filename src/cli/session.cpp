@@ -127,6 +127,10 @@ Result<Client*> Session::client() {
     return client_.get();
 }
 
+void Session::use(Transport& transport) {
+    client_ = std::make_unique<Client>(transport, random_, pause_for);
+}
+
 std::string Session::project() const {
     return flags.project.empty() ? platform::environment_variable("REEVE_PROJECT").value_or("")
                                  : flags.project;

@@ -56,6 +56,9 @@ class Session {
     /// Connects on first use. Errors: kInvalid: the address; as of the token file.
     [[nodiscard]] Result<Client*> client();
 
+    /// Speaks to this server in place of the one that the flags name. It outlives the session.
+    void use(Transport& transport);
+
     /// -p, else REEVE_PROJECT, else "".
     [[nodiscard]] std::string project() const;
 

@@ -1,0 +1,292 @@
+// What each verb asks of the server, and what it makes of the answer.
+#include <algorithm>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "cli/fake_transport.hpp"
+#include "cli/usage.hpp"
+#include "cli/verb.hpp"
+
+namespace reeve::cli {
+namespace {
+
+struct Call {
+    Result<int> code = 0;
+    std::string out;
+    std::string err;
+};
+
+Call call(FakeTransport& server, std::string_view name, const std::vector<std::string>& words) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const CliEnvironment environment{.out = out, .err = err};
+    const auto row = std::ranges::find(verb_table(), name, &VerbRow::name);
+    EXPECT_NE(row, verb_table().end());
+    const auto verb = row->make();
+    Session session(environment);
+    CLI::App app;
+    verb->add_options(app);
+    add_global_flags(app, session.flags);
+    app.prefix_command(verb->takes_command());
+    EXPECT_TRUE(parse_arguments(app, words));
+    verb->take_rest(app.remaining(), {});
+    EXPECT_TRUE(session.settle());
+    session.use(server);
+    auto code = verb->run(session);
+    return {std::move(code), out.str(), err.str()};
+}
+
+std::vector<std::string> asked_of(const FakeTransport& server) {
+    std::vector<std::string> asked;
+    for (const HttpRequest& request : server.asked) {
+        asked.push_back(
+            request.method + " " + request.target +
+            (request.body.empty() ? "" : " " + request.body));
+    }
+    return asked;
+}
+
+using Words = std::vector<std::string>;
+
+TEST(StopVerb, MeansTheCallersOwnThatHaveNotEnded) {
+    FakeTransport server;
+    server.answer(200, R"({"items":[{"id":5},{"id":6}]})");
+    server.answer(
+        200,
+        R"({"items":[{"id":5,"changed":1},{"id":6,"error":{"code":"CONFLICT","detail":"it has ended"}}]})");
+    const Call made = call(server, "stop", {"-l", "a=b", "--force"});
+    EXPECT_EQ(made.code.value(), 1);
+    EXPECT_EQ(
+        asked_of(server),
+        (Words{
+            "GET "
+            "/api/v1/jobs?state=pending,scheduled,running,stopping&user=@me&label=a%3Db&limit=1000",
+            R"(POST /api/v1/jobs:stop {"ids":[5,6],"force":true})"}));
+    EXPECT_EQ(made.err, "5 is told to stop\nreeve: 6: it has ended\n");
+    EXPECT_EQ(made.out, "");
+}
+
+TEST(StopVerb, StopsElementsOneByOne) {
+    FakeTransport server;
+    server.answer(200, R"({"id":7,"changed":1})");
+    server.answer(404, R"({"code":"NOT_FOUND","detail":"no such element"})");
+    const Call made = call(server, "stop", {"7_1,7_2"});
+    EXPECT_EQ(made.code.value(), 5);
+    EXPECT_EQ(
+        asked_of(server), (Words{
+                              R"(POST /api/v1/jobs/7:stop {"element":1})",
+                              R"(POST /api/v1/jobs/7:stop {"element":2})"}));
+}
+
+TEST(HoldVerb, HandsOnTheOneError) {
+    FakeTransport server;
+    server.answer(409, R"({"code":"CONFLICT","detail":"job 7 runs"})");
+    const Call made = call(server, "hold", {"7"});
+    ASSERT_FALSE(made.code);
+    EXPECT_EQ(made.code.error().message, "job 7 runs");
+}
+
+TEST(QueueVerb, ListsWhatHasNotEnded) {
+    FakeTransport server;
+    server.answer(
+        200, R"({"items":[{"id":7,"name":"train","user":"ann","state":"queued","position":3,
+        "reason":"gpu_short","submitted_at":"2024-01-01T00:00:00Z","elements":{"total":4,"succeeded":1},
+        "resources":{"gpus":2}}]})");
+    const Call made = call(server, "q", {"-p", "vision"});
+    EXPECT_EQ(
+        asked_of(server),
+        Words{
+            "GET /api/v1/jobs?state=pending,scheduled,running,stopping&project=vision&limit=1000"});
+    for (const char* part :
+         {"7 ", "train", "ann", "queued", " 3 ", "1/4", "2 x GPU, 1 CPU", "waits for GPUs"}) {
+        EXPECT_NE(made.out.find(part), std::string::npos) << made.out;
+    }
+}
+
+TEST(QueueVerb, ListsTheJobsNamed) {
+    FakeTransport server;
+    server.answer(200, R"({"id":7,"state":"queued"})");
+    EXPECT_EQ(call(server, "q", {"7", "-o", "jsonl"}).out, "{\"id\":7,\"state\":\"queued\"}\n");
+}
+
+TEST(WhyVerb, WordsEveryBlocker) {
+    FakeTransport server;
+    server.answer(200, R"({"id":7,"state":"queued","position":2,"binding_count":1,"blockers":[
+        {"kind":"gpu_short","text":"jw2: 1 of 2 GPUs free","node":"jw2","holder":{"job":"1830","user":"bob","project":"vision"},
+         "holders":[{},{}]},{"kind":"meteor_strike","text":""}]})");
+    server.answer(
+        200, R"({"id":7,"name":"train","user":"ann","project":"vision","state":"queued"})");
+    const Call made = call(server, "why", {"7_3"});
+    EXPECT_EQ(asked_of(server)[0], "GET /api/v1/jobs/7/why?element=3");
+    FakeTransport again;
+    again.answer(200, R"({"id":7,"state":"running","binding_count":0,"blockers":[]})");
+    again.answer(
+        200,
+        R"({"id":7,"name":"train","user":"ann","project":"vision","state":"running","node":"jw2"})");
+    EXPECT_NE(
+        call(again, "why", {"7"}).out.find("Nothing is in its way: it is on jw2."),
+        std::string::npos);
+}
+
+TEST(WhyVerb, MarksWhatBinds) {
+    FakeTransport server;
+    server.answer(200, R"({"id":7,"state":"queued","position":2,"binding_count":1,"blockers":[
+        {"kind":"gpu_short","text":"1 of 2 GPUs free","node":"jw2","holder":{"job":"1830","user":"bob","project":"vision"},
+         "holders":[{},{}]},{"kind":"meteor_strike","text":""}]})");
+    server.answer(
+        200, R"({"id":7,"name":"train","user":"ann","project":"vision","state":"queued"})");
+    const Call made = call(server, "why", {"7"});
+    EXPECT_NE(
+        made.out.find("BINDING  gpu_short      jw2  1 of 2 GPUs free  held by job 1830 (bob, "
+                      "vision), and 1 more\n"),
+        std::string::npos)
+        << made.out;
+    EXPECT_NE(made.out.find("ALSO     meteor_strike       meteor strike"), std::string::npos)
+        << made.out;
+}
+
+TEST(ShowVerb, ShowsTheJobAndItsTimeline) {
+    FakeTransport server;
+    server.answer(
+        200,
+        R"({"id":7,"name":"train","user":"ann","project":"vision","state":"failed","end_reason":"oom",
+        "enforcement":"none","gpus":[{"uuid":"GPU-1","node":"jw2","milli":250,"simulated":true}],"labels":{"a":"b"}})");
+    server.answer(
+        200,
+        R"({"items":[{"at":"2024-01-01T00:00:00Z","kind":"element.failed","object":"element/7_0",
+        "actor":"reeve","attempt":2,"node":"jw2","reason":"oom"}]})");
+    const Call made = call(server, "show", {"7"});
+    EXPECT_EQ(
+        asked_of(server),
+        (Words{"GET /api/v1/jobs/7?include=spec", "GET /api/v1/jobs/7/timeline?limit=1000"}));
+    for (const char* part :
+         {"7 train  failed", "ran out of memory", "limits not enforced", "0.25 of it",
+          "(simulated)", "a=b", "element.failed  on jw2 by reeve attempt 2 oom"}) {
+        EXPECT_NE(made.out.find(part), std::string::npos) << part << "\n" << made.out;
+    }
+}
+
+TEST(LogsVerb, PrintsPageByPage) {
+    FakeTransport server;
+    server.answers.emplace_back(HttpAnswer{200, "one\n", "4"});
+    server.answers.emplace_back(HttpAnswer{200, "", "4"});
+    const Call made = call(server, "logs", {"7_2", "--attempt", "1", "--stderr"});
+    EXPECT_EQ(made.out, "one\n");
+    EXPECT_EQ(
+        asked_of(server)[1],
+        "GET /api/v1/jobs/7/logs?rank=0&element=2&attempt=1&stream=stderr&limit=4194304&offset=4");
+}
+
+TEST(LogsVerb, Tail) {
+    for (const auto& [lines, want] : std::vector<std::pair<std::string, std::string>>{
+             {"2", "two\nthree\n"     },
+             {"0", ""                 },
+             {"9", "one\ntwo\nthree\n"},
+             {"1", "three\n"          }
+    }) {
+        FakeTransport server;
+        server.answers.emplace_back(HttpAnswer{200, "one\ntwo\nthree\n", "14"});
+        EXPECT_EQ(call(server, "logs", {"7", "--tail", lines}).out, want);
+    }
+}
+
+TEST(LogsVerb, FollowsFromWhereItWas) {
+    FakeTransport server;
+    server.answers.emplace_back(HttpAnswer{200, "one\n", "4"});
+    server.answers.emplace_back(HttpAnswer{200, "", "4"});
+    server.streams.push_back(
+        {.parts = {"event: log\nid: 8\ndata: {\"text\":\"two\\n\"}\n\nevent: end\ndata: {}\n\n"}});
+    EXPECT_EQ(call(server, "logs", {"-f", "7"}).out, "one\ntwo\n");
+    EXPECT_EQ(server.asked.back().headers.back(), "Last-Event-ID: 4");
+}
+
+TEST(WaitVerb, ExitsAsTheJobDid) {
+    FakeTransport server;
+    server.streams.push_back({});
+    server.answer(200, R"({"id":7,"state":"failed","end_reason":"signal","signal":15})");
+    const Call made = call(server, "wait", {"7"});
+    EXPECT_EQ(made.code.value(), 143);
+    EXPECT_EQ(made.err, "7 failed: killed by SIGTERM\n");
+}
+
+TEST(RunVerb, SubmitsAndPrintsTheId) {
+    FakeTransport server;
+    server.answer(201, R"({"id":42,"elements":1})");
+    const Call made = call(server, "run", {"-d", "-C", "/d", "--gpus", "1", "true"});
+    EXPECT_EQ(made.out, "42\n");
+    EXPECT_EQ(
+        asked_of(server),
+        Words{
+            R"(POST /api/v1/jobs {"command":["true"],"working_dir":"/d","resources":{"gpus":1}})"});
+}
+
+TEST(FreeVerb, CountsDeviceByDeviceOnReadyNodes) {
+    const char* nodes =
+        R"({"items":[{"name":"jw2","state":"ready","cpu_millicores":{"free":3500},"memory_mib":{"free":2048}},
+        {"name":"jw3","state":"drained"}]})";
+    const char* gpus = R"({"items":[
+        {"node":"jw2","model":"NVIDIA A30","milli":{"free":1000,"total":1000},"memory_mib":{"free":24576,"total":24576}},
+        {"node":"jw2","model":"NVIDIA A30","milli":{"free":250,"total":1000},"memory_mib":{"free":6144,"total":24576}},
+        {"node":"jw2","model":"NVIDIA H100","milli":{"free":1000,"total":1000},"memory_mib":{"free":81920,"total":81920},"trouble":"lost"},
+        {"node":"jw3","model":"NVIDIA A30","milli":{"free":1000,"total":1000},"memory_mib":{"free":24576,"total":24576}}]})";
+    FakeTransport server;
+    server.answer(200, nodes);
+    server.answer(200, gpus);
+    EXPECT_EQ(
+        call(server, "free", {"-g", "a30", "-o", "jsonl"}).out,
+        R"({"node":"jw2","model":"NVIDIA A30","whole_gpus":1,"largest_share_milli":1000,"largest_share_mib":24576,"cpu_millicores":3500,"memory_mib":2048})"
+        "\n");
+    server.answer(200, nodes);
+    server.answer(200, gpus);
+    EXPECT_EQ(call(server, "free", {"-m", "25G", "-o", "jsonl"}).out, "");
+}
+
+TEST(ProjectSetVerb, ChangesOnlyWhatIsNamed) {
+    FakeTransport server;
+    server.answer(200, R"({"name":"v","quota":{"gpu_milli":4000,"memory_mib":1024}})");
+    server.answer(200, R"({"name":"v","quota":{}})");
+    EXPECT_TRUE(
+        call(server, "project set", {"v", "--gpus", "8", "--mem", "none", "--pending", "5"}).code);
+    EXPECT_EQ(
+        asked_of(server)[1],
+        R"(PUT /api/v1/projects/v {"quota":{"gpu_milli":8000,"pending_elements":5}})");
+}
+
+TEST(NodeVerbs, AskByName) {
+    FakeTransport server;
+    server.answer(200, R"({"name":"jw2","state":"drained"})");
+    EXPECT_EQ(call(server, "node drain", {"jw2", "--reason", "a \"fan\""}).err, "jw2 is drained\n");
+    EXPECT_EQ(asked_of(server)[0], R"(POST /api/v1/nodes/jw2:drain {"reason":"a \"fan\""})");
+}
+
+TEST(Lists, AreShownForEachKind) {
+    struct Case {
+        std::string verb;
+        std::string answer;
+        std::string part;
+    };
+
+    const std::vector<Case> cases = {
+        {"nodes",
+         R"({"items":[{"name":"jw2","state":"ready","gpus":{"total":4,"free":3},"simulated":true}]})",
+         "jw2 (simulated)  ready  3/4"                                                                                                        },
+        {"gpus",
+         R"({"items":[{"node":"jw2","model":"A30","uuid":"GPU-1","milli":{"free":750},"memory_mib":{"free":1024,"total":2048},
+            "observed":{"utilization_percent":80},"allocations":[{"owner":"task","job":7,"user":"ann"}]}]})",
+         "0.75  1 GiB/2 GiB  -         80 %  7 (ann)"                                                                                         },
+        {"project list",
+         R"({"items":[{"name":"v","quota":{"gpu_milli":4000},"used":{"gpu_milli":1500}}]})",                                    "1.5/4"       },
+        {"quarantine list", R"({"items":[{"key":"1.0.1.0","node":"jw2"}]})",                                                    "1.0.1.0  jw2"},
+    };
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.verb);
+        FakeTransport server;
+        server.answer(200, c.answer);
+        const Call made = call(server, c.verb, {});
+        EXPECT_NE(made.out.find(c.part), std::string::npos) << made.out;
+    }
+}
+
+}  // namespace
+}  // namespace reeve::cli

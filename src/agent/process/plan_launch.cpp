@@ -116,7 +116,9 @@ Result<PlannedLaunch> plan_launch(
     if (child.argv.empty()) {
         return fail(ErrorCode::kInvalid, "the job has no command and no script");
     }
-    child.environment = task_environment(order, execution, user.entry);
+    model::TaskOrder named = order;  // The ledger keeps no names.
+    named.job_name = spec->terms.name;
+    child.environment = task_environment(named, execution, user.entry);
     return planned;
 }
 

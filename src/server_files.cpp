@@ -1,0 +1,55 @@
+#include "server_files.hpp"
+
+#include "platform/files.hpp"
+#include "server.hpp"
+#include "store/sqlite/backup.hpp"
+#include "token_file.hpp"
+
+namespace reeve {
+namespace {
+
+std::string words(const store_sqlite::Verification& found) {
+    return std::to_string(found.jobs) + " jobs, " + std::to_string(found.elements) + " elements, " +
+           std::to_string(found.changes) + " changes: all fit together";
+}
+
+}  // namespace
+
+Result<std::string> DataDirectory::restore(
+    const std::string& data_directory, const std::string& from) {
+    if (Result<void> made = platform::make_directories(data_directory); !made) {
+        return tl::unexpected<Error>(std::move(made.error()));
+    }
+    const Result<platform::FileLock> lock = platform::FileLock::acquire(data_directory + kLockFile);
+    if (!lock) {
+        return tl::unexpected<Error>(lock.error());
+    }
+    const Result<void> restored = store_sqlite::restore(from, data_directory + kDatabaseFile);
+    if (!restored) {
+        return tl::unexpected<Error>(restored.error());
+    }
+    return "restored " + from + " to " + data_directory +
+           "; job ids go on 1,000,000 higher. Start it with: reeve up --data " + data_directory;
+}
+
+Result<std::string> DataDirectory::verify(const std::string& file) {
+    const Result<store_sqlite::Verification> found = store_sqlite::verify(file);
+    if (!found) {
+        return tl::unexpected<Error>(found.error());
+    }
+    if (found->problems.empty()) {
+        return words(*found);
+    }
+    std::string text = file + " is damaged:";
+    for (const std::string& problem : found->problems) {
+        text += "\n  " + problem;
+    }
+    return fail(ErrorCode::kInternal, text + "\nRestore a backup: reeve server restore FILE");
+}
+
+Result<std::string> DataDirectory::make_token(
+    const std::string& data_directory, const std::string& user) {
+    return reeve::make_token(data_directory + kTokensFile, user);
+}
+
+}  // namespace reeve

@@ -1,0 +1,219 @@
+#include "up.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include "base/text.hpp"
+#include "cli/usage.hpp"
+#include "platform/environment.hpp"
+#include "platform/files.hpp"
+#include "platform/signals.hpp"
+#include "server.hpp"
+#include "server_config.hpp"
+
+namespace reeve {
+namespace {
+
+constexpr std::size_t kConfigBytesMax = 1 << 20;
+
+constexpr const char* kHelp =
+    R"(Runs the server: queue, scheduler and API, and the agent of this machine.
+
+Examples:
+  reeve up                                 with this machine's GPUs, on 127.0.0.1:8081
+  reeve up --gpus-simulated 4xRTX5090      without a GPU: simulated ones, real tasks
+  reeve up --nodes-simulated 8x4xA30       eight nodes in one process
+  reeve up --config /etc/reeve/config.yaml
+)";
+
+int report(const Error& error) {
+    std::fprintf(stderr, "reeve up: %s\n", error.message.c_str());
+    if (!error.context.empty()) {
+        std::fprintf(stderr, "  (%s)\n", error.context.c_str());
+    }
+    return row_of(error.code).exit_code;
+}
+
+struct Flags {
+    std::string config = {};
+    std::string data = {};
+    std::string listen = {};
+    std::string status_listen = {};
+    std::string node_name = {};
+    std::string gpus_simulated = {};
+    std::string nodes_simulated = {};
+    std::string nvml_library = {};
+    bool takes_next_port = false;
+    bool allows_root_jobs = false;
+};
+
+void bind_flags(CLI::App& app, Flags& flags) {
+    app.add_option("--config", flags.config, "configuration file (YAML)");
+    app.add_option("--data", flags.data, "where state is kept");
+    app.add_option("--listen", flags.listen, "address of the API (127.0.0.1:8081; port 0: any)");
+    app.add_option(
+        "--status-listen", flags.status_listen, "address of the node's status (127.0.0.1:8080)");
+    app.add_option("--node-name", flags.node_name, "name of this node (the host's)");
+    app.add_option("--gpus-simulated", flags.gpus_simulated, "simulated GPUs, such as 4xRTX5090");
+    app.add_option("--nodes-simulated", flags.nodes_simulated, "simulated nodes, such as 8x4xA30");
+    app.add_option("--nvml", flags.nvml_library, "path of libnvidia-ml.so.1");
+    app.add_flag("--next-free-port", flags.takes_next_port, "if a port is in use, take the next");
+    app.add_flag("--allow-root-jobs", flags.allows_root_jobs, "let root submit jobs");
+}
+
+/// The file, then the flags over it.
+Result<ServerConfig> config_of(const Flags& flags) {
+    ServerConfig config;
+    if (!flags.config.empty()) {
+        const Result<std::string> text = platform::read_file(flags.config, kConfigBytesMax);
+        if (!text) {
+            return tl::unexpected<Error>(text.error());
+        }
+        Result<ServerConfig> read = read_server_config(*text, std::move(config));
+        if (!read) {
+            return read;
+        }
+        config = *std::move(read);
+    }
+    for (const auto& [text, endpoint] :
+         {std::pair(&flags.listen, &config.listen),
+          std::pair(&flags.status_listen, &config.node_status)}) {
+        if (!text->empty()) {
+            Result<Endpoint> parsed = parse_endpoint(*text);
+            if (!parsed) {
+                return tl::unexpected<Error>(std::move(parsed.error()));
+            }
+            *endpoint = *std::move(parsed);
+        }
+    }
+    for (const auto& [text, target] :
+         {std::pair(&flags.data, &config.data), std::pair(&flags.node_name, &config.node_name),
+          std::pair(&flags.gpus_simulated, &config.gpus_simulated),
+          std::pair(&flags.nodes_simulated, &config.nodes_simulated),
+          std::pair(&flags.nvml_library, &config.nvml_library)}) {
+        if (!text->empty()) {
+            *target = *text;
+        }
+    }
+    if (config.data.empty()) {
+        config.data = platform::default_data_directory();
+    }
+    if (flags.takes_next_port) {
+        config.port_in_use = PortInUse::kTakeNext;
+    }
+    config.ledger.allows_root_jobs = config.ledger.allows_root_jobs || flags.allows_root_jobs;
+    return config;
+}
+
+void print_start(const Server& server) {
+    const ServerConfig& config = server.config();
+    std::map<std::string, int> gpus;
+    std::size_t nodes = 0;
+    for (const auto& node : server.view()->nodes) {
+        ++nodes;
+        for (const model::NodeGpu& gpu : node->record.gpus) {
+            ++gpus
+                [server.view()->gpu_models.at(gpu.model) +
+                 (gpu.is_simulated ? " (simulated)" : "")];
+        }
+    }
+    std::string text;
+    for (const auto& [model, count] : gpus) {
+        text += (text.empty() ? "" : ", ") + std::to_string(count) + " x " + model;
+    }
+    std::printf("reeve is up\n");
+    std::printf(
+        "  API     http://%s:%u  and  %s%s\n", config.listen.address.c_str(), config.listen.port,
+        config.data.c_str(), kSocketFile);
+    std::printf("  node    %s", config.node_name.c_str());
+    if (nodes > 1) {
+        std::printf(" and %zu more", nodes - 1);
+    }
+    std::printf(": %s\n", text.empty() ? "no GPUs" : text.c_str());
+    std::printf(
+        "  status  http://%s:%u/status\n", config.node_status.address.c_str(),
+        config.node_status.port);
+    if (server.enforcement() == "none") {
+        std::printf("  limits  not enforced: no control group that this process may use\n");
+    }
+    for (const std::string& remark : server.remarks()) {
+        std::printf("  note    %s\n", remark.c_str());
+    }
+    if (config.ledger.allows_root_jobs) {
+        std::printf("  note    root may submit jobs (allow_root_jobs)\n");
+    }
+    std::printf("  stop    Ctrl-C; tasks go on, and `reeve up` takes them over again\n");
+    std::fflush(stdout);
+}
+
+void print_stop(const Server& server) {
+    std::string running;
+    std::size_t count = 0;
+    constexpr std::size_t kShownMax = 5;
+    for (const auto& node : server.view()->nodes) {
+        for (const controller::Holding& holding : node->holdings) {
+            if (++count <= kShownMax) {
+                running +=
+                    " " + model::to_string(holding.allocation.task.element, holding.is_array);
+            }
+        }
+    }
+    if (count == 0) {
+        std::printf("reeve stops; nothing runs\n");
+    } else {
+        std::printf(
+            "reeve stops; %zu still run:%s%s\n  take them over again: reeve up    end them: reeve "
+            "up, "
+            "then reeve stop ID\n",
+            count, running.c_str(), count > kShownMax ? " …" : "");
+    }
+    std::fflush(stdout);
+}
+
+}  // namespace
+
+int run_up(const std::vector<std::string>& arguments) {
+    CLI::App app(kHelp, "reeve up");
+    Flags flags;
+    bind_flags(app, flags);
+    for (const std::string& word : arguments) {
+        if (word == "--help" || word == "-h") {
+            std::printf("%s", app.help().c_str());
+            return 0;
+        }
+    }
+    if (const Result<void> parsed = cli::parse_arguments(app, arguments); !parsed) {
+        return report(parsed.error());
+    }
+    Result<ServerConfig> config = config_of(flags);
+    if (!config) {
+        return report(config.error());
+    }
+    // Forked while this process is small and has one thread; tasks inherit its limits and signals.
+    Result<agent::process::Spawner> spawner = agent::process::Spawner::start();
+    if (!spawner) {
+        return report(spawner.error());
+    }
+    const Result<platform::SignalFd> signals = platform::SignalFd::open();
+    if (!signals) {
+        return report(signals.error());
+    }
+    Result<std::unique_ptr<Server>> server = Server::start(*std::move(config), *std::move(spawner));
+    if (!server) {
+        return report(server.error());
+    }
+    (*server)->wait_for_nodes();
+    print_start(**server);
+    (void)signals->wait();
+    print_stop(**server);
+    return 0;
+}
+
+}  // namespace reeve

@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const model::TaskKey kKey = {.element = {.job = JobId(5)}};
+constexpr model::TaskKey kKey = {.element = {.job = JobId(5)}};
 
 model::StartTask start_order() {
     return {.order = {.key = kKey}, .boot_id = "b1"};
@@ -25,7 +25,7 @@ model::StartTask start_order() {
 /// Tasks that start and end at once.
 class InstantRuntime final : public Runtime {
   public:
-    Result<std::vector<model::KnownTask>> list() override { return known_; }
+    Result<std::vector<model::KnownTask>> list() override { return known; }
 
     void launch(const model::TaskOrder& order) override {
         events_.emplace_back(RuntimeStarted{order.key, 1});
@@ -48,10 +48,10 @@ class InstantRuntime final : public Runtime {
 
     [[nodiscard]] int fd() const override { return bell_.fd(); }
 
-    void set_gpus(const std::vector<model::GpuDescription>& gpus) override { gpus_ = gpus; }
+    void set_gpus(const std::vector<model::GpuDescription>& now) override { gpus = now; }
 
-    std::vector<model::KnownTask> known_;
-    std::vector<model::GpuDescription> gpus_;
+    std::vector<model::KnownTask> known;
+    std::vector<model::GpuDescription> gpus;
 
   private:
     platform::EventFd bell_ = platform::EventFd::open().value();
@@ -67,7 +67,7 @@ class FakeGpus final : public model::GpuSource {
     }
 
     Result<std::vector<model::GpuSample>> sample() override {
-        if (is_broken_) {
+        if (is_broken) {
             return fail(ErrorCode::kUnavailable, "fallen off the bus");
         }
         model::GpuSample sample = {.uuid = "GPU-a"};
@@ -79,7 +79,7 @@ class FakeGpus final : public model::GpuSource {
 
     [[nodiscard]] std::string driver_version() const override { return ""; }
 
-    bool is_broken_ = false;
+    bool is_broken = false;
 };
 
 class Loop : public testing::Test {
@@ -87,52 +87,53 @@ class Loop : public testing::Test {
     void start(std::chrono::microseconds sample_every = 1h) {
         LoopOptions options = {.sample_every = sample_every};
         options.sink = [this](model::AgentReport report) {
-            const std::scoped_lock lock(mutex_);
-            reports_.push_back(std::move(report));
-            news_.notify_one();
+            const std::scoped_lock lock(mutex);
+            reports.push_back(std::move(report));
+            news.notify_one();
         };
         std::vector<AgentNode> nodes;
+        nodes.reserve(runtimes.size());
         for (std::size_t i = 0; i < 2; ++i) {
             nodes.push_back({
                 .name = "n" + std::to_string(i),
                 .cluster_id = "c1",
                 .boot_id = "b1",
-                .runtime = &runtimes_[i],
-                .gpus = i == 0 ? &gpus_ : nullptr,
+                .runtime = &runtimes[i],
+                .gpus = i == 0 ? &gpus : nullptr,
             });
         }
-        loop_ = AgentLoop::start(std::move(options), nodes).value();
+        loop = AgentLoop::start(std::move(options), nodes).value();
     }
 
     /// The next report of that kind, of that node.
     template <class Report>
     Report wait_for(const std::string& node) {
-        std::unique_lock lock(mutex_);
+        std::unique_lock lock(mutex);
         while (true) {
-            for (auto at = reports_.begin(); at != reports_.end(); ++at) {
+            for (auto at = reports.begin(); at != reports.end(); ++at) {
                 if (const auto* found = std::get_if<Report>(&*at); found && found->node == node) {
                     Report report = *found;
-                    reports_.erase(at);
+                    reports.erase(at);
                     return report;
                 }
             }
-            if (news_.wait_for(lock, 8s) == std::cv_status::timeout) {
+            if (news.wait_for(lock, 8s) == std::cv_status::timeout) {
                 ADD_FAILURE() << "it did not come";
                 return {};
             }
         }
     }
 
-    std::array<InstantRuntime, 2> runtimes_;
-    FakeGpus gpus_;
-    std::mutex mutex_;
-    std::condition_variable news_;
-    std::deque<model::AgentReport> reports_;
-    std::unique_ptr<AgentLoop> loop_;
+    std::array<InstantRuntime, 2> runtimes;
+    FakeGpus gpus;
+    std::mutex mutex;
+    std::condition_variable news;
+    std::deque<model::AgentReport> reports;
+    std::unique_ptr<AgentLoop> loop;
 };
 
 TEST_F(Loop, EveryNodeSaysHelloFirst) {
-    runtimes_[1].known_ = {
+    runtimes[1].known = {
         {.key = kKey, .outcome = model::TaskOutcome{}}
     };
     start();
@@ -144,20 +145,20 @@ TEST_F(Loop, EveryNodeSaysHelloFirst) {
     EXPECT_TRUE(second.gpus.empty());
     EXPECT_EQ(second.tasks.size(), 1U);
     EXPECT_EQ(second.boot_id, "b1");
-    EXPECT_EQ(runtimes_[0].gpus_.size(), 1U);
+    EXPECT_EQ(runtimes[0].gpus.size(), 1U);
 }
 
 TEST_F(Loop, CarriesOrdersToTheRightNodeAndReportsBack) {
     start();
-    ASSERT_TRUE(loop_->send("n1", start_order()));
+    ASSERT_TRUE(loop->send("n1", start_order()));
     EXPECT_EQ(wait_for<model::TaskStarted>("n1").pid, 1);
     EXPECT_EQ(wait_for<model::TaskEnded>("n1").outcome.exit_code, 9);
-    EXPECT_EQ(loop_->send("n9", model::ReportAll{}).error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(loop->send("n9", model::ReportAll{}).error().code, ErrorCode::kNotFound);
 }
 
 TEST_F(Loop, TellsAtOnceWhatARuntimeAnswersAtOnce) {
     start();
-    ASSERT_TRUE(loop_->send("n0", model::StopTask{kKey}));
+    ASSERT_TRUE(loop->send("n0", model::StopTask{kKey}));
     EXPECT_EQ(wait_for<model::TaskEnded>("n0").outcome.end, model::TaskEnd::kNeverStarted);
 }
 
@@ -173,7 +174,7 @@ TEST_F(Loop, SamplesAgainAndAgain) {
 }
 
 TEST_F(Loop, ADriverThatFailsIsTheTroubleOfItsGpus) {
-    gpus_.is_broken_ = true;
+    gpus.is_broken = true;
     start();
     const auto sample = wait_for<model::NodeSample>("n0");
     ASSERT_EQ(sample.gpus.size(), 1U);

@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const model::TaskKey kKey = {
+constexpr model::TaskKey kKey = {
     .element = {.job = JobId(1842), .index = 7}
 };
 constexpr Instant kStart = Instant(1'000'000s);
@@ -67,7 +67,7 @@ class Reactor : public testing::Test {
   protected:
     std::string handle(const AgentEvent& event) {
         std::string words;
-        for (const AgentEffect& effect : reactor_.handle(event, now_)) {
+        for (const AgentEffect& effect : reactor.handle(event, now)) {
             words += (words.empty() ? "" : " ") + word_of(effect);
         }
         return words;
@@ -94,13 +94,13 @@ class Reactor : public testing::Test {
     std::string refused() { return handle(RuntimeEvent(RuntimeRefused{kKey, "full"})); }
 
     std::string tick(std::chrono::microseconds after) {
-        now_ = now_ + after;
+        now = now + after;
         return handle(Tick{});
     }
 
-    Instant now_ = kStart;
-    ReactorOptions options_ = {.node = "n1", .cluster_id = "c1", .boot_id = "b1"};
-    AgentReactor reactor_ = AgentReactor(options_, {});
+    Instant now = kStart;
+    ReactorOptions options = {.node = "n1", .cluster_id = "c1", .boot_id = "b1"};
+    AgentReactor reactor = AgentReactor(options, {});
 };
 
 TEST_F(Reactor, IgnoresAStartFromBeforeItsMachineRestarted) {
@@ -114,7 +114,7 @@ TEST_F(Reactor, RunsATaskFromStartToEnd) {
     EXPECT_EQ(ended(), "ended:0");
     EXPECT_EQ(acknowledge(), "keep");
     EXPECT_EQ(erase(), "remove");
-    EXPECT_TRUE(reactor_.tasks().empty());
+    EXPECT_TRUE(reactor.tasks().empty());
 }
 
 TEST_F(Reactor, AnswersARepeatedStartWithWhatBecameOfIt) {
@@ -140,7 +140,7 @@ TEST_F(Reactor, AStopBeforeTheStartIsForTheRuntimeToClaim) {
     EXPECT_EQ(stop(), "halt");
     EXPECT_EQ(start(), "");
     EXPECT_EQ(ended(model::TaskEnd::kNeverStarted), "ended:7");
-    EXPECT_EQ(reactor_.tasks()[0].cluster_id, "c1");
+    EXPECT_EQ(reactor.tasks()[0].cluster_id, "c1");
     EXPECT_EQ(stop(), "ended:7");
     EXPECT_EQ(start(), "ended:7");
 }
@@ -172,12 +172,13 @@ TEST_F(Reactor, RepeatsAnEndUntilItIsAcknowledged) {
 }
 
 TEST_F(Reactor, RepeatsBoundedlyManyAtATick) {
-    options_.repeats_per_tick_max = 2;
+    options.repeats_per_tick_max = 2;
     std::vector<model::KnownTask> tasks;
+    tasks.reserve(5);
     for (std::uint32_t i = 0; i < 5; ++i) {
         tasks.push_back({.key = {.element = {.job = JobId(i)}}, .outcome = model::TaskOutcome{}});
     }
-    reactor_ = AgentReactor(options_, tasks);
+    reactor = AgentReactor(options, tasks);
     EXPECT_EQ(tick(1s), "ended:0 ended:0");
     EXPECT_EQ(tick(1s), "ended:0 ended:0");
     EXPECT_EQ(tick(1s), "ended:0");
@@ -185,10 +186,10 @@ TEST_F(Reactor, RepeatsBoundedlyManyAtATick) {
 }
 
 TEST_F(Reactor, AHelloIsTheWholePictureAndCountsAsAReport) {
-    reactor_ = AgentReactor(
-        options_, {
-                      {.key = {.element = {.job = JobId(1)}}, .outcome = model::TaskOutcome{}},
-                      {.key = {.element = {.job = JobId(2)}}, .has_started = true            },
+    reactor = AgentReactor(
+        options, {
+                     {.key = {.element = {.job = JobId(1)}}, .outcome = model::TaskOutcome{}},
+                     {.key = {.element = {.job = JobId(2)}}, .has_started = true            },
     });
     start();
     EXPECT_EQ(handle(Connected{}), "hello[ERS]");
@@ -202,7 +203,7 @@ TEST_F(Reactor, AHelloNamesNodeBootAndMachine) {
         {"h", 2000, 4096},
         {{.uuid = "GPU-a", .model = "A30"}}
     };
-    const auto effects = reactor_.handle(machine, now_);
+    const auto effects = reactor.handle(machine, now);
     ASSERT_EQ(effects.size(), 1U);
     const auto& hello = std::get<model::NodeHello>(std::get<SendReport>(effects[0]).report);
     EXPECT_EQ(hello.node, "n1");
@@ -267,7 +268,7 @@ TEST_F(Reactor, NewsOfAStartThatCameTooLateIsDropped) {
 }
 
 TEST_F(Reactor, ASampleIsSentUnderTheNodesName) {
-    const auto effects = reactor_.handle(Sampled{{.cpu_permille = 5}}, now_);
+    const auto effects = reactor.handle(Sampled{{.cpu_permille = 5}}, now);
     ASSERT_EQ(effects.size(), 1U);
     const auto& sample = std::get<model::NodeSample>(std::get<SendReport>(effects[0]).report);
     EXPECT_EQ(sample.node, "n1");

@@ -14,8 +14,8 @@
 namespace reeve::platform {
 namespace {
 
-constexpr std::size_t kReadStepMin = 4 * 1024;
-constexpr std::size_t kReadStepMax = 1024 * 1024;
+constexpr std::size_t kReadStepMin = 4096;
+constexpr std::size_t kReadStepMax = 1 << 20;
 
 std::string parent_of(const std::string& path) {
     const std::string parent = std::filesystem::path(path).parent_path().string();

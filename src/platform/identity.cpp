@@ -11,7 +11,7 @@
 namespace reeve::platform {
 namespace {
 
-constexpr std::size_t kEntryBytesMax = 64 * 1024;
+constexpr std::size_t kEntryBytesMax = 1 << 16;
 constexpr int kGroupsMax = 65536;  // NGROUPS_MAX of Linux.
 
 Result<UserEntry> entry_of(int error, const passwd* found, const std::string& who) {

@@ -17,12 +17,12 @@ class Files : public testing::Test {
   protected:
     void SetUp() override {
         std::string pattern = testing::TempDir() + "reeve-files-XXXXXX";
-        root_ = mkdtemp(pattern.data());
+        root = mkdtemp(pattern.data());
     }
 
-    void TearDown() override { EXPECT_TRUE(remove_tree(root_)); }
+    void TearDown() override { EXPECT_TRUE(remove_tree(root)); }
 
-    std::string root_;
+    std::string root;
 };
 
 TEST(Clock, GoesForward) {
@@ -40,47 +40,47 @@ TEST(OsRandom, DoesNotRepeat) {
 }
 
 TEST_F(Files, AreReplacedWholeAndReadBack) {
-    const std::string path = root_ + "/file";
+    const std::string path = root + "/file";
     ASSERT_TRUE(write_file_atomic(path, "old and long"));
     ASSERT_TRUE(write_file_atomic(path, "new"));
     EXPECT_EQ(read_file(path, 3).value(), "new");
-    EXPECT_EQ(list_directory(root_).value(), std::vector<std::string>{"file"});
+    EXPECT_EQ(list_directory(root).value(), std::vector<std::string>{"file"});
 }
 
 TEST_F(Files, OverTheCapAreRefused) {
-    ASSERT_TRUE(write_file(root_ + "/file", "12345"));
-    EXPECT_EQ(read_file(root_ + "/file", 5).value(), "12345");
-    EXPECT_EQ(read_file(root_ + "/file", 4).error().code, ErrorCode::kTooLarge);
-    EXPECT_EQ(read_file(root_ + "/none", 4).error().code, ErrorCode::kNotFound);
+    ASSERT_TRUE(write_file(root + "/file", "12345"));
+    EXPECT_EQ(read_file(root + "/file", 5).value(), "12345");
+    EXPECT_EQ(read_file(root + "/file", 4).error().code, ErrorCode::kTooLarge);
+    EXPECT_EQ(read_file(root + "/none", 4).error().code, ErrorCode::kNotFound);
 }
 
 TEST_F(Files, ADirectoryIsClaimedOnce) {
-    EXPECT_TRUE(make_directory_exclusive(root_ + "/claim").value());
-    EXPECT_FALSE(make_directory_exclusive(root_ + "/claim").value());
-    EXPECT_FALSE(make_directory_exclusive(root_ + "/none/claim"));
+    EXPECT_TRUE(make_directory_exclusive(root + "/claim").value());
+    EXPECT_FALSE(make_directory_exclusive(root + "/claim").value());
+    EXPECT_FALSE(make_directory_exclusive(root + "/none/claim"));
 }
 
 TEST_F(Files, ParentsAreMade) {
-    EXPECT_TRUE(make_directories(root_ + "/a/b/c"));
-    EXPECT_TRUE(make_directories(root_ + "/a/b/c"));
-    ASSERT_TRUE(write_file(root_ + "/a/file", ""));
-    EXPECT_FALSE(make_directories(root_ + "/a/file/b"));
+    EXPECT_TRUE(make_directories(root + "/a/b/c"));
+    EXPECT_TRUE(make_directories(root + "/a/b/c"));
+    ASSERT_TRUE(write_file(root + "/a/file", ""));
+    EXPECT_FALSE(make_directories(root + "/a/file/b"));
 }
 
 TEST_F(Files, RemovingATreeFollowsNoLink) {
-    ASSERT_TRUE(make_directories(root_ + "/keep"));
-    ASSERT_TRUE(write_file(root_ + "/keep/file", "x"));
-    ASSERT_TRUE(make_directories(root_ + "/tree"));
-    ASSERT_EQ(symlink((root_ + "/keep").c_str(), (root_ + "/tree/link").c_str()), 0);
-    EXPECT_TRUE(remove_tree(root_ + "/tree"));
-    EXPECT_TRUE(remove_tree(root_ + "/tree"));
-    EXPECT_TRUE(path_exists(root_ + "/keep/file"));
+    ASSERT_TRUE(make_directories(root + "/keep"));
+    ASSERT_TRUE(write_file(root + "/keep/file", "x"));
+    ASSERT_TRUE(make_directories(root + "/tree"));
+    ASSERT_EQ(symlink((root + "/keep").c_str(), (root + "/tree/link").c_str()), 0);
+    EXPECT_TRUE(remove_tree(root + "/tree"));
+    EXPECT_TRUE(remove_tree(root + "/tree"));
+    EXPECT_TRUE(path_exists(root + "/keep/file"));
 }
 
 TEST_F(Files, ALockNamesItsHolder) {
-    const Result<FileLock> first = FileLock::acquire(root_ + "/lock");
+    const Result<FileLock> first = FileLock::acquire(root + "/lock");
     ASSERT_TRUE(first);
-    const Result<FileLock> second = FileLock::acquire(root_ + "/lock");
+    const Result<FileLock> second = FileLock::acquire(root + "/lock");
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().code, ErrorCode::kConflict);
     EXPECT_NE(second.error().message.find(std::to_string(getpid())), std::string::npos);
@@ -88,9 +88,9 @@ TEST_F(Files, ALockNamesItsHolder) {
 
 TEST_F(Files, ALockIsFreeAgainWhenItsHolderIsGone) {
     {
-        ASSERT_TRUE(FileLock::acquire(root_ + "/lock"));
+        ASSERT_TRUE(FileLock::acquire(root + "/lock"));
     }
-    EXPECT_TRUE(FileLock::acquire(root_ + "/lock"));
+    EXPECT_TRUE(FileLock::acquire(root + "/lock"));
 }
 
 TEST(SystemError, SaysWhatFailedAndWhy) {

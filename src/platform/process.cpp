@@ -82,10 +82,10 @@ UniqueFd reopen_fd_of(pid_t pid, int fd) {
 std::vector<int> fds_of_pipe(pid_t pid, std::uint64_t inode) {
     const std::string wanted = "pipe:[" + std::to_string(inode) + "]";
     std::vector<int> found;
-    const std::string directory = proc_path(pid, "fd");
+    const std::string directory = proc_path(pid, "fd/");
     for (const std::string& name : list_directory(directory).value_or(std::vector<std::string>{})) {
         std::array<char, 64> target = {};
-        const std::string path = directory + "/" + name;
+        const std::string path = directory + name;
         const ssize_t size = readlink(path.c_str(), target.data(), target.size() - 1);
         if (size > 0 && wanted == target.data()) {
             found.push_back(static_cast<int>(parse_integer(name).value_or(-1)));

@@ -132,7 +132,7 @@ Result<std::string> prepare_v2(const std::string& own, const std::string& name) 
         }
     }
     const std::string server = own + "/" + name + "-server";
-    const std::string tasks = own + "/" + name;
+    std::string tasks = own + "/" + name;
     for (const std::string& directory : {server, tasks}) {
         if (const Result<bool> made = platform::make_directory_exclusive(directory, 0755); !made) {
             return tl::unexpected(made.error());
@@ -203,7 +203,7 @@ Result<CgroupPaths> find_v1(const Found& found, const std::string& name) {
 
 }  // namespace
 
-CgroupTree CgroupTree::find(Options options) {
+CgroupTree CgroupTree::find(const Options& options) {
     CgroupTree tree;
     const Result<Found> found = look_around(options.root);
     if (!found) {

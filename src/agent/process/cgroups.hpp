@@ -46,7 +46,7 @@ struct CgroupUsage {
 class CgroupTree {
   public:
     struct Options {
-        std::string root = "";       // Put before every path read or made; for tests.
+        std::string root = {};       // Put before every path read or made; for tests.
         std::string name = "reeve";  // Of the group that all tasks are below.
     };
 
@@ -54,7 +54,7 @@ class CgroupTree {
     /// and makes the group above the tasks' there. With v2 this moves this process to a group
     /// beside it, because a v2 group with processes cannot hand its controllers down.
     /// Never fails: what is not there is kNone, and why_none() says why.
-    [[nodiscard]] static CgroupTree find(Options options);
+    [[nodiscard]] static CgroupTree find(const Options& options);
 
     [[nodiscard]] CgroupKind kind() const noexcept { return base_.kind; }
 

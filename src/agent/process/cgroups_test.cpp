@@ -18,7 +18,7 @@ class FakeMachine : public testing::Test {
   protected:
     void SetUp() override {
         std::string pattern = testing::TempDir() + "reeve-cgroup-XXXXXX";
-        root_ = mkdtemp(pattern.data());
+        root = mkdtemp(pattern.data());
         put("/proc/self/cgroup", "0::/system.slice/reeve.service\n");
         put("/proc/self/mountinfo",
             "25 1 0:22 / /proc rw - proc proc rw\n"
@@ -26,23 +26,23 @@ class FakeMachine : public testing::Test {
         put(own() + "/cgroup.controllers", "cpuset cpu io memory pids\n");
     }
 
-    void TearDown() override { EXPECT_TRUE(platform::remove_tree(root_)); }
+    void TearDown() override { EXPECT_TRUE(platform::remove_tree(root)); }
 
     void put(const std::string& path, const std::string& text) {
-        const std::string whole = root_ + path;
+        const std::string whole = root + path;
         ASSERT_TRUE(platform::make_directories(whole.substr(0, whole.rfind('/'))));
         ASSERT_TRUE(platform::write_file(whole, text));
     }
 
     std::string get(const std::string& path) {
-        return platform::read_file(root_ + path, 4096).value_or("(none)");
+        return platform::read_file(root + path, 4096).value_or("(none)");
     }
 
     static std::string own() { return "/sys/fs/cgroup/system.slice/reeve.service"; }
 
-    CgroupTree find() { return CgroupTree::find({.root = root_, .name = "reeve"}); }
+    CgroupTree find() { return CgroupTree::find({.root = root, .name = "reeve"}); }
 
-    std::string root_;
+    std::string root;
 };
 
 TEST_F(FakeMachine, V2HandsItsControllersDown) {
@@ -52,7 +52,7 @@ TEST_F(FakeMachine, V2HandsItsControllersDown) {
     EXPECT_EQ(get(own() + "/cgroup.subtree_control"), "+cpu +memory +pids");
     EXPECT_EQ(get(own() + "/reeve/cgroup.subtree_control"), "+cpu +memory +pids");
     const CgroupPaths paths = tree.paths_of("1.0.1.0");
-    EXPECT_EQ(paths.memory, root_ + own() + "/reeve/1.0.1.0");
+    EXPECT_EQ(paths.memory, root + own() + "/reeve/1.0.1.0");
     EXPECT_EQ(directories_of(paths).size(), 1U);
 }
 
@@ -119,7 +119,7 @@ TEST_F(FakeMachine, AContainerSeesItsOwnPartOnly) {
     put("/sys/fs/cgroup/inner/cgroup.controllers", "memory pids\n");
     const CgroupTree tree = find();
     ASSERT_EQ(tree.kind(), CgroupKind::kV2) << tree.why_none();
-    EXPECT_EQ(tree.paths_of("t").memory, root_ + "/sys/fs/cgroup/inner/reeve/t");
+    EXPECT_EQ(tree.paths_of("t").memory, root + "/sys/fs/cgroup/inner/reeve/t");
     EXPECT_EQ(get("/sys/fs/cgroup/inner/cgroup.subtree_control"), "+memory +pids");
 }
 
@@ -147,7 +147,7 @@ TEST_F(FakeMachine, V1IsTakenWhereV2HasNoControllers) {
     const CgroupTree tree = find();
     ASSERT_EQ(tree.kind(), CgroupKind::kV1) << tree.why_none();
     const CgroupPaths paths = tree.paths_of("t");
-    EXPECT_EQ(paths.memory, root_ + "/cg/memory/box/reeve/t");
+    EXPECT_EQ(paths.memory, root + "/cg/memory/box/reeve/t");
     EXPECT_EQ(paths.cpu, paths.cpu_account);
     EXPECT_EQ(paths.freezer, "") << "not mounted";
     EXPECT_EQ(directories_of(paths).size(), 4U);

@@ -28,6 +28,28 @@ Result<void> read_at(int fd, LogPiece& piece, std::int64_t offset, std::size_t b
     return {};
 }
 
+/// Bytes from `offset` on that can be read in one piece; 0 if it is inside what was dropped, and
+/// -1 at the end.
+std::int64_t readable_at(const LogPiece& piece, std::int64_t offset) {
+    if (offset >= piece.size) {
+        return -1;
+    }
+    if (piece.dropped.is_empty() || offset >= piece.dropped.end) {
+        return piece.size - offset;
+    }
+    return std::max<std::int64_t>(piece.dropped.begin - offset, 0);
+}
+
+/// 0 if there is none yet.
+std::int64_t size_of(int fd) {
+    struct stat found = {};
+    return fd >= 0 && fstat(fd, &found) == 0 ? found.st_size : 0;
+}
+
+bool overlaps(const DroppedRange& dropped, std::int64_t begin, std::int64_t end) {
+    return dropped.begin < end && dropped.end > begin;
+}
+
 }  // namespace
 
 Result<LogPiece> read_log(
@@ -41,34 +63,28 @@ Result<LogPiece> read_log(
     const std::string path = task_directory + (stream == LogStream::kErrors ? "/log.err" : "/log");
     const std::string status_path = task_directory + "/status";
     // The status first: if it says that the task has ended, all of the log is there.
-    Result<TaskStatus> status = read_status(status_path);
+    const Result<TaskStatus> status = read_status(status_path);
     if (!status) {
         return tl::unexpected(status.error());
     }
     const platform::UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    struct stat found = {};
-    const bool has_log = fd.is_open() && fstat(fd.get(), &found) == 0;
     LogPiece piece = {.next_offset = offset};
     piece.dropped = output_of(*status, stream).dropped;
-    piece.size = std::max<std::int64_t>(found.st_size, piece.dropped.end);
-    if (has_log && offset < piece.size) {
-        const bool is_before = piece.dropped.is_empty() || offset < piece.dropped.begin;
-        if (!is_before && offset < piece.dropped.end) {
-            piece.next_offset = piece.dropped.end;
-            return piece;
-        }
-        const std::int64_t end =
-            is_before && !piece.dropped.is_empty() ? piece.dropped.begin : piece.size;
-        const auto wanted = static_cast<std::size_t>(end - offset);
-        if (Result<void> got =
-                read_at(fd.get(), piece, offset, std::min({wanted, bytes_max, kPieceBytesMax}));
-            !got) {
+    piece.size = std::max(size_of(fd.get()), piece.dropped.end);
+    const std::int64_t readable = readable_at(piece, offset);
+    if (readable == 0) {
+        piece.next_offset = piece.dropped.end;
+    }
+    if (readable > 0 && fd.is_open()) {
+        const std::size_t bytes =
+            std::min({static_cast<std::size_t>(readable), bytes_max, kPieceBytesMax});
+        if (const Result<void> got = read_at(fd.get(), piece, offset, bytes); !got) {
             return tl::unexpected(got.error());
         }
         // It may have been dropped while it was read: then these are zeros, not its bytes.
         const Result<TaskStatus> after = read_status(status_path);
         const DroppedRange now = after ? output_of(*after, stream).dropped : piece.dropped;
-        if (now != piece.dropped && now.begin < piece.next_offset && now.end > offset) {
+        if (now != piece.dropped && overlaps(now, offset, piece.next_offset)) {
             return read_log(task_directory, stream, offset, bytes_max);
         }
     }

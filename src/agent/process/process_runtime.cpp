@@ -191,15 +191,17 @@ void ProcessRuntime::acknowledge(const model::TaskKey& key) {
 
 void ProcessRuntime::remove(const model::TaskKey& key) {
     const std::string directory = directory_of(key);
+    const std::string mark = directory + kRemovedMark;
     const Result<TaskStatus> status = read_status(directory + kStatusFile);
-    if (!status || status->phase != TaskPhase::kEnded ||
-        !platform::write_file(directory + kRemovedMark, "")) {
+    if (!status || status->phase != TaskPhase::kEnded || !platform::write_file(mark, "")) {
         return;
     }
+    const std::string inside = directory + "/";
     for (const std::string& name :
          platform::list_directory(directory).value_or(std::vector<std::string>{})) {
-        if ("/" + name != kRemovedMark) {
-            unlink((directory + "/" + name).c_str());
+        const std::string path = inside + name;
+        if (path != mark) {
+            unlink(path.c_str());
         }
     }
     removed_.emplace_back(monotonic_now() + options_.removed_kept, directory);

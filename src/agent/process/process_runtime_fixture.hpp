@@ -26,7 +26,7 @@ using std::chrono_literals::operator""s;
 using std::chrono_literals::operator""ms;
 using model::TaskEnd;
 
-inline const model::TaskKey kKey = {.element = {.job = JobId(7)}};
+inline constexpr model::TaskKey kKey = {.element = {.job = JobId(7)}};
 inline constexpr auto kPatience = 8s;
 
 inline model::GpuDescription gpu(const char* uuid, std::int32_t minor) {
@@ -50,76 +50,76 @@ class TaskTest : public testing::Test {
   protected:
     void SetUp() override {
         std::string pattern = testing::TempDir() + "reeve-task-XXXXXX";
-        root_ = mkdtemp(pattern.data());
-        ASSERT_EQ(chmod(root_.c_str(), 0755), 0);
-        boot_id_ = platform::boot_id().value();
-        tree_ = CgroupTree::find({.name = "reeve-test-" + std::to_string(getpid())});
+        root = mkdtemp(pattern.data());
+        ASSERT_EQ(chmod(root.c_str(), 0755), 0);
+        boot_id = platform::boot_id().value();
+        tree = CgroupTree::find({.name = "reeve-test-" + std::to_string(getpid())});
         open();
     }
 
     void TearDown() override {
-        runtime_.reset();
-        for (const pid_t pid : processes_of_task(cluster_, to_string(kKey), 0)) {
+        runtime.reset();
+        for (const pid_t pid : processes_of_task(cluster, to_string(kKey), 0)) {
             kill(pid, SIGKILL);
         }
-        EXPECT_TRUE(platform::remove_tree(root_));
-        for (const std::string& directory : directories_of(tree_.paths_of("x"))) {
+        EXPECT_TRUE(platform::remove_tree(root));
+        for (const std::string& directory : directories_of(tree.paths_of("x"))) {
             rmdir(directory.substr(0, directory.rfind('/')).c_str());
         }
     }
 
     /// As a restart of the agent does: what it knew is lost, the directory is not.
     void open() {
-        runtime_.reset();
-        runtime_ = ProcessRuntime::open(
-                       {.directory = root_ + "/tasks",
-                        .cluster_id = cluster_,
-                        .boot_id = boot_id_,
-                        .log_bytes_max = log_bytes_max_,
-                        .pids_max = pids_max_,
-                        .gpus = gpus_},
-                       *spawner_, tree_)
-                       .value();
-        listed_ = runtime_->list().value();
+        runtime.reset();
+        runtime = ProcessRuntime::open(
+                      {.directory = root + "/tasks",
+                       .cluster_id = cluster,
+                       .boot_id = boot_id,
+                       .log_bytes_max = log_bytes_max,
+                       .pids_max = pids_max,
+                       .gpus = gpus},
+                      *spawner, tree)
+                      .value();
+        listed = runtime->list().value();
     }
 
     model::TaskOrder order() {
         model::JobSpec spec;
         spec.terms.name = "test";
-        spec.execution = execution_;
+        spec.execution = execution;
         if (spec.execution.working_dir.empty()) {
             spec.execution.working_dir = "/";
         }
         return {
             .key = kKey,
-            .cluster_id = cluster_,
-            .identity = identity_,
-            .gpus = granted_,
-            .memory_mib = memory_mib_,
-            .time_limit_s = time_limit_s_,
+            .cluster_id = cluster,
+            .identity = identity,
+            .gpus = granted,
+            .memory_mib = memory_mib,
+            .time_limit_s = time_limit_s,
             .spec_json = model::to_json(spec),
         };
     }
 
-    void shell(const std::string& script) { execution_.argv = {"/bin/sh", "-c", script}; }
+    void shell(const std::string& script) { execution.argv = {"/bin/sh", "-c", script}; }
 
-    void launch() { runtime_->launch(order()); }
+    void launch() { runtime->launch(order()); }
 
     /// Waits until `is_it(event)`. Fails the test if it does not come.
     template <class Wanted>
     std::optional<Wanted> wait_for(std::chrono::microseconds patience = kPatience) {
         const auto until = platform::monotonic_now() + patience;
         while (platform::monotonic_now() < until) {
-            for (const RuntimeEvent& event : runtime_->collect()) {
-                seen_.push_back(event);
+            for (const RuntimeEvent& event : runtime->collect()) {
+                seen.push_back(event);
             }
-            for (std::size_t i = looked_; i < seen_.size(); ++i) {
-                if (const auto* wanted = std::get_if<Wanted>(&seen_[i]); wanted != nullptr) {
-                    looked_ = i + 1;
+            for (std::size_t i = looked; i < seen.size(); ++i) {
+                if (const auto* wanted = std::get_if<Wanted>(&seen[i]); wanted != nullptr) {
+                    looked = i + 1;
                     return *wanted;
                 }
             }
-            pollfd wanted = {runtime_->fd(), POLLIN, 0};
+            pollfd wanted = {runtime->fd(), POLLIN, 0};
             poll(&wanted, 1, 100);
         }
         ADD_FAILURE() << "it did not come";
@@ -144,9 +144,9 @@ class TaskTest : public testing::Test {
         return wait_for_end();
     }
 
-    std::size_t left_behind() { return processes_of_task(cluster_, to_string(kKey), 0).size(); }
+    std::size_t left_behind() { return processes_of_task(cluster, to_string(kKey), 0).size(); }
 
-    std::string directory() { return runtime_->directory_of(kKey); }
+    std::string directory() { return runtime->directory_of(kKey); }
 
     TaskStatus status() { return read_status(directory() + kStatusFile).value(); }
 
@@ -168,25 +168,25 @@ class TaskTest : public testing::Test {
         return true;
     }
 
-    [[nodiscard]] bool has_groups() const { return tree_.kind() != CgroupKind::kNone; }
+    [[nodiscard]] bool has_groups() const { return tree.kind() != CgroupKind::kNone; }
 
-    Spawner* spawner_ = &shared_spawner();
-    std::string root_;
-    std::string cluster_ = "test-" + std::to_string(getpid());
-    std::string boot_id_;
-    std::int64_t log_bytes_max_ = 1 << 30;
-    std::int64_t pids_max_ = 4096;
-    std::int64_t memory_mib_ = 0;
-    std::int64_t time_limit_s_ = 0;
-    std::vector<model::GpuDescription> gpus_;
-    std::vector<model::GrantedGpu> granted_;
-    model::Identity identity_ = {"me", getuid(), getgid()};
-    model::Execution execution_ = {.stop_grace_s = 1};
-    CgroupTree tree_;
-    std::unique_ptr<ProcessRuntime> runtime_;
-    std::vector<model::KnownTask> listed_;
-    std::vector<RuntimeEvent> seen_;
-    std::size_t looked_ = 0;
+    Spawner* spawner = &shared_spawner();
+    std::string root;
+    std::string cluster = "test-" + std::to_string(getpid());
+    std::string boot_id;
+    std::int64_t log_bytes_max = 1 << 30;
+    std::int64_t pids_max = 4096;
+    std::int64_t memory_mib = 0;
+    std::int64_t time_limit_s = 0;
+    std::vector<model::GpuDescription> gpus;
+    std::vector<model::GrantedGpu> granted;
+    model::Identity identity = {"me", getuid(), getgid()};
+    model::Execution execution = {.stop_grace_s = 1};
+    CgroupTree tree;
+    std::unique_ptr<ProcessRuntime> runtime;
+    std::vector<model::KnownTask> listed;
+    std::vector<RuntimeEvent> seen;
+    std::size_t looked = 0;
 };
 
 }  // namespace reeve::agent::process

@@ -22,9 +22,8 @@ TEST_F(TaskTest, TellsExitCodesAndKeepsTheLog) {
     EXPECT_EQ(outcome.exit_code, 3);
     EXPECT_EQ(log(), "out\nerr\n");
     EXPECT_EQ(outcome.log_bytes, 8);
-    ASSERT_GE(seen_.size(), 2U);
-    EXPECT_TRUE(std::holds_alternative<RuntimeStarted>(seen_[0]))
-        << "a start is told before an end";
+    ASSERT_GE(seen.size(), 2U);
+    EXPECT_TRUE(std::holds_alternative<RuntimeStarted>(seen[0])) << "a start is told before an end";
 }
 
 TEST_F(TaskTest, TellsSignals) {
@@ -34,15 +33,15 @@ TEST_F(TaskTest, TellsSignals) {
 }
 
 TEST_F(TaskTest, SplitsTheOutputIfItIsTo) {
-    execution_.splits_output = true;
+    execution.splits_output = true;
     EXPECT_EQ(run("echo out; echo err >&2").end, TaskEnd::kExited);
     EXPECT_EQ(log(), "out\n");
     EXPECT_EQ(log(LogStream::kErrors), "err\n");
 }
 
 TEST_F(TaskTest, RunsAScriptWithItsArguments) {
-    execution_.script = "#!/bin/sh\necho \"$1-$2\"\n";
-    execution_.argv = {"a b", "c"};
+    execution.script = "#!/bin/sh\necho \"$1-$2\"\n";
+    execution.argv = {"a b", "c"};
     launch();
     EXPECT_EQ(wait_for_end().exit_code, 0);
     EXPECT_EQ(log(), "a b-c\n");
@@ -57,20 +56,20 @@ TEST_F(TaskTest, SaysWhyACommandDidNotStart) {
         const char* want;
     };
 
-    ASSERT_TRUE(platform::write_file(root_ + "/plain", "x", 0644));
-    ASSERT_TRUE(platform::write_file(root_ + "/odd", "echo hi\n", 0755));
+    ASSERT_TRUE(platform::write_file(root + "/plain", "x", 0644));
+    ASSERT_TRUE(platform::write_file(root + "/odd", "echo hi\n", 0755));
     const std::vector<Case> cases = {
         {"not in PATH",    {"no-such-command"},  "",             "/",     "is not in PATH"                  },
         {"no such file",   {"/no/such/command"}, "",             "/",     "there is no"                     },
-        {"not executable", {root_ + "/plain"},   "",             "/",     "may not execute"                 },
-        {"no program",     {root_ + "/odd"},     "",             "/",     "neither a program"               },
+        {"not executable", {root + "/plain"},    "",             "/",     "may not execute"                 },
+        {"no program",     {root + "/odd"},      "",             "/",     "neither a program"               },
         {"no directory",   {"true"},             "",             "/none", "working directory /none: No such"},
         {"no interpreter", {},                   "#!/no/such\n", "/",     "first line of the script"        },
         {"no first line",  {},                   "echo hi\n",    "/",     "does not begin with #!"          },
     };
     for (const Case& c : cases) {
         SCOPED_TRACE(c.name);
-        execution_ = {.argv = c.argv, .script = c.script, .working_dir = c.directory};
+        execution = {.argv = c.argv, .script = c.script, .working_dir = c.directory};
         launch();
         const model::TaskOutcome outcome = wait_for_end();
         EXPECT_EQ(outcome.end, TaskEnd::kStartFailed);
@@ -82,27 +81,27 @@ TEST_F(TaskTest, SaysWhyACommandDidNotStart) {
 TEST_F(TaskTest, AJobThatNobodyCanStartIsAFailedStartToo) {
     model::TaskOrder bad = order();
     bad.spec_json = "{";
-    runtime_->launch(bad);
+    runtime->launch(bad);
     EXPECT_EQ(wait_for_end().end, TaskEnd::kStartFailed);
     EXPECT_EQ(status().phase, TaskPhase::kEnded);
 }
 
 TEST_F(TaskTest, HasACleanEnvironment) {
     ASSERT_EQ(setenv("SECRET_OF_THE_SERVER", "x", 1), 0);
-    granted_ = {
+    granted = {
         {"GPU-a", 1000, 100}
     };
     run("env");
     EXPECT_EQ(log().find("SECRET_OF_THE_SERVER"), std::string::npos);
     EXPECT_NE(log().find("CUDA_VISIBLE_DEVICES=GPU-a\n"), std::string::npos);
-    EXPECT_NE(log().find("REEVE_CLUSTER_ID=" + cluster_), std::string::npos);
+    EXPECT_NE(log().find("REEVE_CLUSTER_ID=" + cluster), std::string::npos);
 }
 
 TEST_F(TaskTest, IsStoppedWithItsSignalAndGrace) {
     shell("trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done");
     launch();
     ASSERT_TRUE(wait_for_log("ready"));
-    runtime_->stop(kKey, StopForce::kGraceful);
+    runtime->stop(kKey, StopForce::kGraceful);
     const model::TaskOutcome outcome = wait_for_end();
     EXPECT_EQ(outcome.end, TaskEnd::kStopped);
     EXPECT_EQ(outcome.exit_code, 0);
@@ -114,7 +113,7 @@ TEST_F(TaskTest, ThatIgnoresTheSignalIsKilledAfterItsGrace) {
     launch();
     ASSERT_TRUE(wait_for_log("ready"));
     const auto before = platform::monotonic_now();
-    runtime_->stop(kKey, StopForce::kGraceful);
+    runtime->stop(kKey, StopForce::kGraceful);
     const model::TaskOutcome outcome = wait_for_end();
     EXPECT_EQ(outcome.end, TaskEnd::kStopped);
     EXPECT_EQ(outcome.signal, SIGKILL);
@@ -127,31 +126,31 @@ TEST_F(TaskTest, WhatTheMainProcessLeavesHasItsGraceInAStop) {
         "wait");
     launch();
     ASSERT_TRUE(wait_for_log("ready"));
-    runtime_->stop(kKey, StopForce::kGraceful);
+    runtime->stop(kKey, StopForce::kGraceful);
     EXPECT_EQ(wait_for_end().end, TaskEnd::kStopped);
     EXPECT_NE(log().find("saved\n"), std::string::npos) << log();
 }
 
 TEST_F(TaskTest, IsKilledAtOnceIfForced) {
-    execution_.stop_grace_s = 1000;
+    execution.stop_grace_s = 1000;
     shell("trap '' TERM; echo ready; while :; do sleep 0.05; done");
     launch();
     ASSERT_TRUE(wait_for_log("ready"));
-    runtime_->stop(kKey, StopForce::kGraceful);
-    runtime_->stop(kKey, StopForce::kKill);
+    runtime->stop(kKey, StopForce::kGraceful);
+    runtime->stop(kKey, StopForce::kKill);
     EXPECT_EQ(wait_for_end().end, TaskEnd::kStopped);
 }
 
 TEST_F(TaskTest, AStopRightAfterTheLaunchIsNotLost) {
-    execution_.stop_grace_s = 0;
+    execution.stop_grace_s = 0;
     shell("sleep 1000");
     launch();
-    runtime_->stop(kKey, StopForce::kGraceful);
+    runtime->stop(kKey, StopForce::kGraceful);
     EXPECT_EQ(wait_for_end().end, TaskEnd::kStopped);
 }
 
 TEST_F(TaskTest, EndsAtItsTimeLimit) {
-    time_limit_s_ = 1;
+    time_limit_s = 1;
     EXPECT_EQ(run("sleep 1000").end, TaskEnd::kTimeLimit);
 }
 
@@ -163,36 +162,36 @@ TEST_F(TaskTest, ADaemonThatItLeavesIsKilled) {
 }
 
 TEST_F(TaskTest, WithoutControlGroupsADaemonIsKilledTooAndAStopReachesAll) {
-    tree_ = CgroupTree();
+    tree = CgroupTree();
     run("setsid sh -c 'trap \"\" HUP TERM; sleep 1000' >/dev/null 2>&1 & echo done");
     EXPECT_EQ(log(), "done\n");
     ASSERT_TRUE(platform::remove_tree(directory()));
     shell("setsid sh -c 'trap \"\" TERM; sleep 1000' & echo ready; wait; sleep 1000");
     launch();
     ASSERT_TRUE(wait_for_log("ready"));
-    runtime_->stop(kKey, StopForce::kGraceful);
+    runtime->stop(kKey, StopForce::kGraceful);
     EXPECT_EQ(wait_for_end().end, TaskEnd::kStopped);
 }
 
 TEST_F(TaskTest, AForkBombEndsAtItsLimit) {
     if (!has_groups()) {
-        GTEST_SKIP() << "no control groups: " << tree_.why_none();
+        GTEST_SKIP() << "no control groups: " << tree.why_none();
     }
-    pids_max_ = 50;
+    pids_max = 50;
     open();
     shell("b() { b | b & }; echo ready; b; sleep 1000");
     launch();
     ASSERT_TRUE(wait_for_log("ready"));
     EXPECT_LE(left_behind(), 50U);
-    runtime_->stop(kKey, StopForce::kKill);
+    runtime->stop(kKey, StopForce::kKill);
     EXPECT_EQ(wait_for_end().end, TaskEnd::kStopped);
 }
 
 TEST_F(TaskTest, TooMuchMemoryIsToldApart) {
     if (!has_groups()) {
-        GTEST_SKIP() << "no control groups: " << tree_.why_none();
+        GTEST_SKIP() << "no control groups: " << tree.why_none();
     }
-    memory_mib_ = 32;
+    memory_mib = 32;
     const model::TaskOutcome outcome = run("x=a; while :; do x=$x$x; done");
     EXPECT_EQ(outcome.end, TaskEnd::kOom);
     EXPECT_GE(outcome.memory_peak_mib, 16);
@@ -205,7 +204,7 @@ TEST_F(TaskTest, MeasuresWhatWasUsed) {
 }
 
 TEST_F(TaskTest, ALogBeyondItsBoundLosesItsMiddle) {
-    log_bytes_max_ = 1 << 20;
+    log_bytes_max = 1 << 20;
     open();
     const model::TaskOutcome outcome = run("echo first; yes | head -c 20000000; echo last");
     EXPECT_EQ(outcome.end, TaskEnd::kExited);
@@ -229,7 +228,7 @@ TEST_F(TaskTest, AStartIsRepeatedWithoutASecondRun) {
 }
 
 TEST_F(TaskTest, StoppedBeforeItsStartItNeverStarts) {
-    runtime_->stop(kKey, StopForce::kGraceful);
+    runtime->stop(kKey, StopForce::kGraceful);
     EXPECT_EQ(wait_for_end().end, TaskEnd::kNeverStarted);
     shell("echo ran");
     launch();

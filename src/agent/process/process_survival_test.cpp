@@ -19,46 +19,46 @@ namespace {
 TEST_F(TaskTest, AcknowledgedItIsNoLongerListedAndRemovedItIsStillKnown) {
     run("echo x");
     open();
-    ASSERT_EQ(listed_.size(), 1U);
-    EXPECT_EQ(listed_[0].outcome->end, TaskEnd::kExited);
-    EXPECT_EQ(listed_[0].cluster_id, cluster_);
-    EXPECT_TRUE(listed_[0].has_started);
-    runtime_->acknowledge(kKey);
+    ASSERT_EQ(listed.size(), 1U);
+    EXPECT_EQ(listed[0].outcome->end, TaskEnd::kExited);
+    EXPECT_EQ(listed[0].cluster_id, cluster);
+    EXPECT_TRUE(listed[0].has_started);
+    runtime->acknowledge(kKey);
     open();
-    EXPECT_TRUE(listed_.empty());
+    EXPECT_TRUE(listed.empty());
     EXPECT_EQ(log(), "x\n");
     launch();
     EXPECT_EQ(wait_for<RuntimeEnded>()->outcome.end, TaskEnd::kExited);
-    runtime_->remove(kKey);
+    runtime->remove(kKey);
     EXPECT_EQ(platform::list_directory(directory())->size(), 1U);
     launch();
     EXPECT_TRUE(wait_for<RuntimeRemoved>());
     open();
-    EXPECT_TRUE(listed_.empty());
+    EXPECT_TRUE(listed.empty());
 }
 
 TEST_F(TaskTest, WhatRunsIsNeitherAcknowledgedNorRemoved) {
     shell("echo ready; sleep 1000");
     launch();
     ASSERT_TRUE(wait_for_log("ready"));
-    runtime_->acknowledge(kKey);
-    runtime_->remove(kKey);
+    runtime->acknowledge(kKey);
+    runtime->remove(kKey);
     open();
-    ASSERT_EQ(listed_.size(), 1U);
-    EXPECT_FALSE(listed_[0].outcome);
-    runtime_->stop(kKey, StopForce::kKill);
+    ASSERT_EQ(listed.size(), 1U);
+    EXPECT_FALSE(listed[0].outcome);
+    runtime->stop(kKey, StopForce::kKill);
     wait_for_end();
 }
 
 TEST_F(TaskTest, ARestartOfTheAgentDisturbsNothing) {
-    shell("echo one; read line < " + root_ + "/go; echo two; exit 5");
-    ASSERT_EQ(mkfifo((root_ + "/go").c_str(), 0600), 0);
+    shell("echo one; read line < " + root + "/go; echo two; exit 5");
+    ASSERT_EQ(mkfifo((root + "/go").c_str(), 0600), 0);
     launch();
     wait_for_start();
     open();
-    ASSERT_EQ(listed_.size(), 1U);
-    EXPECT_TRUE(listed_[0].has_started);
-    ASSERT_TRUE(platform::write_file(root_ + "/go", "\n"));
+    ASSERT_EQ(listed.size(), 1U);
+    EXPECT_TRUE(listed[0].has_started);
+    ASSERT_TRUE(platform::write_file(root + "/go", "\n"));
     EXPECT_EQ(wait_for_end().exit_code, 5);
     EXPECT_EQ(log(), "one\ntwo\n");
 }
@@ -68,16 +68,16 @@ TEST_F(TaskTest, WhatEndsWhileTheAgentIsAwayIsFoundEnded) {
     launch();
     wait_for_start();
     const TaskStatus before = status();
-    runtime_.reset();
+    runtime.reset();
     const platform::UniqueFd shim = platform::open_process(before.shim);
     if (shim.is_open()) {
         pollfd wanted = {shim.get(), POLLIN, 0};
         ASSERT_EQ(poll(&wanted, 1, 8000), 1);
     }
     open();
-    ASSERT_EQ(listed_.size(), 1U);
-    ASSERT_TRUE(listed_[0].outcome);
-    EXPECT_EQ(listed_[0].outcome->exit_code, 4);
+    ASSERT_EQ(listed.size(), 1U);
+    ASSERT_TRUE(listed[0].outcome);
+    EXPECT_EQ(listed[0].outcome->exit_code, 4);
 }
 
 TEST_F(TaskTest, AKilledShimIsNoticedAndNoByteOfTheLogIsLost) {
@@ -94,14 +94,14 @@ TEST_F(TaskTest, AKilledShimIsNoticedAndNoByteOfTheLogIsLost) {
     EXPECT_EQ(log(), want) << "what was still in the pipe";
     EXPECT_EQ(outcome.log_bytes, static_cast<std::int64_t>(want.size()));
     EXPECT_EQ(status().phase, TaskPhase::kEnded);
-    for (const std::string& directory : directories_of(tree_.paths_of(to_string(kKey)))) {
+    for (const std::string& directory : directories_of(tree.paths_of(to_string(kKey)))) {
         EXPECT_FALSE(platform::path_exists(directory)) << directory;
     }
 }
 
 TEST_F(TaskTest, AShimKilledWhileTheAgentIsAwayIsFoundLostWithItsLog) {
-    shell("echo ready; read line < " + root_ + "/go; seq 100; sleep 1000");
-    ASSERT_EQ(mkfifo((root_ + "/go").c_str(), 0600), 0);
+    shell("echo ready; read line < " + root + "/go; seq 100; sleep 1000");
+    ASSERT_EQ(mkfifo((root + "/go").c_str(), 0600), 0);
     launch();
     wait_for_start();
     ASSERT_TRUE(wait_for_log("ready"));
@@ -110,9 +110,9 @@ TEST_F(TaskTest, AShimKilledWhileTheAgentIsAwayIsFoundLostWithItsLog) {
     const platform::UniqueFd pipe =
         platform::reopen_fd_of(shim.pid, static_cast<int>(status().output.pipe_fd));
     ASSERT_TRUE(pipe.is_open());
-    runtime_.reset();
+    runtime.reset();
     kill(shim.pid, SIGKILL);
-    ASSERT_TRUE(platform::write_file(root_ + "/go", "\n"));
+    ASSERT_TRUE(platform::write_file(root + "/go", "\n"));
     pollfd wanted = {pipe.get(), POLLIN, 0};
     ASSERT_EQ(poll(&wanted, 1, 8000), 1);
     open();
@@ -126,20 +126,20 @@ TEST_F(TaskTest, AfterARestartOfTheMachineNothingIsSaidToRun) {
     launch();
     wait_for_start();
     const platform::ProcessId shim = status().shim;
-    boot_id_ = "another boot";
+    boot_id = "another boot";
     open();
-    ASSERT_EQ(listed_.size(), 1U);
-    ASSERT_TRUE(listed_[0].outcome);
-    EXPECT_EQ(listed_[0].outcome->end, TaskEnd::kShimLost);
-    EXPECT_NE(listed_[0].outcome->message.find("restarted"), std::string::npos);
+    ASSERT_EQ(listed.size(), 1U);
+    ASSERT_TRUE(listed[0].outcome);
+    EXPECT_EQ(listed[0].outcome->end, TaskEnd::kShimLost);
+    EXPECT_NE(listed[0].outcome->message.find("restarted"), std::string::npos);
     kill(shim.pid, SIGKILL);
-    kill_cgroup(tree_.paths_of(to_string(kKey)));
+    kill_cgroup(tree.paths_of(to_string(kKey)));
 }
 
 TEST_F(TaskTest, AClaimThatAKilledAgentLeftIsGivenUp) {
     ASSERT_TRUE(platform::make_directories(directory()));
     open();
-    EXPECT_TRUE(listed_.empty());
+    EXPECT_TRUE(listed.empty());
     EXPECT_FALSE(platform::path_exists(directory()));
     EXPECT_EQ(run("echo now").end, TaskEnd::kExited);
     EXPECT_EQ(log(), "now\n");
@@ -147,10 +147,10 @@ TEST_F(TaskTest, AClaimThatAKilledAgentLeftIsGivenUp) {
 
 TEST_F(TaskTest, AKilledSpawnerIsReplacedAndDisturbsNothing) {
     Spawner own = Spawner::start().value();
-    spawner_ = &own;
+    spawner = &own;
     open();
-    shell("echo ready; read line < " + root_ + "/go; exit 6");
-    ASSERT_EQ(mkfifo((root_ + "/go").c_str(), 0600), 0);
+    shell("echo ready; read line < " + root + "/go; exit 6");
+    ASSERT_EQ(mkfifo((root + "/go").c_str(), 0600), 0);
     launch();
     ASSERT_TRUE(wait_for_log("ready"));
     for (const pid_t worker : descendants_of(own.keeper())) {
@@ -158,16 +158,16 @@ TEST_F(TaskTest, AKilledSpawnerIsReplacedAndDisturbsNothing) {
             kill(worker, SIGKILL);
         }
     }
-    ASSERT_TRUE(platform::write_file(root_ + "/go", "\n"));
+    ASSERT_TRUE(platform::write_file(root + "/go", "\n"));
     EXPECT_EQ(wait_for_end().exit_code, 6);
     ASSERT_TRUE(platform::remove_tree(directory()));
     EXPECT_EQ(run("echo again").end, TaskEnd::kExited);
-    runtime_.reset();
+    runtime.reset();
 }
 
 TEST_F(TaskTest, WithoutASpawnerALaunchIsRefusedAndLeavesNoClaim) {
     Spawner own = Spawner::start().value();
-    spawner_ = &own;
+    spawner = &own;
     open();
     kill(own.keeper(), SIGSTOP);  // So that it makes no other worker.
     while (platform::process_facts(own.keeper())->state != 'T' &&
@@ -185,25 +185,25 @@ TEST_F(TaskTest, WithoutASpawnerALaunchIsRefusedAndLeavesNoClaim) {
     EXPECT_NE(refused->message.find("no shim"), std::string::npos) << refused->message;
     EXPECT_FALSE(platform::path_exists(directory()));
     EXPECT_FALSE(own.is_alive());
-    runtime_.reset();
+    runtime.reset();
 }
 
 TEST_F(TaskTest, TheSpawnerEndsWithTheServerAndTasksGoOn) {
     auto own = std::make_unique<Spawner>(Spawner::start().value());
-    spawner_ = own.get();
+    spawner = own.get();
     open();
-    shell("echo ready; read line < " + root_ + "/go; exit 6");
-    ASSERT_EQ(mkfifo((root_ + "/go").c_str(), 0600), 0);
+    shell("echo ready; read line < " + root + "/go; exit 6");
+    ASSERT_EQ(mkfifo((root + "/go").c_str(), 0600), 0);
     launch();
     wait_for_start();
-    runtime_.reset();
+    runtime.reset();
     const pid_t keeper = own->keeper();
     own.reset();
     int status = 0;
     EXPECT_EQ(waitpid(keeper, &status, 0), keeper);
-    spawner_ = &shared_spawner();
+    spawner = &shared_spawner();
     open();
-    ASSERT_TRUE(platform::write_file(root_ + "/go", "\n"));
+    ASSERT_TRUE(platform::write_file(root + "/go", "\n"));
     EXPECT_EQ(wait_for_end().exit_code, 6);
 }
 
@@ -222,7 +222,7 @@ TEST_F(TaskTest, ItsShimIsSmall) {
     }
     RecordProperty("private_kib", static_cast<int>(private_kib));
     EXPECT_LT(private_kib, 1024);
-    runtime_->stop(kKey, StopForce::kKill);
+    runtime->stop(kKey, StopForce::kKill);
     wait_for_end();
 }
 

@@ -5,7 +5,7 @@
 namespace reeve::agent::process {
 
 /// What the spawner and its shims say to the agent, each in one packet.
-enum class SpawnNews : std::uint32_t {
+enum class SpawnNews : std::uint8_t {
     kForked,   // `pid` is the shim. With descriptors: its pidfd, second ends of its pipes.
     kFailed,   // No shim could be made; `error` is errno.
     kStarted,  // By the shim: its status says that the command runs.

@@ -205,7 +205,7 @@ void become_command(const ChildSetup& setup) {
 std::string message_of(const StartFailure& failure, const std::string& directory) {
     const auto bytes = platform::read_file(directory + kTakenPlan, kPlanBytesMax);
     const Result<ChildPlan> plan = decode_child_plan(bytes.value_or(""));
-    const std::string why = platform::error_text(failure.error);
+    std::string why = platform::error_text(failure.error);
     switch (failure.stage) {
         case StartStage::kPlan:     return "cannot read what to start: " + why;
         case StartStage::kCgroup:   return "cannot enter the task's control group: " + why;

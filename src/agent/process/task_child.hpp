@@ -9,7 +9,7 @@
 namespace reeve::agent::process {
 
 /// Where the start of a command failed.
-enum class StartStage : std::int32_t {
+enum class StartStage : std::uint8_t {
     kPlan,
     kCgroup,
     kIdentity,

@@ -15,7 +15,8 @@ std::string element_name(const model::TaskOrder& order) {
 std::string join(const std::vector<std::string>& words) {
     std::string text;
     for (const std::string& word : words) {
-        text += (text.empty() ? "" : ",") + word;
+        text += text.empty() ? "" : ",";
+        text += word;
     }
     return text;
 }
@@ -79,7 +80,9 @@ std::vector<std::string> task_environment(
     std::vector<std::string> environment;
     environment.reserve(variables.size());
     for (const auto& [name, value] : variables) {
-        environment.push_back(name + "=" + value);
+        std::string& variable = environment.emplace_back(name);
+        variable += '=';
+        variable += value;
     }
     return environment;
 }

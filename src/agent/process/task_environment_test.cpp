@@ -9,7 +9,9 @@
 namespace reeve::agent::process {
 namespace {
 
-const platform::UserEntry kAnn = {"ann", 1000, 1000, "/home/ann", "/bin/zsh"};
+platform::UserEntry ann() {
+    return {"ann", 1000, 1000, "/home/ann", "/bin/zsh"};
+}
 
 model::TaskOrder order() {
     return {
@@ -40,7 +42,7 @@ TEST(TaskEnvironment, SaysWhatWasGranted) {
         const char* want;
     };
 
-    const auto environment = task_environment(order(), {}, kAnn);
+    const auto environment = task_environment(order(), {}, ann());
     const std::vector<Case> cases = {
         {"PATH",                   "/usr/local/bin:/usr/bin:/bin"},
         {"HOME",                   "/home/ann"                   },
@@ -77,7 +79,7 @@ TEST(TaskEnvironment, WithoutGpusSeesNone) {
     none.gpus.clear();
     none.array_count = 0;
     none.key.element.index = 0;
-    const auto environment = task_environment(none, {}, kAnn);
+    const auto environment = task_environment(none, {}, ann());
     EXPECT_EQ(value_of(environment, "CUDA_VISIBLE_DEVICES"), "");
     EXPECT_EQ(value_of(environment, "NVIDIA_VISIBLE_DEVICES"), "void");
     EXPECT_EQ(value_of(environment, "REEVE_ELEMENT"), "1842");
@@ -89,7 +91,7 @@ TEST(TaskEnvironment, TheJobMayChangeDefaultsButNotWhatReeveSays) {
     const model::Execution execution = {
         .environment = {{"PATH", "/opt/bin"}, {"MINE", "a=b"}, {"CUDA_VISIBLE_DEVICES", "0"}}
     };
-    const auto environment = task_environment(order(), execution, kAnn);
+    const auto environment = task_environment(order(), execution, ann());
     EXPECT_EQ(value_of(environment, "PATH"), "/opt/bin");
     EXPECT_EQ(value_of(environment, "MINE"), "a=b");
     EXPECT_EQ(value_of(environment, "CUDA_VISIBLE_DEVICES"), "GPU-a,GPU-b");

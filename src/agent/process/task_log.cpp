@@ -15,10 +15,11 @@ namespace {
 constexpr std::size_t kMoveBytes = 1 << 20;
 constexpr std::int64_t kPunchStep = 1 << 20;  // Holes are made in steps, not for each line.
 constexpr std::int64_t kBlock = 4096;
+constexpr std::size_t kCopyBytes = 16'384;
 
 /// Reads what splice cannot move, on a file system without it.
 std::int64_t copy_bytes(int pipe_fd, int file_fd, std::int64_t at) {
-    static std::array<char, 16 * 1024> buffer;  // Not on the heap: a shim's memory is counted.
+    static std::array<char, kCopyBytes> buffer;  // Not on the heap: a shim's memory is counted.
     const ssize_t got = read(pipe_fd, buffer.data(), buffer.size());
     if (got <= 0) {
         return got;
@@ -28,7 +29,7 @@ std::int64_t copy_bytes(int pipe_fd, int file_fd, std::int64_t at) {
 
 /// Empties the pipe; tells how much was in it.
 std::int64_t read_away(int pipe_fd) {
-    static std::array<char, 16 * 1024> buffer;
+    static std::array<char, kCopyBytes> buffer;
     const ssize_t got = read(pipe_fd, buffer.data(), buffer.size());
     return got;
 }

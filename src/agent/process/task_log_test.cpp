@@ -19,50 +19,50 @@ class Log : public testing::Test {
   protected:
     void SetUp() override {
         std::string pattern = testing::TempDir() + "reeve-log-XXXXXX";
-        root_ = mkdtemp(pattern.data());
-        file_.emplace(StatusFile::create(root_ + kStatusFile, status_).value());
+        root = mkdtemp(pattern.data());
+        file.emplace(StatusFile::create(root + kStatusFile, status).value());
         std::array<int, 2> ends = {};
         ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
-        read_end_ = platform::UniqueFd(ends[0]);
-        write_end_ = platform::UniqueFd(ends[1]);
+        read_end = platform::UniqueFd(ends[0]);
+        write_end = platform::UniqueFd(ends[1]);
     }
 
-    void TearDown() override { EXPECT_TRUE(platform::remove_tree(root_)); }
+    void TearDown() override { EXPECT_TRUE(platform::remove_tree(root)); }
 
     TaskLog open_log(std::int64_t bytes_max) {
         return TaskLog::open({
-                                 .path = root_ + kLogFile,
+                                 .path = root + kLogFile,
                                  .bytes_max = bytes_max,
-                                 .dropped = status_.output.dropped,
+                                 .dropped = status.output.dropped,
                                  .record =
                                      [this](const DroppedRange& dropped) {
-                                         status_.output.dropped = dropped;
-                                         return file_->write(status_).has_value();
+                                         status.output.dropped = dropped;
+                                         return file->write(status).has_value();
                                      },
                              })
             .value();
     }
 
     void put(TaskLog& log, const std::string& bytes) {
-        ASSERT_TRUE(platform::write_all(write_end_.get(), bytes));
-        while (log.pump(read_end_.get()) == Pumped::kSome) {
+        ASSERT_TRUE(platform::write_all(write_end.get(), bytes));
+        while (log.pump(read_end.get()) == Pumped::kSome) {
         }
     }
 
     LogPiece read(std::int64_t offset, std::size_t bytes_max = 1 << 20) {
-        return read_log(root_, LogStream::kOutput, offset, bytes_max).value();
+        return read_log(root, LogStream::kOutput, offset, bytes_max).value();
     }
 
     void end() {
-        status_.phase = TaskPhase::kEnded;
-        ASSERT_TRUE(file_->write(status_));
+        status.phase = TaskPhase::kEnded;
+        ASSERT_TRUE(file->write(status));
     }
 
-    std::string root_;
-    TaskStatus status_ = {.phase = TaskPhase::kRunning};
-    std::optional<StatusFile> file_;
-    platform::UniqueFd read_end_;
-    platform::UniqueFd write_end_;
+    std::string root;
+    TaskStatus status = {.phase = TaskPhase::kRunning};
+    std::optional<StatusFile> file;
+    platform::UniqueFd read_end;
+    platform::UniqueFd write_end;
 };
 
 TEST_F(Log, KeepsEveryByteInOrder) {
@@ -70,9 +70,9 @@ TEST_F(Log, KeepsEveryByteInOrder) {
     put(log, "one ");
     put(log, "two");
     EXPECT_EQ(log.size(), 7);
-    EXPECT_EQ(log.pump(read_end_.get()), Pumped::kNothing);
-    write_end_.reset();
-    EXPECT_EQ(log.pump(read_end_.get()), Pumped::kEnd);
+    EXPECT_EQ(log.pump(read_end.get()), Pumped::kNothing);
+    write_end.reset();
+    EXPECT_EQ(log.pump(read_end.get()), Pumped::kEnd);
     EXPECT_EQ(read(0).bytes, "one two");
 }
 
@@ -90,8 +90,8 @@ TEST_F(Log, IsReadByOffsetAndKnowsItsEnd) {
     EXPECT_TRUE(read(5, 5).is_finished);
     EXPECT_TRUE(read(10).is_finished);
     EXPECT_TRUE(read(99).is_finished);
-    EXPECT_FALSE(read_log(root_, LogStream::kOutput, -1, 5));
-    EXPECT_FALSE(read_log(root_ + "/none", LogStream::kOutput, 0, 5));
+    EXPECT_FALSE(read_log(root, LogStream::kOutput, -1, 5));
+    EXPECT_FALSE(read_log(root + "/none", LogStream::kOutput, 0, 5));
 }
 
 TEST_F(Log, GoesOnWhereAnotherWriterStopped) {
@@ -124,11 +124,10 @@ TEST_F(Log, BeyondItsBoundTheMiddleIsDroppedAndOffsetsStay) {
     EXPECT_GE(log.size() - dropped.end, kBound / 2);
     EXPECT_LT(log.size() - dropped.end, kBound / 2 + (64 << 10));
     struct stat found = {};
-    ASSERT_EQ(stat((root_ + kLogFile).c_str(), &found), 0);
+    ASSERT_EQ(stat((root + kLogFile).c_str(), &found), 0);
     EXPECT_EQ(found.st_size, 2 << 20);
     EXPECT_LT(found.st_blocks * 512, kBound + (128 << 10)) << "the middle takes no room";
 
-    std::string text;
     std::int64_t offset = 0;
     bool is_mark_seen = false;
     while (true) {
@@ -156,8 +155,8 @@ TEST_F(Log, BeyondItsBoundTheMiddleIsDroppedAndOffsetsStay) {
 TEST_F(Log, WhatCannotWaitForAFullDiskIsSaidToBeGone) {
     TaskLog log = open_log(1 << 20);
     put(log, "kept");
-    ASSERT_TRUE(platform::write_all(write_end_.get(), "lost"));
-    log.discard(read_end_.get());
+    ASSERT_TRUE(platform::write_all(write_end.get(), "lost"));
+    log.discard(read_end.get());
     end();
     EXPECT_EQ(log.size(), 8);
     EXPECT_EQ(read(0).bytes, "kept");

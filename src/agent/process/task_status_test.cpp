@@ -27,56 +27,56 @@ class Status : public testing::Test {
   protected:
     void SetUp() override {
         std::string pattern = testing::TempDir() + "reeve-status-XXXXXX";
-        root_ = mkdtemp(pattern.data());
-        path_ = root_ + "/status";
+        root = mkdtemp(pattern.data());
+        path = root + "/status";
     }
 
-    void TearDown() override { EXPECT_TRUE(platform::remove_tree(root_)); }
+    void TearDown() override { EXPECT_TRUE(platform::remove_tree(root)); }
 
     void damage(std::size_t at) {
-        std::string bytes = platform::read_file(path_, 8192).value();
+        std::string bytes = platform::read_file(path, 8192).value();
         bytes.at(at) = static_cast<char>(bytes.at(at) ^ 1);
-        ASSERT_TRUE(platform::write_file(path_, bytes));
+        ASSERT_TRUE(platform::write_file(path, bytes));
     }
 
-    std::string root_;
-    std::string path_;
+    std::string root;
+    std::string path;
 };
 
 TEST_F(Status, IsReadAsItWasWritten) {
-    ASSERT_TRUE(StatusFile::create(path_, example()));
-    EXPECT_EQ(read_status(path_).value(), example());
-    EXPECT_EQ(platform::read_file(path_, 8192)->size(), StatusFile::kBytes);
+    ASSERT_TRUE(StatusFile::create(path, example()));
+    EXPECT_EQ(read_status(path).value(), example());
+    EXPECT_EQ(platform::read_file(path, 8192)->size(), StatusFile::kBytes);
 }
 
 TEST_F(Status, TheNewestOfManyCounts) {
-    StatusFile file = StatusFile::create(path_, {}).value();
+    StatusFile file = StatusFile::create(path, {}).value();
     for (int i = 1; i <= 5; ++i) {
         TaskStatus status = example();
         status.outcome.exit_code = i;
         ASSERT_TRUE(file.write(status));
-        EXPECT_EQ(read_status(path_)->outcome.exit_code, i);
+        EXPECT_EQ(read_status(path)->outcome.exit_code, i);
     }
-    StatusFile again = StatusFile::open(path_).value();
+    StatusFile again = StatusFile::open(path).value();
     TaskStatus status = example();
     status.outcome.exit_code = 6;
     ASSERT_TRUE(again.write(status));
-    EXPECT_EQ(read_status(path_)->outcome.exit_code, 6);
+    EXPECT_EQ(read_status(path)->outcome.exit_code, 6);
 }
 
 TEST_F(Status, ATornWriteLeavesTheOneBefore) {
-    StatusFile file = StatusFile::create(path_, {.boot_id = "before"}).value();  // In slot 2.
-    ASSERT_TRUE(file.write(example()));                                          // In slot 1.
+    StatusFile file = StatusFile::create(path, {.boot_id = "before"}).value();  // In slot 2.
+    ASSERT_TRUE(file.write(example()));                                         // In slot 1.
     damage(60);
-    EXPECT_EQ(read_status(path_)->boot_id, "before");
+    EXPECT_EQ(read_status(path)->boot_id, "before");
     damage(2048 + 60);
-    EXPECT_EQ(read_status(path_).error().code, ErrorCode::kInternal);
+    EXPECT_EQ(read_status(path).error().code, ErrorCode::kInternal);
 }
 
 TEST_F(Status, IsNeverMadeTwiceAndMayBeMissing) {
-    ASSERT_TRUE(StatusFile::create(path_, {}));
-    EXPECT_EQ(StatusFile::create(path_, {}).error().code, ErrorCode::kConflict);
-    EXPECT_EQ(read_status(root_ + "/none").error().code, ErrorCode::kNotFound);
+    ASSERT_TRUE(StatusFile::create(path, {}));
+    EXPECT_EQ(StatusFile::create(path, {}).error().code, ErrorCode::kConflict);
+    EXPECT_EQ(read_status(root + "/none").error().code, ErrorCode::kNotFound);
 }
 
 TEST(StatusSlot, CutsALongMessageAndRefusesNonsense) {

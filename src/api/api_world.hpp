@@ -9,6 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include <gtest/gtest.h>
+
+#include "api/contract_check.hpp"
 #include "api/problem.hpp"
 #include "api/routes.hpp"
 
@@ -322,7 +325,7 @@ struct World {
     std::shared_ptr<RecordedStream> stream = {};  // Of the last answer, if it was one.
     bool allows_anonymous_compat = false;
 
-    /// The answer as a client gets it.
+    /// The answer as a client gets it, held to the contract.
     HttpResponse ask(const Ask& ask) {
         Router router(
             routes_of(parts), identities, {.allows_anonymous_compat = allows_anonymous_compat});
@@ -343,6 +346,18 @@ struct World {
             stream = sink->stream;
         }
         render_problem(response, ask.target, request.request_id);
+        if (request.route != nullptr) {
+            EXPECT_EQ(
+                fault_of_answer(
+                    {.method = word_of(request.route->method),
+                     .pattern = request.route->pattern,
+                     .status = response.status,
+                     .content_type = response.content_type,
+                     .body = response.body}),
+                "")
+                << ask.target << "\n"
+                << response.body;
+        }
         return response;
     }
 

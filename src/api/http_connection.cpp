@@ -273,6 +273,8 @@ void HttpConnection::write_head(const HttpResponse& response, BodyEnds ends) {
             out_ += std::to_string(response.body.size());
         }
     }
+    out_ += "\r\nDate: ";
+    out_ += host_->date();
     out_ += "\r\nX-Request-Id: ";
     out_ += request_.request_id;
     for (const auto& [name, value] : response.headers) {

@@ -29,6 +29,7 @@ class ConnectionHost {
     [[nodiscard]] virtual const std::shared_ptr<Mailbox>& mailbox() const = 0;
     [[nodiscard]] virtual std::span<char> scratch() = 0;  // For one read at a time.
     [[nodiscard]] virtual std::string next_request_id() = 0;
+    [[nodiscard]] virtual const std::string& date() = 0;  // As the field of that name has it.
 
     /// The tick at which `wait` from now is over.
     [[nodiscard]] virtual std::uint64_t deadline_in(std::chrono::milliseconds wait) const = 0;

@@ -1,6 +1,9 @@
 #include "api/http_loop.hpp"
 
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
 #include <vector>
 
 #include <boost/asio/post.hpp>
@@ -8,11 +11,30 @@
 
 #include "api/event_channel.hpp"
 #include "base/assert.hpp"
+#include "platform/clock.hpp"
 
 namespace reeve::api {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
+
+std::string http_date(Instant at) {
+    constexpr std::array<const char*, 7> kDays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    constexpr std::array<const char*, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    const std::chrono::sys_time<std::chrono::microseconds> time(at.since_epoch());
+    const auto day = std::chrono::floor<std::chrono::days>(time);
+    const std::chrono::year_month_day date(day);
+    const std::chrono::hh_mm_ss clock(std::chrono::floor<std::chrono::seconds>(time - day));
+    std::array<char, 64> text = {};
+    std::snprintf(
+        text.data(), text.size(), "%s, %02u %s %04d %02d:%02d:%02d GMT",
+        kDays.at(std::chrono::weekday(day).c_encoding()), static_cast<unsigned>(date.day()),
+        kMonths.at(static_cast<unsigned>(date.month()) - 1), static_cast<int>(date.year()),
+        static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+        static_cast<int>(clock.seconds().count()));
+    return text.data();
+}
 
 Peer peer_of(Socket& socket) {
     ucred credentials = {};
@@ -95,6 +117,14 @@ void HttpLoop::read_mail() {
 
 std::string HttpLoop::next_request_id() {
     return id_prefix_ + std::to_string(++last_id_);
+}
+
+const std::string& HttpLoop::date() {
+    if (date_tick_ != tick_) {  // A tick is shorter than the second that this counts in.
+        date_tick_ = tick_;
+        date_ = http_date(platform::now_utc());
+    }
+    return date_;
 }
 
 std::uint64_t HttpLoop::deadline_in(std::chrono::milliseconds wait) const {

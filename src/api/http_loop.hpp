@@ -12,6 +12,7 @@
 
 #include "api/http_connection.hpp"
 #include "api/socket_stream.hpp"
+#include "base/instant.hpp"
 
 namespace reeve::api {
 
@@ -49,6 +50,7 @@ class HttpLoop final : public ConnectionHost {
     std::span<char> scratch() override { return scratch_; }
 
     std::string next_request_id() override;
+    const std::string& date() override;
     std::uint64_t deadline_in(std::chrono::milliseconds wait) const override;
     bool take_body_bytes(std::uint64_t bytes) override;
 
@@ -73,6 +75,8 @@ class HttpLoop final : public ConnectionHost {
     HttpCounters& counters_;
     std::string id_prefix_;
     std::uint64_t last_id_ = 0;
+    std::string date_;
+    std::uint64_t date_tick_ = 0;  // When date_ was made.
 
     boost::asio::io_context context_ = boost::asio::io_context(1);
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
@@ -87,6 +91,9 @@ class HttpLoop final : public ConnectionHost {
     std::uint64_t stop_tick_ = 0;  // 0: not stopping.
     bool is_timer_armed_ = false;
 };
+
+/// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7).
+[[nodiscard]] std::string http_date(Instant at);
 
 /// The uid and gid at the other end, of a Unix socket.
 [[nodiscard]] Peer peer_of(Socket& socket);

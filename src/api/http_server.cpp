@@ -11,7 +11,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -31,21 +30,6 @@ namespace {
 
 constexpr int kBacklog = 4096;
 constexpr auto kAcceptRetry = std::chrono::milliseconds(50);  // After running out of descriptors.
-constexpr rlim_t kOtherFiles = 512;                           // What the rest of the process opens.
-
-/// Raises this process's limit of open files as far as it may, to what `connections` need.
-void raise_file_limit(std::size_t connections) {
-    rlimit limit = {};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        return;
-    }
-    const rlim_t wanted = std::min(limit.rlim_max, connections + kOtherFiles);
-    if (limit.rlim_cur < wanted) {
-        limit.rlim_cur = wanted;
-        // If it fails the old limit holds, and accept() makes room as it has to.
-        static_cast<void>(setrlimit(RLIMIT_NOFILE, &limit));
-    }
-}
 
 /// Errors: kConflict if somebody listens on `path`. A socket that nobody listens on is removed.
 Result<void> remove_stale_socket(const std::string& path, const sockaddr_un& address) {
@@ -159,9 +143,7 @@ struct HttpServer::State {
 };
 
 HttpServer::HttpServer(HttpService& service, HttpServerOptions options)
-    : state_(std::make_unique<State>(service, std::move(options))) {
-    raise_file_limit(state_->options.limits.connections_max);
-}
+    : state_(std::make_unique<State>(service, std::move(options))) {}
 
 HttpServer::~HttpServer() {
     stop(std::chrono::milliseconds(0));

@@ -9,8 +9,11 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "api/http_loop.hpp"
 #include "api/loopback_client.hpp"
 
 namespace reeve::api {
@@ -106,6 +109,11 @@ bool has(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
 }
 
+TEST(HttpDate, IsTheStandards) {  // The example of RFC 9110, 5.6.7.
+    EXPECT_EQ(
+        http_date(Instant(std::chrono::seconds(784'111'777))), "Sun, 06 Nov 1994 08:49:37 GMT");
+}
+
 TEST_F(HttpServerTest, AnswersOneRequestAfterTheOther) {
     serve({.threads = 2});
     LoopbackClient client = connect();
@@ -114,6 +122,7 @@ TEST_F(HttpServerTest, AnswersOneRequestAfterTheOther) {
         EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n")) << answer;
         EXPECT_TRUE(has(answer, "Content-Length: 12\r\n")) << answer;
         EXPECT_TRUE(has(answer, "X-Request-Id: r-")) << answer;
+        EXPECT_TRUE(has(answer, " GMT\r\n")) << answer;
         EXPECT_TRUE(answer.ends_with("\r\n\r\n/echo hi tcp")) << answer;
     }
     EXPECT_EQ(server->counters().requests.load(), 3U);
@@ -299,6 +308,85 @@ TEST_F(HttpServerTest, WhenItIsFullTheLongestIdleGoes) {
     EXPECT_TRUE(third.ask(get("/a")).starts_with("HTTP/1.1 200"));
     EXPECT_TRUE(first.is_closed());
     EXPECT_TRUE(second.ask(get("/a")).starts_with("HTTP/1.1 200"));
+}
+
+/// A process of its own that holds connections: one process may not open enough files for both
+/// ends. Tells with a byte that it has (or has not) all of them, and ends when it gets one.
+class IdleClients {
+  public:
+    IdleClients(std::uint16_t port, rlim_t count) {
+        EXPECT_EQ(pipe(&ready_[0]), 0);
+        EXPECT_EQ(pipe(&done_[0]), 0);
+        child_ = fork();
+        if (child_ == 0) {
+            char byte = connect_all(port, count) ? 1 : 0;
+            const bool is_told = write(ready_[1], &byte, 1) == 1 && read(done_[0], &byte, 1) == 1;
+            _exit(is_told ? 0 : 1);
+        }
+    }
+
+    IdleClients(const IdleClients&) = delete;
+    IdleClients& operator=(const IdleClients&) = delete;
+    IdleClients(IdleClients&&) = delete;
+    IdleClients& operator=(IdleClients&&) = delete;
+
+    ~IdleClients() {
+        const char byte = 0;
+        EXPECT_EQ(write(done_[1], &byte, 1), 1);
+        int status = 0;
+        EXPECT_EQ(waitpid(child_, &status, 0), child_);
+        EXPECT_EQ(status, 0);
+        for (const int fd : {ready_[0], ready_[1], done_[0], done_[1]}) {
+            close(fd);
+        }
+    }
+
+    [[nodiscard]] bool have_connected() const {
+        char byte = 0;
+        return read(ready_[0], &byte, 1) == 1 && byte == 1;
+    }
+
+  private:
+    static bool connect_all(std::uint16_t port, rlim_t count) {
+        sockaddr_in address = {};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(port);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        for (rlim_t i = 0; i < count; ++i) {
+            const int fd = socket(AF_INET, SOCK_STREAM, 0);
+            if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    int ready_[2] = {};
+    int done_[2] = {};
+    pid_t child_ = -1;
+};
+
+TEST_F(HttpServerTest, TenThousandIdleConnectionsDisturbNobody) {
+    constexpr rlim_t kConnections = 10'000;
+    rlimit limit = {};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_max < kConnections + 200) {
+        GTEST_SKIP() << "this machine lets a process open " << limit.rlim_max << " files only";
+    }
+    limit.rlim_cur = limit.rlim_max;
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    server.emplace(service, HttpServerOptions{});
+    const auto bound = server->listen_tcp("127.0.0.1", 0);
+    ASSERT_TRUE(bound.has_value());
+    const IdleClients clients(*bound, kConnections);  // Before there are threads: it forks.
+    server->start();
+    ASSERT_TRUE(clients.have_connected());
+    LoopbackClient client = LoopbackClient::tcp(*bound);
+    for (int i = 0; i < 100; ++i) {
+        ASSERT_TRUE(client.ask(get("/a")).starts_with("HTTP/1.1 200"));
+    }
+    // Connections are taken in the order in which they came, so by now all of them were.
+    EXPECT_EQ(server->counters().connections.load(), kConnections + 1);
 }
 
 TEST_F(HttpServerTest, WhenAllAreBusyTheNewOneIsTurnedAway) {

@@ -85,6 +85,9 @@ class Reader {
   public:
     virtual ~Reader() = default;
 
+    /// One page, up to `limit` (1..kPageMax). A page may be short, or empty, and still have a
+    /// `next`: where two filters have to be checked job by job, a page looks at a bounded number of
+    /// them.
     [[nodiscard]] virtual Result<JobPage> jobs(
         const JobFilter& filter,
         JobOrder order,

@@ -208,6 +208,55 @@ TEST_F(Sqlite, ReadersSeeWhatIsCommittedAndNeverWait) {
     }
 }
 
+TEST_F(Sqlite, APageThatHasToLookAtManyIsShortAndGoesOn) {
+    const auto store = open();
+    Script changes(store->open_epoch().value());
+    add_people(changes);
+    constexpr std::uint64_t kJobs = 25'000;
+    for (std::uint64_t id = 1; id <= kJobs; ++id) {
+        model::JobRecord job = job_in(id, ElementState::kQueued);
+        job.project = ProjectId(id == 2 || id == kJobs - 1 ? 2 : 1);
+        changes.submit(job, {.name = id == 3 ? "rare" : "train"});
+    }
+    ASSERT_TRUE(changes.commit(*store));
+    const auto reader = store->open_reader().value();
+    for (const ledger::JobOrder order :
+         {ledger::JobOrder::kNewestFirst, ledger::JobOrder::kOldestFirst,
+          ledger::JobOrder::kQueue}) {
+        std::vector<std::uint64_t> found;
+        std::optional<ledger::JobCursor> after;
+        int pages = 0;
+        do {
+            const auto page =
+                reader->jobs({.user = "alice", .name = "train", .labels = {}}, order, after, 1000);
+            ASSERT_TRUE(page);
+            EXPECT_EQ(page->rows.size(), std::min<std::size_t>(1000, kJobs - 1 - found.size()));
+            for (const std::uint64_t id : ids_of(*page)) {
+                found.push_back(id);
+            }
+            after = page->next;
+        } while (after && ++pages < 100);
+        std::ranges::sort(found);
+        EXPECT_EQ(found.size(), kJobs - 1);
+        EXPECT_EQ(std::ranges::unique(found).begin(), found.end());
+
+        found.clear();
+        pages = 0;
+        do {
+            const auto page =
+                reader->jobs({.user = "alice", .project = "speech"}, order, after, 10);
+            ASSERT_TRUE(page);
+            for (const std::uint64_t id : ids_of(*page)) {
+                found.push_back(id);
+            }
+            after = page->next;
+        } while (after && ++pages < 100);
+        std::ranges::sort(found);
+        EXPECT_EQ(found, (std::vector<std::uint64_t>{2, kJobs - 1}));
+        EXPECT_EQ(pages, 2);
+    }
+}
+
 TEST_F(Sqlite, DropsIdempotencyRecordsByCountAndAge) {
     const auto store =
         open_sqlite({.path = path(), .requests_max = 3, .requests_kept = std::chrono::hours(1)})

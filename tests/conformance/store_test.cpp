@@ -208,6 +208,8 @@ TEST_P(Store, RecoversWhatLivesAlone) {
     const model::ElementRecord ended{
         .key = {.job = JobId(1)}, .state = ElementState::kSucceeded, .ended_at = kStart};
     changes.put_element(second_try).put_element(first_try).put_element(ended);
+    const model::ElementRecord latest{.key = {.job = JobId(4)}, .attempt = 3};
+    changes.put_element({.key = {.job = JobId(4)}, .attempt = 2}).put_element(latest);
     model::AllocationRecord released{
         .id = AllocationId(1), .state = model::AllocationState::kReleased};
     model::AllocationRecord bound{.id = AllocationId(3), .state = model::AllocationState::kBound};
@@ -219,7 +221,7 @@ TEST_P(Store, RecoversWhatLivesAlone) {
     EXPECT_EQ(
         of_kind<model::JobRecord>(records),
         (std::vector{job_in(2, ElementState::kHeld), job_in(3, ElementState::kQueued)}));
-    EXPECT_EQ(of_kind<model::ElementRecord>(records), std::vector{second_try});
+    EXPECT_EQ(of_kind<model::ElementRecord>(records), (std::vector{second_try, latest}));
     EXPECT_EQ(of_kind<model::AllocationRecord>(records), (std::vector{reserved, bound}));
 
     changes.add(ledger::Put<model::AllocationRecord>{.before = bound});  // Withdrawn.

@@ -12,9 +12,9 @@ namespace {
 using ledger::JobOrder;
 
 // Jobs looked at for one page (about 2 us each). A page that reaches it is short and goes on later.
-constexpr std::size_t kLooksMax = 20'000;
+constexpr std::size_t kLooksMax = 10'000;
 // A filtered queue of up to this many jobs is read whole and sorted.
-constexpr std::size_t kSortedMax = 10'000;
+constexpr std::size_t kSortedMax = 5'000;
 constexpr std::size_t kChunkMin = 16;
 
 constexpr auto kAllPhases = std::to_array<std::int64_t>({0, 1, kLivePhase, 5, 6, 7, 8});

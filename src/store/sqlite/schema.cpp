@@ -9,7 +9,7 @@ namespace {
 
 // Ids, times (microseconds since 1970, 0: never) and amounts are integers; 64-bit ids and hashes
 // are stored as their bits. Enumerations are the numbers of their C++ types, which therefore never
-// change. docs/decisions/0010-changes-log-packed.md says what each index costs and what it is for.
+// change. docs/decisions/0012-changes-log-packed.md says what each index costs and what it is for.
 constexpr std::string_view kFirst = R"sql(
 CREATE TABLE meta (
     id INTEGER PRIMARY KEY CHECK (id = 1),

@@ -6,8 +6,9 @@
 namespace reeve::cli {
 namespace {
 
-constexpr int kTries = 5;      // 0.1 + 0.2 + 0.4 + 0.8 s of pauses, plus jitter.
-constexpr int kReadTries = 3;  // Of what a person waits to see.
+constexpr int kTries = 5;         // 0.1 + 0.2 + 0.4 + 0.8 s of pauses, plus jitter.
+constexpr int kReadTries = 3;     // Of what a person waits to see.
+constexpr int kStreamTries = 12;  // A server that is started again takes a while: 20 s.
 constexpr std::chrono::milliseconds kPauseFirst = std::chrono::milliseconds(100);
 constexpr std::size_t kPageRows = 1000;
 constexpr std::size_t kEventBytesMax = 16U << 20U;
@@ -212,7 +213,8 @@ Result<void> Client::follow(const Follow& follow) {
             return {};
         }
         const bool is_away = answer || answer.error().code == ErrorCode::kUnavailable;
-        if (!is_away || ++stream.failures > kTries) {
+        const int tries = stream.was_open ? kStreamTries : kReadTries;
+        if (!is_away || ++stream.failures >= tries) {
             return answer
                        ? Result<void>(fail(
                              ErrorCode::kUnavailable, "the server ends the stream again and again"))
@@ -233,7 +235,10 @@ Result<HttpAnswer> Client::connect(Stream& stream) {
         return go;
     };
     StreamListener listener;
-    listener.on_open = [&] { return noted(follow.on_open ? follow.on_open() : Go::kOn); };
+    listener.on_open = [&] {
+        stream.was_open = true;
+        return noted(follow.on_open ? follow.on_open() : Go::kOn);
+    };
     listener.on_tick = [&] { return noted(follow.on_tick ? follow.on_tick() : Go::kOn); };
     listener.on_bytes = [&](std::string_view bytes) {
         stream.failures = 0;

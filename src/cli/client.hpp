@@ -77,6 +77,7 @@ class Client {
         std::string last_id = {};
         int failures = 0;  // In a row.
         bool is_stopped = false;
+        bool was_open = false;
     };
 
     /// One connection of a stream, until it ends.

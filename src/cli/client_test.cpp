@@ -141,6 +141,27 @@ TEST(Events, ReconnectWhereTheyLeftOff) {
     EXPECT_EQ(world.server.asked[1].headers.back(), "Last-Event-ID: 9");
 }
 
+TEST(Events, AreWaitedForLongerOnceTheyHaveCome) {
+    World world;
+    const auto on_event = [](const Event&) { return Go::kOn; };
+    for (int i = 0; i < 20; ++i) {
+        world.server.streams.push_back({});
+    }
+    EXPECT_EQ(
+        world.client.follow({.target = "/x", .on_event = on_event}).error().code,
+        ErrorCode::kUnavailable);
+    EXPECT_EQ(world.server.asked.size(), 12U);
+    world.server.streams.clear();
+    for (int i = 0; i < 20; ++i) {
+        world.server.streams.push_back({
+            .answer = {503, problem("UNAVAILABLE", "starting")}
+        });
+    }
+    EXPECT_EQ(
+        world.client.follow({.target = "/x", .on_event = on_event}).error().message, "starting");
+    EXPECT_EQ(world.server.asked.size(), 15U);
+}
+
 TEST(Events, EndAtAProblem) {
     World world;
     world.server.streams.push_back({

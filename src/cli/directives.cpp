@@ -350,6 +350,11 @@ class Reader {
     Sbatch sbatch_;
 };
 
+/// Opens a quotation, or closes the one that is open.
+char toggled(char quote, char c) {
+    return quote == 0 ? c : '\0';
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> split_words(std::string_view text) {
@@ -366,9 +371,9 @@ Result<std::vector<std::string>> split_words(std::string_view text) {
         if (quote != 0 && c != quote) {
             word += c;
         } else if (c == '\'' || c == '"') {
-            quote = quote == 0 ? c : '\0';
+            quote = toggled(quote, c);
             is_word = true;
-        } else if (c == ' ' || c == '\t' || c == '\r') {
+        } else if (std::string_view(" \t\r").find(c) != std::string_view::npos) {
             end_word();
         } else if (c == '#' && !is_word) {
             break;

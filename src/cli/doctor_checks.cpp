@@ -236,6 +236,16 @@ std::vector<Finding> judge_server(Session& session) {
     return found;
 }
 
+/// Where the server that is asked keeps its state, if that is on this machine.
+std::string data_directory_of(const Session& session) {
+    constexpr std::string_view kSocket = "/reeve.sock";
+    const auto name = session.server_name();
+    const auto address = name ? parse_server_address(*name) : tl::unexpected(name.error());
+    const bool is_here = address && address->socket.ends_with(kSocket);
+    return is_here ? address->socket.substr(0, address->socket.size() - kSocket.size())
+                   : Session::data_directory();
+}
+
 }  // namespace
 
 Finding judge_cgroups(
@@ -286,7 +296,7 @@ std::vector<Finding> examine(Session& session) {
     all.push_back(read_cgroups());
     append(all, judge_ports(has_server));
     all.push_back(judge_clock());
-    append(all, judge_data(Session::data_directory()));
+    append(all, judge_data(data_directory_of(session)));
     return all;
 }
 

@@ -190,17 +190,14 @@ std::string enforcement_in_words(const std::string& enforcement) {
 std::vector<std::string> timeline_row(const JsonValue& entry) {
     const std::string node = text_at(entry, "node");
     const std::string actor = text_at(entry, "actor");
-    std::string more = end_in_words(entry);
-    if (const std::string reason = text_at(entry, "reason"); more.empty() && !reason.empty()) {
-        more = reason;
-    }
+    const std::string end = end_in_words(entry, "reason");
     const auto attempt = integer_at(entry, "attempt").value_or(1);
     return {
         "  " + printable(text_at(entry, "at")), printable(text_at(entry, "object")),
         printable(text_at(entry, "kind")),
         printable(
             (node.empty() ? "" : "on " + node + " ") + (actor.empty() ? "" : "by " + actor + " ") +
-            (attempt > 1 ? "attempt " + std::to_string(attempt) + " " : "") + more)};
+            (attempt > 1 ? "attempt " + std::to_string(attempt) + " " : "") + end)};
 }
 
 class ShowVerb final : public Verb {

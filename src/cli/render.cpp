@@ -255,6 +255,7 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows, const 
                 line.append(widths[i] - width_of(row[i]) + kGap, ' ');
             }
         }
+        line.erase(line.find_last_not_of(' ') + 1);
         text += (look.is_terminal ? cut(line, look.width) : line) + "\n";
     }
     return text;

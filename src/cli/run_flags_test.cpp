@@ -1,5 +1,7 @@
 #include "cli/run_flags.hpp"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "cli/job_file.hpp"
@@ -143,10 +145,11 @@ TEST(JobFile, IsRefusedWithItsPlace) {
     };
 
     std::string bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n";
-    for (int i = 1; i < 9; ++i) {
-        const std::string before = "*a" + std::to_string(i - 1);
-        bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before + "," +
-                before + "," + before + "," + before + "," + before + "]\n";
+    for (char i = '1'; i <= '9'; ++i) {  // Each has the one before it six times.
+        std::string line = "aN: &aN [*aM,*aM,*aM,*aM,*aM,*aM]\n";
+        std::ranges::replace(line, 'N', i);
+        std::ranges::replace(line, 'M', static_cast<char>(i - 1));
+        bomb += line;
     }
     const std::vector<Case> cases = {
         {"", "there is no job"},

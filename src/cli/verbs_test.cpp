@@ -162,7 +162,7 @@ TEST(ShowVerb, ShowsTheJobAndItsTimeline) {
         (Words{"GET /api/v1/jobs/7?include=spec", "GET /api/v1/jobs/7/timeline?limit=1000"}));
     for (const char* part :
          {"7 train  failed", "ran out of memory", "limits not enforced", "0.25 of it",
-          "(simulated)", "a=b", "element.failed  on jw2 by reeve attempt 2 oom"}) {
+          "(simulated)", "a=b", "element.failed  on jw2 by reeve attempt 2 ran out of memory"}) {
         EXPECT_NE(made.out.find(part), std::string::npos) << part << "\n" << made.out;
     }
 }

@@ -111,8 +111,8 @@ std::string reason_in_words(std::string_view reason) {
     return word_in(kReasons, reason);
 }
 
-std::string end_in_words(const JsonValue& job) {
-    const std::string reason = text_at(job, "end_reason");
+std::string end_in_words(const JsonValue& job, std::string_view field) {
+    const std::string reason = text_at(job, field);
     if (reason.empty()) {
         return "";
     }

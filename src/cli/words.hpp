@@ -19,8 +19,8 @@ enum class Tone : std::uint8_t { kPlain, kGood, kBusy, kWaiting, kBad, kFaint };
 [[nodiscard]] std::string reason_in_words(std::string_view reason);
 
 /// How a job or element ended: "exited with 3", "killed by SIGKILL", "out of memory"; "" if it
-/// has not.
-[[nodiscard]] std::string end_in_words(const JsonValue& job);
+/// has not. `field` has the code of the reason.
+[[nodiscard]] std::string end_in_words(const JsonValue& job, std::string_view field = "end_reason");
 
 /// What `run` and `wait` exit with: the job's own status, 128 + the signal, else 0 or 1.
 [[nodiscard]] int exit_status_of(const JsonValue& job);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,6 +53,12 @@ struct Implementation {
     std::string name;
     MakeSubject make;
 };
+
+/// For GoogleTest, which else prints the bytes, padding and addresses included.
+// NOLINTNEXTLINE(readability-identifier-naming): GoogleTest looks for this name.
+inline void PrintTo(const Implementation& implementation, std::ostream* out) {
+    *out << implementation.name;
+}
 
 [[nodiscard]] std::vector<Implementation> implementations();
 

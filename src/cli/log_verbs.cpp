@@ -79,9 +79,9 @@ class LogsVerb final : public Verb {
     [[nodiscard]] Result<std::string> print_so_far(
         Session& session, Client& client, const std::string& path) const {
         std::string offset = tail_ >= 0 ? std::to_string(-kTailBytes) : "0";
-        const std::string limit = "&limit=" + std::to_string(kTailBytes);
+        const std::string base = path + "&limit=" + std::to_string(kTailBytes) + "&offset=";
         while (true) {
-            const auto page = client.get_bytes(path + limit + "&offset=" + offset);
+            const auto page = client.get_bytes(base + offset);
             if (!page) {
                 return tl::unexpected(page.error());
             }

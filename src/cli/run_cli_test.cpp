@@ -62,7 +62,7 @@ FakeSimulation& simulation() {
     return fake;
 }
 
-Call call(std::vector<std::string> words) {
+Call call(const std::vector<std::string>& words) {
     std::ostringstream out;
     std::ostringstream err;
     CliEnvironment environment{.version = "1.2.3", .out = out, .err = err};
@@ -79,10 +79,8 @@ Call call(std::vector<std::string> words) {
     return result;
 }
 
-const std::vector<std::string> kNowhere = {"-s", "unix:/nonexistent/reeve.sock"};
-
 std::vector<std::string> nowhere(std::vector<std::string> words) {
-    words.insert(words.begin(), kNowhere.begin(), kNowhere.end());
+    words.insert(words.begin(), {"-s", "unix:/nonexistent/reeve.sock"});
     return words;
 }
 

@@ -173,8 +173,9 @@ class RunVerb final : public Verb {
             return fail(
                 directives.error().code, (is_line ? path + ": " : "") + directives.error().message);
         }
+        const std::string where = path + ": ";
         for (const std::string& warning : directives->warnings) {
-            session.warn(path + ": " + warning);
+            session.warn(where + warning);
         }
         spec.execution.script = std::move(*script);
         spec.terms.name = file_name(path);

@@ -39,6 +39,7 @@ Call call(FakeTransport& server, std::string_view name, const std::vector<std::s
 
 std::vector<std::string> asked_of(const FakeTransport& server) {
     std::vector<std::string> asked;
+    asked.reserve(server.asked.size());
     for (const HttpRequest& request : server.asked) {
         asked.push_back(
             request.method + " " + request.target +

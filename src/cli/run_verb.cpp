@@ -173,9 +173,9 @@ class RunVerb final : public Verb {
             return fail(
                 directives.error().code, (is_line ? path + ": " : "") + directives.error().message);
         }
-        const std::string where = path + ": ";
+        const std::string before = path + ": ";
         for (const std::string& warning : directives->warnings) {
-            session.warn(where + warning);
+            session.warn(before + warning);
         }
         spec.execution.script = std::move(*script);
         spec.terms.name = file_name(path);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,8 +21,9 @@ namespace reeve::api {
 
 inline constexpr Instant kWorldNow = Instant(std::chrono::microseconds(1'764'000'000'000'000));
 
-/// What FakeReader reads. Filled by a test before it asks.
+/// What FakeReader reads. A test locks `mutex` to change it while something follows it.
 struct FakeStore {
+    std::mutex mutex = {};
     std::vector<ledger::JobRow> jobs = {};
     std::vector<model::ElementRecord> elements = {};
     std::vector<model::AllocationRecord> allocations = {};
@@ -50,6 +52,7 @@ class FakeReader final : public ledger::Reader {
         ledger::JobOrder order,
         const std::optional<ledger::JobCursor>& after,
         std::size_t limit) override {
+        const std::scoped_lock lock(store_.mutex);
         store_.filter = filter;
         store_.order = order;
         store_.after = after;
@@ -69,6 +72,7 @@ class FakeReader final : public ledger::Reader {
     }
 
     [[nodiscard]] Result<ledger::JobRow> job(JobId id) override {
+        const std::scoped_lock lock(store_.mutex);
         const auto found =
             std::ranges::find_if(store_.jobs, [&](const auto& job) { return job.record.id == id; });
         return found == store_.jobs.end()
@@ -76,12 +80,16 @@ class FakeReader final : public ledger::Reader {
                    : *found;
     }
 
-    [[nodiscard]] Result<std::string> spec(JobId /*id*/) override { return store_.spec; }
+    [[nodiscard]] Result<std::string> spec(JobId /*id*/) override {
+        const std::scoped_lock lock(store_.mutex);
+        return store_.spec;
+    }
 
     [[nodiscard]] Result<ledger::ElementPage> elements(
         JobId id,
         const std::optional<std::pair<std::uint32_t, std::uint32_t>>& after,
         std::size_t limit) override {
+        const std::scoped_lock lock(store_.mutex);
         ledger::ElementPage page{.as_of = store_.newest()};
         for (const model::ElementRecord& element : store_.elements) {
             const std::pair at(element.key.index, element.attempt);
@@ -99,11 +107,13 @@ class FakeReader final : public ledger::Reader {
 
     [[nodiscard]] Result<std::optional<model::AllocationRecord>> allocation(
         AllocationId id) override {
+        const std::scoped_lock lock(store_.mutex);
         const auto found = std::ranges::find(store_.allocations, id, &model::AllocationRecord::id);
         return found == store_.allocations.end() ? std::nullopt : std::optional(*found);
     }
 
     [[nodiscard]] Result<std::uint64_t> position(std::int32_t /*priority*/, JobId id) override {
+        const std::scoped_lock lock(store_.mutex);
         std::uint64_t position = 1;
         for (const ledger::JobRow& job : store_.jobs) {
             if (job.record.id == id) {
@@ -115,6 +125,7 @@ class FakeReader final : public ledger::Reader {
     }
 
     [[nodiscard]] Result<ledger::EventPage> events(Revision since, std::size_t limit) override {
+        const std::scoped_lock lock(store_.mutex);
         ledger::EventPage page{.is_gap = since < store_.floor, .last_rev = store_.newest()};
         for (const ledger::Event& event : store_.events) {
             if (event.rev > since && !page.is_gap && page.events.size() < limit) {
@@ -125,6 +136,7 @@ class FakeReader final : public ledger::Reader {
     }
 
     [[nodiscard]] Result<std::pair<std::uint64_t, Revision>> head() override {
+        const std::scoped_lock lock(store_.mutex);
         return std::pair(store_.incarnation, store_.newest());
     }
 

@@ -44,14 +44,20 @@ class StreamsTest : public testing::Test {
         element.key = {.job = JobId(7)};
         element.attempt = 3;
         element.node = NodeId(1);
+        const std::scoped_lock lock(world.store.mutex);
         world.store.elements = {element};
+    }
+
+    void push(ledger::Event added) {
+        const std::scoped_lock lock(world.store.mutex);
+        world.store.events.push_back(std::move(added));
     }
 
     /// What a watcher that is caught up has been sent.
     std::string events(const std::string& target, std::uint32_t uid) {
         EXPECT_EQ(world.get(target, uid).status, 200);
         // One more, which everybody sees, marks the end.
-        world.store.events.push_back(event(
+        push(event(
             world.store.newest().value() + 1, "node.changed", "", R"({"object":"node/mark"})"));
         world.events.on_commit();
         return world.stream->read_to("node/mark\"}\n\n");
@@ -113,14 +119,17 @@ TEST_F(StreamsTest, WhatIsGoneIsAGap) {
             world.stream->read_to("\n\n"), "event: gap\nid: 1:6\ndata: {\"cursor\":\"1:6\"}\n\n")
             << since;
     }
-    world.store.floor = Revision(3);
+    {
+        const std::scoped_lock lock(world.store.mutex);
+        world.store.floor = Revision(3);
+    }
     EXPECT_EQ(world.get("/api/v1/events?since=1:2").status, 200);
     EXPECT_EQ(world.stream->read_to("\n\n"), "event: gap\nid: 1:6\ndata: {\"cursor\":\"1:6\"}\n\n");
 }
 
 TEST_F(StreamsTest, ALongBacklogComesPageByPage) {
     for (std::uint64_t rev = 7; rev <= 2600; ++rev) {
-        world.store.events.push_back(event(rev, "node.changed", "", "{}"));
+        push(event(rev, "node.changed", "", "{}"));
     }
     EXPECT_EQ(world.get("/api/v1/events?since=6").status, 200);
     for (std::uint64_t rev = 7; rev <= 2600; ++rev) {

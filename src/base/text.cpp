@@ -31,9 +31,47 @@ std::int64_t take_digits(std::string_view& text) {
         return -1;
     }
     std::int64_t value = 0;
-    std::from_chars(text.data(), text.data() + length, value);
+    for (const char digit : text.substr(0, length)) {
+        value = value * 10 + (digit - '0');
+    }
     text.remove_prefix(length);
     return value;
+}
+
+/// "1.5" at the front of `text`, which it drops, in thousandths; -1 if there is none, or one with
+/// more than three digits after the point. The whole part is `whole_max` at most.
+std::int64_t take_milli(std::string_view& text, std::int64_t whole_max) {
+    const std::int64_t whole = take_digits(text);
+    if (whole < 0 || whole > whole_max) {
+        return -1;
+    }
+    if (!text.starts_with('.')) {
+        return whole * 1000;
+    }
+    text.remove_prefix(1);
+    const std::size_t before = text.size();
+    std::int64_t part = take_digits(text);
+    const std::size_t digits = before - text.size();
+    if (part < 0 || digits > 3) {
+        return -1;
+    }
+    for (std::size_t i = digits; i < 3; ++i) {
+        part *= 10;
+    }
+    return whole * 1000 + part;
+}
+
+/// Seconds of a unit's letter, 0 if it is none.
+std::int64_t seconds_of(char unit) {
+    constexpr std::int64_t kDay = 86400;
+    switch (unit) {
+        case 'w': return 7 * kDay;
+        case 'd': return kDay;
+        case 'h': return 3600;
+        case 'm': return 60;
+        case 's': return 1;
+        default:  return 0;
+    }
 }
 
 Result<std::chrono::seconds> duration_of(std::int64_t seconds, std::string_view text) {
@@ -51,48 +89,78 @@ tl::unexpected<Error> bad_duration(std::string_view text) {
         quoted(text) + " is not a duration; write 90s, 5m, 2h30m, 1d, 02:30:00 or 1-00:00:00");
 }
 
-/// "1-02:30:00", "02:30:00", "30:00".
+/// "02:30:00", "30:00", "30", whole; `parts` counts its numbers. -1 if it is no such thing.
+std::int64_t take_clock(std::string_view& rest, std::size_t& parts) {
+    std::int64_t seconds = 0;
+    for (parts = 1; parts <= 3; ++parts) {
+        const std::int64_t part = take_digits(rest);
+        if (part < 0 || part > kDurationMaxS) {
+            return -1;
+        }
+        seconds = seconds * 60 + part;
+        if (rest.empty()) {
+            return seconds;
+        }
+        if (rest.front() != ':') {
+            return -1;
+        }
+        rest.remove_prefix(1);
+    }
+    return -1;
+}
+
+/// "1-02:30:00", "1-2", "02:30:00", "30:00".
 Result<std::chrono::seconds> parse_clock(std::string_view text) {
     std::string_view rest = text;
+    const bool has_days = rest.find('-') != std::string_view::npos;
     std::int64_t days = 0;
-    if (rest.find('-') != std::string_view::npos) {
+    if (has_days) {
         days = take_digits(rest);
         if (days < 0 || days > kDurationMaxS / 86400 || !rest.starts_with('-')) {
             return bad_duration(text);
         }
         rest.remove_prefix(1);
     }
-    std::int64_t seconds = 0;
     std::size_t parts = 0;
-    while (true) {
-        const std::int64_t part = take_digits(rest);
-        if (part < 0 || part > kDurationMaxS) {
-            return bad_duration(text);
-        }
-        seconds = seconds * 60 + part;
-        ++parts;
-        if (rest.empty()) {
-            break;
-        }
-        if (rest.front() != ':' || parts == 3) {
-            return bad_duration(text);
-        }
-        rest.remove_prefix(1);
+    std::int64_t seconds = take_clock(rest, parts);
+    if (seconds < 0) {
+        return bad_duration(text);
     }
-    if (days > 0) {  // Slurm: D-HH, D-HH:MM, D-HH:MM:SS.
-        for (; parts < 3; ++parts) {
-            seconds *= 60;
-        }
+    for (; has_days && parts < 3; ++parts) {  // Slurm: D-HH, D-HH:MM, D-HH:MM:SS.
+        seconds *= 60;
     }
     return duration_of(days * 86400 + seconds, text);
+}
+
+/// The byte length of a character by its first byte, 0 if none begins so.
+std::size_t utf8_length(unsigned lead) {
+    if (lead < 0x80) {
+        return 1;
+    }
+    if (lead < 0xC2 || lead > 0xF4) {
+        return 0;
+    }
+    return lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+}
+
+/// Refuses overlong forms, surrogates, and what is past U+10FFFF.
+bool is_utf8_second(unsigned lead, unsigned second) {
+    switch (lead) {
+        case 0xE0: return second >= 0xA0;
+        case 0xED: return second < 0xA0;
+        case 0xF0: return second >= 0x90;
+        case 0xF4: return second < 0x90;
+        default:   return true;
+    }
 }
 
 }  // namespace
 
 Result<std::int64_t> parse_integer(std::string_view text) {
     std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) {
+    const char* const last = text.data() + text.size();
+    const auto [end, error] = std::from_chars(text.data(), last, value);
+    if (error != std::errc{} || end != last) {
         return fail(ErrorCode::kInvalid, quoted(text) + " is not a whole number");
     }
     return value;
@@ -100,70 +168,41 @@ Result<std::int64_t> parse_integer(std::string_view text) {
 
 Result<std::int64_t> parse_milli(std::string_view text) {
     std::string_view rest = text;
-    const std::int64_t whole = take_digits(rest);
-    std::int64_t milli = 0;
-    bool is_good = whole >= 0 && whole <= kMilliMax / 1000;
-    if (is_good && rest.starts_with('.')) {
-        rest.remove_prefix(1);
-        const std::size_t digits = rest.size();
-        milli = take_digits(rest);
-        is_good = milli >= 0 && digits <= 3;
-        for (std::size_t i = digits; is_good && i < 3; ++i) {
-            milli *= 10;
-        }
-    }
-    if (!is_good || !rest.empty()) {
+    const std::int64_t milli = take_milli(rest, kMilliMax / 1000);
+    if (milli < 0 || !rest.empty()) {
         return fail(
             ErrorCode::kInvalid,
             quoted(text) +
                 " is not an amount; write a number such as 2 or 0.25, with three digits "
                 "after the point at most");
     }
-    return whole * 1000 + milli;
+    return milli;
 }
 
 Result<std::int64_t> parse_size_mib(std::string_view text) {
-    std::string_view rest = text;
-    const std::int64_t whole = take_digits(rest);
-    std::int64_t thousandths = 0;
-    bool is_good = whole >= 0;
-    if (is_good && rest.starts_with('.')) {
-        rest.remove_prefix(1);
-        const std::size_t before = rest.size();
-        thousandths = take_digits(rest);
-        const std::size_t digits = before - rest.size();
-        is_good = thousandths >= 0 && digits <= 3;
-        for (std::size_t i = digits; is_good && i < 3; ++i) {
-            thousandths *= 10;
-        }
-    }
     constexpr std::string_view kUnits = "KMGT";
+    constexpr std::array<std::int64_t, 4> kKibOf = {
+        1, 1024, std::int64_t{1} << 20, std::int64_t{1} << 30};
+    std::string_view rest = text;
+    const std::int64_t milli = take_milli(rest, kSizeMibMax * 1024);
     std::size_t unit = 1;  // MiB.
-    if (is_good && !rest.empty()) {
-        const char letter = static_cast<char>(rest.front() & ~0x20);
-        unit = kUnits.find(letter);
-        is_good = unit != std::string_view::npos;
+    if (!rest.empty()) {
+        unit = kUnits.find(static_cast<char>(rest.front() & ~0x20));
         rest.remove_prefix(1);
-        if (rest.starts_with('i')) {
-            rest.remove_prefix(1);
-        }
-        if (rest.starts_with('B') || rest.starts_with('b')) {
-            rest.remove_prefix(1);
+        for (const std::string_view suffix : {"i", "B", "b"}) {
+            rest.remove_prefix(rest.starts_with(suffix) ? 1 : 0);
         }
     }
-    if (!is_good || !rest.empty()) {
+    if (milli < 0 || unit == std::string_view::npos || !rest.empty()) {
         return fail(
             ErrorCode::kInvalid,
             quoted(text) + " is not a size; write 10G, 512M or 1.5T (powers of 1024)");
     }
-    // In thousandths of a KiB; 15 digits times 1000 times 2^30 would overflow, so check first.
-    constexpr std::array<std::int64_t, 4> kKibOf = {
-        1, 1024, std::int64_t{1} << 20, std::int64_t{1} << 30};
     const std::int64_t kib_of = kKibOf.at(unit);
-    if (whole > kSizeMibMax * 1024 / kib_of) {
+    if (milli / 1000 > kSizeMibMax * 1024 / kib_of) {  // Else it would overflow.
         return fail(ErrorCode::kInvalid, quoted(text) + " is over the largest size, 1048576T");
     }
-    const std::int64_t kib = whole * kib_of + (thousandths * kib_of + 999) / 1000;
+    const std::int64_t kib = milli / 1000 * kib_of + (milli % 1000 * kib_of + 999) / 1000;
     const std::int64_t mib = (kib + 1023) / 1024;
     if (mib <= 0) {
         return fail(ErrorCode::kInvalid, "a size is more than 0, not " + quoted(text));
@@ -175,37 +214,27 @@ Result<std::chrono::seconds> parse_duration(std::string_view text) {
     if (text.find(':') != std::string_view::npos || text.find('-') != std::string_view::npos) {
         return parse_clock(text);
     }
+    if (!text.empty() && is_digit(text.back())) {  // A bare number is seconds.
+        const Result<std::int64_t> seconds = parse_integer(text);
+        return seconds ? duration_of(*seconds, text) : bad_duration(text);
+    }
     std::string_view rest = text;
     std::int64_t seconds = 0;
     std::int64_t unit_before = kDurationMaxS;
-    while (!rest.empty() || text.empty()) {
+    do {
         const std::int64_t value = take_digits(rest);
-        if (value < 0 || value > kDurationMaxS) {
+        const std::int64_t unit = rest.empty() ? 0 : seconds_of(rest.front());
+        // Units come from large to small, each once: not "30m2h", not "5m5m".
+        if (value < 0 || unit == 0 || unit >= unit_before) {
             return bad_duration(text);
         }
-        std::int64_t unit = 1;
-        if (!rest.empty()) {
-            switch (rest.front()) {
-                case 'w': unit = 7 * 86400; break;
-                case 'd': unit = 86400; break;
-                case 'h': unit = 3600; break;
-                case 'm': unit = 60; break;
-                case 's': unit = 1; break;
-                default:  return bad_duration(text);
-            }
-            rest.remove_prefix(1);
-        } else if (seconds != 0) {
-            return bad_duration(text);  // "2h30": thirty what?
-        }
-        if (unit >= unit_before) {
-            return bad_duration(text);  // "30m2h", "5m5m".
-        }
+        rest.remove_prefix(1);
         unit_before = unit;
         if (value > kDurationMaxS / unit) {
             return duration_of(-1, text);
         }
         seconds += value * unit;
-    }
+    } while (!rest.empty());
     return duration_of(seconds, text);
 }
 
@@ -273,32 +302,19 @@ std::string format_milli(std::int64_t milli) {
 }
 
 bool is_utf8(std::string_view text) noexcept {
-    std::size_t i = 0;
     const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
-    while (i < text.size()) {
-        const unsigned lead = byte(i);
-        const std::size_t more = lead < 0x80   ? 0
-                                 : lead < 0xC2 ? 9
-                                 : lead < 0xE0 ? 1
-                                 : lead < 0xF0 ? 2
-                                 : lead < 0xF5 ? 3
-                                               : 9;
-        if (more == 9 || i + more >= text.size() + (more == 0 ? 1 : 0)) {
+    for (std::size_t i = 0; i < text.size();) {
+        const std::size_t length = utf8_length(byte(i));
+        if (length == 0 || length > text.size() - i ||
+            (length > 1 && !is_utf8_second(byte(i), byte(i + 1)))) {
             return false;
         }
-        for (std::size_t k = 1; k <= more; ++k) {
+        for (std::size_t k = 1; k < length; ++k) {
             if ((byte(i + k) & 0xC0U) != 0x80) {
                 return false;
             }
         }
-        if (more >= 2) {  // Overlong forms, surrogates, and what is past U+10FFFF.
-            const unsigned second = byte(i + 1);
-            if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second >= 0xA0) ||
-                (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second >= 0x90)) {
-                return false;
-            }
-        }
-        i += more + 1;
+        i += length;
     }
     return true;
 }

@@ -21,16 +21,16 @@ constexpr std::chrono::seconds kRepeatInterval(30);  // Of orders that nothing c
 }  // namespace
 
 Controller::Controller(
-    ledger::Store& store, ledger::LedgerOptions options, const ledger::StoreHeader& header)
-    : store_(store), header_(header), ledger_(std::move(options), header) {}
+    ledger::Store& store, const ledger::LedgerOptions& options, const ledger::StoreHeader& header)
+    : store_(store), header_(header), ledger_(options, header) {}
 
 Result<std::unique_ptr<Controller>> Controller::open(
-    ledger::Store& store, ledger::LedgerOptions options, Instant now) {
+    ledger::Store& store, const ledger::LedgerOptions& options, Instant now) {
     const Result<ledger::StoreHeader> header = store.open_epoch();
     if (!header) {
         return tl::unexpected<Error>(header.error());
     }
-    std::unique_ptr<Controller> made(new Controller(store, std::move(options), *header));
+    std::unique_ptr<Controller> made(new Controller(store, options, *header));
     const Result<void> recovered = store.recover(
         [&](ledger::Recovered&& record) { made->ledger_.restore(std::move(record)); });
     if (!recovered) {
@@ -81,28 +81,31 @@ TurnResult Controller::turn(std::vector<Request> requests, Instant wall) {
     result.has_more = ledger_.schedule(kPlacementsMax, kGroupsMax);
     result.change_count = ledger_.changes().size();
     if (const Result<void> done = commit(); !done) {
-        ledger_.undo();
-        storage_trouble_ = done.error().message;
-        probed_at_ = now;
-        asks_all_ = true;
-        result.has_more = false;
-        result.change_count = 0;
-        for (Answer& answer : result.answers) {
-            if (answer.reply) {  // What was refused stays refused.
-                answer.reply = tl::unexpected<Error>(done.error());
-            }
-        }
-        publish();
-        result.view = view_;
-        return result;
+        take_back(result, done.error(), now);
+    } else {
+        add_orders(result.orders);
+        ledger_.committed();
+        add_greetings(result.orders, now);
+        add_deletions(result.orders, now);
     }
-    add_orders(result.orders);
-    ledger_.committed();
-    add_greetings(result.orders, now);
-    add_deletions(result.orders, now);
     publish();
     result.view = view_;
     return result;
+}
+
+/// The commit failed: nothing of this turn has happened.
+void Controller::take_back(TurnResult& result, const Error& error, Instant now) {
+    ledger_.undo();
+    storage_trouble_ = error.message;
+    probed_at_ = now;
+    asks_all_ = true;
+    result.has_more = false;
+    result.change_count = 0;
+    for (Answer& answer : result.answers) {
+        if (answer.reply) {  // What was refused stays refused.
+            answer.reply = tl::unexpected<Error>(error);
+        }
+    }
 }
 
 Result<ledger::Reply> Controller::apply(ledger::Command command, Instant now) {
@@ -135,18 +138,25 @@ Result<ledger::Lookups> Controller::look_up(const ledger::Command& command) {
             lookups.ended_attempts.insert(key);
         }
     }
-    const auto* submission = std::get_if<ledger::SubmitJobs>(&command);
-    if (submission != nullptr && !submission->idempotency_key.empty()) {
-        const model::UserRecord* user = ledger_.state().user_named(submission->actor.identity.user);
-        if (user != nullptr) {
-            auto earlier = store_.request_of(user->id, submission->idempotency_key);
-            if (!earlier) {
-                return tl::unexpected<Error>(std::move(earlier.error()));
-            }
-            lookups.earlier_request = *std::move(earlier);
-        }
+    auto earlier = look_up_request(command);
+    if (!earlier) {
+        return tl::unexpected<Error>(std::move(earlier.error()));
     }
+    lookups.earlier_request = *std::move(earlier);
     return lookups;
+}
+
+Result<std::optional<model::IdempotencyRecord>> Controller::look_up_request(
+    const ledger::Command& command) {
+    const auto* submission = std::get_if<ledger::SubmitJobs>(&command);
+    if (submission == nullptr || submission->idempotency_key.empty()) {
+        return std::nullopt;
+    }
+    const model::UserRecord* user = ledger_.state().user_named(submission->actor.identity.user);
+    if (user == nullptr) {
+        return std::nullopt;
+    }
+    return store_.request_of(user->id, submission->idempotency_key);
 }
 
 Result<void> Controller::commit() {

@@ -50,7 +50,7 @@ class Controller {
     /// Opens an epoch and reads what lives back from the store.
     /// Errors: those of Store::open_epoch and Store::recover.
     [[nodiscard]] static Result<std::unique_ptr<Controller>> open(
-        ledger::Store& store, ledger::LedgerOptions options, Instant now);
+        ledger::Store& store, const ledger::LedgerOptions& options, Instant now);
 
     /// One turn at the time `wall`. Where that is behind what the ledger has seen (the clock was
     /// set back), the ledger's time goes on at half speed until the two meet. A commit that fails
@@ -69,11 +69,16 @@ class Controller {
 
   private:
     Controller(
-        ledger::Store& store, ledger::LedgerOptions options, const ledger::StoreHeader& header);
+        ledger::Store& store,
+        const ledger::LedgerOptions& options,
+        const ledger::StoreHeader& header);
 
     [[nodiscard]] Instant ledger_time(Instant wall);
     [[nodiscard]] Result<ledger::Reply> apply(ledger::Command command, Instant now);
     [[nodiscard]] Result<ledger::Lookups> look_up(const ledger::Command& command);
+    [[nodiscard]] Result<std::optional<model::IdempotencyRecord>> look_up_request(
+        const ledger::Command& command);
+    void take_back(TurnResult& result, const Error& error, Instant now);
     [[nodiscard]] Result<void> commit();
     [[nodiscard]] bool is_writable(Instant now);
     void add_orders(std::vector<Order>& orders);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "base/text.hpp"
 #include "ledger/event.hpp"
@@ -115,6 +116,7 @@ class Explanation {
             return;
         }
         std::vector<scheduler::NodeView> nodes;
+        nodes.reserve(view_.nodes.size());
         for (const auto& node : view_.nodes) {
             nodes.push_back(node->view);
         }
@@ -248,8 +250,9 @@ class Explanation {
             }
             holders.push_back(std::move(holder));
         }
-        std::ranges::stable_sort(holders, [](const Holder& a, const Holder& b) {
-            return a.until && (!b.until || *a.until < *b.until);
+        std::ranges::sort(holders, [](const Holder& a, const Holder& b) {
+            return std::tuple(!a.until, a.until, a.element) <
+                   std::tuple(!b.until, b.until, b.element);
         });
         return holders;
     }

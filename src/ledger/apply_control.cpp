@@ -64,39 +64,47 @@ Result<std::uint32_t> Ledger::control_one(
     }
     std::uint32_t count = 0;
     if (target.index) {
-        const std::uint32_t offset = *target.index - job->range.first;
-        if (*target.index < job->range.first || *target.index > job->range.last ||
-            offset % job->range.step != 0) {
-            return fail(ErrorCode::kNotFound, "there is no " + name);
+        const Result<ElementKey> key = element_named(target, *job);
+        if (!key) {
+            return tl::unexpected<Error>(key.error());
         }
-        const ElementKey key{.job = target.job, .index = *target.index};
-        if (state_.element(key) == nullptr) {
-            const std::uint32_t position = offset / job->range.step;
-            const bool is_waiting = position >= job->next;
-            if (!is_waiting) {
-                return fail(ErrorCode::kConflict, name + " has already ended");
-            }
-            if (std::ranges::binary_search(job->taken, position)) {
-                return fail(ErrorCode::kConflict, name + " has already ended");
-            }
-            materialise(target.job, position);
-        }
-        count = control_element(command.control, key);
+        count = control_element(command.control, *key);
     } else {
-        for (const ElementKey& key : elements_of(target.job)) {
-            if (state_.job(target.job) != nullptr) {
-                count += control_element(command.control, key);
-            }
-        }
-        const bool is_stop =
-            command.control == Control::kStop || command.control == Control::kStopForced;
-        count += is_stop ? end_waiting(target.job, ElementEvent::kCancelRequested)
-                         : hold_waiting(command.control, *state_.job(target.job));
+        count = control_whole(command.control, target.job);
     }
     if (count == 0) {
         return fail(ErrorCode::kConflict, name + " " + why_nothing(command.control));
     }
     return count;
+}
+
+/// The element that a target names; from now on it has a record.
+Result<ElementKey> Ledger::element_named(const Target& target, const model::JobRecord& job) {
+    const ElementKey key{.job = target.job, .index = *target.index};
+    const std::uint32_t offset = key.index - job.range.first;
+    if (key.index < job.range.first || key.index > job.range.last || offset % job.range.step != 0) {
+        return fail(ErrorCode::kNotFound, "there is no " + name_of(target));
+    }
+    if (state_.element(key) != nullptr) {
+        return key;
+    }
+    const std::uint32_t position = offset / job.range.step;
+    if (position < job.next || std::ranges::binary_search(job.taken, position)) {
+        return fail(ErrorCode::kConflict, name_of(target) + " has already ended");
+    }
+    materialise(target.job, position);
+    return key;
+}
+
+std::uint32_t Ledger::control_whole(Control control, JobId job) {
+    std::uint32_t count = 0;
+    for (const ElementKey& key : elements_of(job)) {
+        count += control_element(control, key);
+    }
+    if (control == Control::kStop || control == Control::kStopForced) {
+        return count + end_waiting(job, ElementEvent::kCancelRequested);
+    }
+    return count + hold_waiting(control, *state_.job(job));
 }
 
 /// Holds or releases what of a job never left the queue.

@@ -13,16 +13,18 @@ std::int64_t element_count(const model::JobTerms& terms) {
 
 /// "a30-1 (4 x NVIDIA A30, 32 CPUs, 128 GiB)": what the largest node has.
 std::string describe(const State& state, const NodeState& node) {
-    std::string gpus = "no GPU";
     std::map<std::string, int> count_of;
     for (const model::NodeGpu& gpu : node.record.gpus) {
         ++count_of[state.gpu_model_name(gpu.model)];
     }
+    std::string gpus;
     for (const auto& [model, count] : count_of) {
-        gpus = (gpus == "no GPU" ? "" : gpus + " + ") + std::to_string(count) + " x " + model;
+        gpus.append(gpus.empty() ? "" : " + ").append(std::to_string(count));
+        gpus.append(" x ").append(model);
     }
-    return node.record.name + " (" + gpus + ", " + format_milli(node.record.host.cpu_millicores) +
-           " CPUs, " + format_mib(node.record.host.memory_mib) + ")";
+    return node.record.name + " (" + (gpus.empty() ? "no GPU" : gpus) + ", " +
+           format_milli(node.record.host.cpu_millicores) + " CPUs, " +
+           format_mib(node.record.host.memory_mib) + ")";
 }
 
 /// By GPUs, then memory of a GPU, then CPUs.

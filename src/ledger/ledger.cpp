@@ -19,8 +19,8 @@ constexpr const char* kOwnActor = "reeve";
 
 }  // namespace
 
-Ledger::Ledger(LedgerOptions options, const StoreHeader& header)
-    : options_(std::move(options)),
+Ledger::Ledger(const LedgerOptions& options, const StoreHeader& header)
+    : options_(options),
       cluster_id_(header.cluster_id),
       last_rev_(header.last_rev),
       last_job_(header.last_job),

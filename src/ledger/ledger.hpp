@@ -47,7 +47,7 @@ struct Lookups {
 /// changes() until committed() or undo(). Pure: no clock, no file; one thread has it.
 class Ledger {
   public:
-    Ledger(LedgerOptions options, const StoreHeader& header);
+    Ledger(const LedgerOptions& options, const StoreHeader& header);
 
     /// Puts a record from the store in place, before the first command, in the order of Recovered.
     void restore(Recovered&& record);
@@ -119,6 +119,9 @@ class Ledger {
     [[nodiscard]] Result<Reply> control(const ControlJobs& command, const Lookups& lookups);
     [[nodiscard]] Result<std::uint32_t> control_one(
         const ControlJobs& command, const Target& target, const Lookups& lookups);
+    [[nodiscard]] Result<model::ElementKey> element_named(
+        const Target& target, const model::JobRecord& job);
+    std::uint32_t control_whole(Control control, JobId job);
     std::uint32_t hold_waiting(Control control, model::JobRecord job);
     [[nodiscard]] std::vector<model::ElementKey> elements_of(JobId job) const;
     std::uint32_t control_element(Control control, const model::ElementKey& key);
@@ -158,6 +161,9 @@ class Ledger {
     model::ElementRecord materialise(JobId job, std::uint32_t position);
 
     // schedule.cpp
+    struct Pass;
+    [[nodiscard]] std::optional<Queue::Head> next_head(const Pass& pass) const;
+    void advance_pass(Pass& pass, const Queue::Head& head, bool is_placed);
     bool place_head(const Queue::Head& head, std::vector<scheduler::NodeView>& nodes);
     [[nodiscard]] bool is_within_quota(ProjectId project, const model::Grant& grant) const;
 

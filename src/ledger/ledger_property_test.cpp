@@ -1,5 +1,6 @@
 #include <string>
 #include <tuple>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -67,68 +68,66 @@ State rebuilt(const State& state) {
     return fresh.state();
 }
 
-/// Does one thing that may or may not be sensible.
-void do_something(World& world, SeededRandom& random) {
-    const State& state = world.ledger_.state();
-    const JobId job(
-        random.below(state.jobs().empty() ? 5 : state.jobs().rbegin()->first.value() + 2));
+std::uint32_t small_number(SeededRandom& random, std::uint64_t bound) {
+    return static_cast<std::uint32_t>(random.below(bound));
+}
+
+void submit_something(World& world, SeededRandom& random, JobId job) {
+    model::JobTerms terms = one_gpu();
+    terms.priority = static_cast<std::int32_t>(random.below(2));
+    terms.retries_max = static_cast<std::int32_t>(random.below(2));
+    terms.gpus = random.below(2) == 0 ? model::GpuAsk{.count = 1} : model::GpuAsk{.milli = 300};
+    if (random.below(3) == 0) {
+        terms.array = {.first = 2, .last = 8, .step = 2, .running_max = small_number(random, 3)};
+    }
+    if (random.below(4) == 0) {
+        terms.after.push_back({static_cast<model::DependencyKind>(random.below(3)), job});
+    }
+    (void)world.try_submit({terms, one_gpu()});
+}
+
+void control_something(World& world, SeededRandom& random, JobId job) {
+    ControlJobs command{
+        .actor = {.identity = {"ada"}}, .control = static_cast<Control>(random.below(5))};
+    command.targets.push_back({job, {}});
+    if (random.below(2) != 0) {
+        command.targets.front().index = small_number(random, 9);
+    }
+    (void)world.apply(std::move(command));
+}
+
+void report_something(World& world, SeededRandom& random) {
     std::vector<model::ElementRecord> elements;
-    for (const auto& [key, element] : state.elements()) {
+    for (const auto& [key, element] : world.ledger.state().elements()) {
         elements.push_back(element);
     }
+    if (elements.empty()) {
+        return;
+    }
+    const model::ElementRecord& element = elements.at(random.below(elements.size()));
+    const model::TaskKey key{.element = element.key, .attempt = element.attempt};
+    if (random.below(3) == 0) {
+        const model::TaskStarted started{.node = "n1", .key = key};
+        (void)world.apply(Report{started});
+        return;
+    }
+    const model::TaskOutcome outcome{
+        .end = static_cast<TaskEnd>(random.below(8)),
+        .exit_code = static_cast<std::int32_t>(random.below(2))};
+    const model::TaskEnded ended{.node = "n1", .key = key, .outcome = outcome};
+    (void)world.apply(Report{ended});
+}
+
+/// Does one thing that may or may not be sensible.
+void do_something(World& world, SeededRandom& random) {
+    const auto& jobs = world.ledger.state().jobs();
+    const JobId job(random.below(jobs.empty() ? 5 : jobs.rbegin()->first.value() + 2));
     switch (random.below(8)) {
         case 0:
-        case 1: {
-            model::JobTerms terms = one_gpu();
-            terms.priority = static_cast<std::int32_t>(random.below(2));
-            terms.retries_max = static_cast<std::int32_t>(random.below(2));
-            terms.gpus =
-                random.below(2) == 0 ? model::GpuAsk{.count = 1} : model::GpuAsk{.milli = 300};
-            if (random.below(3) == 0) {
-                terms.array = {
-                    .first = 2,
-                    .last = 8,
-                    .step = 2,
-                    .running_max = static_cast<std::uint32_t>(random.below(3))};
-            }
-            if (random.below(4) == 0) {
-                terms.after = {
-                    {static_cast<model::DependencyKind>(random.below(3)), job}
-                };
-            }
-            (void)world.try_submit({terms, one_gpu()});
-            break;
-        }
-        case 2:
-            (void)world.apply(ControlJobs{
-                .actor = {.identity = {"ada"}},
-                .control = static_cast<Control>(random.below(5)),
-                .targets = {
-                    {job, random.below(2) == 0
-                              ? std::nullopt
-                              : std::optional<std::uint32_t>(
-                                    static_cast<std::uint32_t>(random.below(9)))}}});
-            break;
-        case 3: (void)world.apply(Tick{}); break;
-        default:
-            if (!elements.empty()) {
-                const model::ElementRecord& element = elements.at(random.below(elements.size()));
-                const model::TaskKey key{.element = element.key, .attempt = element.attempt};
-                if (random.below(3) == 0) {
-                    (void)world.apply(Report{
-                        model::TaskStarted{.node = "n1", .key = key}
-                    });
-                } else {
-                    (void)world.apply(Report{
-                        model::TaskEnded{
-                                         .node = "n1",
-                                         .key = key,
-                                         .outcome = {
-                                .end = static_cast<TaskEnd>(random.below(8)),
-                                .exit_code = static_cast<std::int32_t>(random.below(2))}}
-                    });
-                }
-            }
+        case 1:  submit_something(world, random, job); break;
+        case 2:  control_something(world, random, job); break;
+        case 3:  (void)world.apply(Tick{}); break;
+        default: report_something(world, random); break;
     }
 }
 
@@ -155,22 +154,22 @@ TEST(LedgerProperty, UndoLeavesNoTraceAndARestartChangesNothing) {
         SeededRandom random(seed);
         World world(3);
         for (int turn = 0; turn < 120; ++turn) {
-            const State before = world.ledger_.state();
+            const State before = world.ledger.state();
             for (std::uint64_t i = 0; i <= random.below(3); ++i) {
                 do_something(world, random);
             }
-            (void)world.ledger_.schedule(random.below(4), 100);
+            (void)world.ledger.schedule(random.below(4), 100);
             if (random.below(4) == 0) {
-                world.ledger_.undo();
+                world.ledger.undo();
                 // Time went on all the same, and with it the back-offs.
                 State then = before;
-                then.advance(world.now_);
-                ASSERT_TRUE(is_same(world.ledger_.state(), then)) << "undo, turn " << turn;
+                then.advance(world.now);
+                ASSERT_TRUE(is_same(world.ledger.state(), then)) << "undo, turn " << turn;
                 continue;
             }
-            world.ledger_.committed();
-            ASSERT_NO_FATAL_FAILURE(check_capacity(world.ledger_.state()));
-            ASSERT_TRUE(is_same(world.ledger_.state(), rebuilt(world.ledger_.state())))
+            world.ledger.committed();
+            ASSERT_NO_FATAL_FAILURE(check_capacity(world.ledger.state()));
+            ASSERT_TRUE(is_same(world.ledger.state(), rebuilt(world.ledger.state())))
                 << "restart, turn " << turn;
         }
     }

@@ -12,7 +12,6 @@
 namespace reeve::ledger {
 namespace {
 
-using model::ElementKey;
 using model::ElementState;
 using model::TaskEnd;
 using namespace std::chrono_literals;
@@ -24,11 +23,11 @@ TEST(Ledger, RunsAJobToItsEnd) {
     EXPECT_EQ(world.state(job), "scheduled");
     world.start(job);
     EXPECT_EQ(world.state(job), "running");
-    EXPECT_EQ(world.ledger_.state().usage(ProjectId(1)).gpu_milli, 1000);
+    EXPECT_EQ(world.ledger.state().usage(ProjectId(1)).gpu_milli, 1000);
     world.end(job, {.end = TaskEnd::kExited});
     EXPECT_EQ(world.state(job), "gone");
-    EXPECT_EQ(world.ledger_.state().usage(ProjectId(1)), model::Usage{});
-    EXPECT_TRUE(world.ledger_.state().allocations().empty());
+    EXPECT_EQ(world.ledger.state().usage(ProjectId(1)), model::Usage{});
+    EXPECT_TRUE(world.ledger.state().allocations().empty());
 }
 
 TEST(Ledger, AnEndComesToWhatItWas) {
@@ -72,7 +71,7 @@ TEST(Ledger, AnEndComesToWhatItWas) {
             model::TaskEnded{.node = "n1", .key = world.key(job), .outcome = c.outcome}
         }));
         std::optional<model::ElementRecord> ended;
-        for (const Change& change : world.ledger_.changes()) {
+        for (const Change& change : world.ledger.changes()) {
             const auto* put = std::get_if<ElementPut>(&change.body);
             if (put != nullptr && put->after->ended_at != model::kNever) {
                 ended = put->after;
@@ -94,10 +93,10 @@ TEST(Ledger, RetriesWithBackoffThatDoubles) {
     for (const std::chrono::seconds backoff : {10s, 20s}) {
         world.end(job, failure);
         EXPECT_EQ(world.state(job), "queued");
-        EXPECT_EQ(world.ledger_.next_wakeup(), world.now_ + 10s) << "silence or back-off";
-        world.now_ = world.now_ + (backoff - 2s);
+        EXPECT_EQ(world.ledger.next_wakeup(), world.now + 10s) << "silence or back-off";
+        world.now = world.now + (backoff - 2s);
         ASSERT_TRUE(world.apply(Tick{}));
-        world.say(world.hello_);
+        world.say(world.hello);
         EXPECT_EQ(world.state(job), "scheduled");
     }
     world.end(job, failure);
@@ -127,7 +126,7 @@ TEST(Ledger, AnArrayIsOneRecordUntilItsElementsStart) {
     model::JobTerms terms = one_gpu();
     terms.array = {.first = 1, .last = 1'000'000, .step = 1, .running_max = 3};
     const JobId job = world.submit(terms);
-    EXPECT_EQ(world.ledger_.state().elements().size(), 3U);
+    EXPECT_EQ(world.ledger.state().elements().size(), 3U);
     EXPECT_EQ(world.state(job, 3), "scheduled");
     ASSERT_TRUE(world.control(Control::kStop, job, 5));
     ASSERT_TRUE(world.control(Control::kHold, job, 4));
@@ -136,7 +135,7 @@ TEST(Ledger, AnArrayIsOneRecordUntilItsElementsStart) {
     EXPECT_FALSE(world.control(Control::kStop, job, 5)) << "ended";
     EXPECT_FALSE(world.control(Control::kStop, job, 1'000'001)) << "no such element";
     ASSERT_TRUE(world.control(Control::kStop, job));
-    EXPECT_EQ(world.ledger_.state().job(job)->counts[kCancelled], 1'000'000U - 4U);
+    EXPECT_EQ(world.ledger.state().job(job)->counts[kCancelled], 1'000'000U - 4U);
     world.end(job, {.end = TaskEnd::kStopped}, 1);
     world.end(job, {.end = TaskEnd::kStopped}, 3);
     world.end(job, {.end = TaskEnd::kStopped}, 6);
@@ -187,7 +186,7 @@ TEST(Ledger, ALongChainFailsWithoutRecursion) {
     }
     world.step();
     world.end(first, {.end = TaskEnd::kExited, .exit_code = 1});
-    EXPECT_TRUE(world.ledger_.state().jobs().empty());
+    EXPECT_TRUE(world.ledger.state().jobs().empty());
 }
 
 TEST(Ledger, SubmissionsThatAreRefusedChangeNothing) {
@@ -225,7 +224,7 @@ TEST(Ledger, SubmissionsThatAreRefusedChangeNothing) {
         const Result<Reply> reply = world.try_submit({one_gpu(), c.terms});
         ASSERT_FALSE(reply);
         EXPECT_EQ(reply.error().code, c.want) << reply.error().message;
-        EXPECT_TRUE(world.ledger_.changes().empty());
+        EXPECT_TRUE(world.ledger.changes().empty());
         EXPECT_EQ(world.submit(one_gpu()), JobId(1)) << "no id was used up";
     }
 }
@@ -288,12 +287,12 @@ TEST(Ledger, AnotherBootProvesThatTasksEnded) {
     World world(1);
     const JobId job = world.submit(one_gpu());
     world.start(job);
-    world.say(world.hello_);
+    world.say(world.hello);
     EXPECT_EQ(world.state(job), "running") << "the same boot, and a hello proves nothing";
-    world.hello_.boot_id = "b2";
-    world.say(world.hello_);
+    world.hello.boot_id = "b2";
+    world.say(world.hello);
     EXPECT_EQ(world.state(job), "gone");
-    EXPECT_TRUE(world.ledger_.state().allocations().empty());
+    EXPECT_TRUE(world.ledger.state().allocations().empty());
 }
 
 TEST(Ledger, WhatIsOursButUnknownIsQuarantined) {
@@ -301,29 +300,29 @@ TEST(Ledger, WhatIsOursButUnknownIsQuarantined) {
     const model::TaskKey key{
         .element = {JobId(500), 0}
     };
-    model::NodeHello hello = world.hello_;
+    model::NodeHello hello = world.hello;
     hello.tasks = {
         {.key = key, .cluster_id = "c", .gpus = {{"GPU-0", 1000, 10000}}, .has_started = true},
         {.key = {.element = {JobId(9), 0}}, .cluster_id = "another", .has_started = true}
     };
     world.say(hello);
     world.say(hello);
-    EXPECT_EQ(world.ledger_.state().allocations().size(), 1U);
-    EXPECT_TRUE(world.ledger_.take_unwanted().empty()) << "never killed by itself";
+    EXPECT_EQ(world.ledger.state().allocations().size(), 1U);
+    EXPECT_TRUE(world.ledger.take_unwanted().empty()) << "never killed by itself";
     const JobId job = world.submit(one_gpu());
     EXPECT_EQ(world.state(job), "queued") << "it keeps its GPU";
     ASSERT_TRUE(world.apply(ControlQuarantine{
         .actor = {.identity = {"root"}, .is_admin = true},
           .task = key
     }));
-    EXPECT_EQ(world.ledger_.take_unwanted().size(), 1U);
+    EXPECT_EQ(world.ledger.take_unwanted().size(), 1U);
     world.say(model::TaskEnded{.node = "n1", .key = key, .outcome = {.end = TaskEnd::kStopped}});
     EXPECT_EQ(world.state(job), "scheduled");
 }
 
 TEST(Ledger, ASilentNodeGetsNothingNew) {
     World world(1);
-    world.now_ = world.now_ + 11s;
+    world.now = world.now + 11s;
     ASSERT_TRUE(world.apply(Tick{}));
     const JobId job = world.submit(one_gpu());
     EXPECT_EQ(world.state(job), "queued");

@@ -23,23 +23,22 @@ inline model::JobTerms one_gpu() {
 /// step.
 class World {
   public:
-    explicit World(int gpus, LedgerOptions options = {})
-        : ledger_(std::move(options), {.cluster_id = "c"}) {
-        ledger_.begin(now_);
-        model::NodeHello hello{
-            .node = "n1", .boot_id = "b1", .host = {"n1", 16000, 64000}
-        };
+    explicit World(int gpus, const LedgerOptions& options = {})
+        : ledger(options, {.cluster_id = "c"}) {
+        ledger.begin(now);
+        hello.node = "n1";
+        hello.boot_id = "b1";
+        hello.host = {"n1", 16000, 64000};
         for (int i = 0; i < gpus; ++i) {
             hello.gpus.push_back(
                 {.uuid = "GPU-" + std::to_string(i), .model = "NVIDIA A30", .total_mib = 10000});
         }
-        hello_ = hello;
         say(hello);
     }
 
     [[nodiscard]] Result<Reply> apply(Command command) {
-        now_ = now_ + std::chrono::seconds(1);
-        return ledger_.apply(std::move(command), lookups_, now_);
+        now = now + std::chrono::seconds(1);
+        return ledger.apply(std::move(command), lookups, now);
     }
 
     void say(model::AgentReport report) {
@@ -50,9 +49,9 @@ class World {
 
     /// Schedules and commits.
     void step() {
-        while (ledger_.schedule(1, 1)) {  // The smallest budget: what is left goes on next time.
+        while (ledger.schedule(1, 1)) {  // The smallest budget: what is left goes on next time.
         }
-        ledger_.committed();
+        ledger.committed();
     }
 
     [[nodiscard]] Result<Reply> try_submit(
@@ -83,12 +82,12 @@ class World {
         say(model::TaskStarted{.node = "n1", .key = key(job, index), .pid = 7});
     }
 
-    void end(JobId job, model::TaskOutcome outcome, std::uint32_t index = 0) {
+    void end(JobId job, const model::TaskOutcome& outcome, std::uint32_t index = 0) {
         say(model::TaskEnded{.node = "n1", .key = key(job, index), .outcome = outcome});
     }
 
     model::TaskKey key(JobId job, std::uint32_t index = 0) {
-        const model::ElementRecord* element = ledger_.state().element({job, index});
+        const model::ElementRecord* element = ledger.state().element({job, index});
         return {
             .element = {job, index},
               .attempt = element == nullptr ? 1 : element->attempt
@@ -97,18 +96,18 @@ class World {
 
     /// The state of an element as the ledger knows it; "gone" once it ended.
     std::string state(JobId job, std::uint32_t index = 0) {
-        const model::ElementRecord* element = ledger_.state().element({job, index});
+        const model::ElementRecord* element = ledger.state().element({job, index});
         if (element != nullptr) {
             return std::string(word_of(element->state));
         }
-        const model::JobRecord* record = ledger_.state().job(job);
+        const model::JobRecord* record = ledger.state().job(job);
         return record == nullptr ? "gone" : std::string(word_of(record->waiting_state));
     }
 
-    Ledger ledger_;
-    Lookups lookups_;
-    Instant now_ = kStart;
-    model::NodeHello hello_;
+    Ledger ledger;
+    Lookups lookups;
+    Instant now = kStart;
+    model::NodeHello hello;
 };
 
 }  // namespace reeve::ledger

@@ -23,13 +23,13 @@ constexpr std::chrono::seconds kBackoffMax = std::chrono::hours(1);
 EndReason reason_of(TaskEnd end) {
     switch (end) {
         case TaskEnd::kExited:       return EndReason::kExitCode;
-        case TaskEnd::kSignalled:    return EndReason::kSignal;
         case TaskEnd::kOom:          return EndReason::kOom;
         case TaskEnd::kTimeLimit:    return EndReason::kTimeLimit;
-        case TaskEnd::kStopped:      return EndReason::kSignal;
-        case TaskEnd::kShimLost:     return EndReason::kSignal;
         case TaskEnd::kStartFailed:  return EndReason::kStartFailed;
         case TaskEnd::kNeverStarted: return EndReason::kNodeLost;
+        case TaskEnd::kSignalled:
+        case TaskEnd::kStopped:
+        case TaskEnd::kShimLost:     return EndReason::kSignal;
     }
     return EndReason::kSignal;
 }

@@ -1,6 +1,7 @@
 // One scheduling step: first in, first out within a priority; what does not fit now lets what comes
 // behind it pass. Equal jobs of one project form a group that is tried once, so a step costs
 // groups x nodes, however many jobs wait.
+#include <cstddef>
 #include <cstdint>
 #include <map>
 
@@ -21,6 +22,13 @@ Queue::Place behind(const Queue::Place& place) {
 
 }  // namespace
 
+/// One pass over heads: over all of them from cursor_ on, or over those of `todo`.
+struct Ledger::Pass {
+    std::map<Queue::Place, GroupKey> todo = {};
+    std::size_t looked_at = 0;
+    std::size_t placements = 0;
+};
+
 bool Ledger::schedule(std::size_t placements_max, std::size_t groups_max) {
     actor_ = "reeve";
     request_id_.clear();
@@ -31,50 +39,54 @@ bool Ledger::schedule(std::size_t placements_max, std::size_t groups_max) {
     if (!cursor_ && fresh_.empty()) {
         return false;
     }
-    // Either a pass over all heads, or over those of the groups that are new at the front.
-    std::map<Queue::Place, GroupKey> todo;
-    if (!cursor_) {
-        for (const GroupKey& group : fresh_) {
-            if (const std::optional<Queue::Head> head = state_.queue().head_of(group)) {
-                todo.emplace(head->place, group);
-            }
+    Pass pass;
+    for (const GroupKey& group : fresh_) {
+        const std::optional<Queue::Head> head = state_.queue().head_of(group);
+        if (!cursor_ && head) {
+            pass.todo.emplace(head->place, group);
         }
     }
     fresh_.clear();
-    const auto next_head = [&]() -> std::optional<Queue::Head> {
-        if (cursor_) {
-            return state_.queue().head_from(*cursor_);
-        }
-        if (todo.empty()) {
-            return std::nullopt;
-        }
-        return Queue::Head{.place = todo.begin()->first, .group = todo.begin()->second};
-    };
 
     std::vector<scheduler::NodeView> nodes = state_.node_views();
-    std::size_t placements = 0;
-    for (std::size_t looked_at = 0; const std::optional<Queue::Head> head = next_head();
-         ++looked_at) {
-        if (placements == placements_max || looked_at == groups_max + placements) {
-            for (const auto& [place, group] : todo) {
+    while (const std::optional<Queue::Head> head = next_head(pass)) {
+        if (pass.placements == placements_max || pass.looked_at == groups_max) {
+            for (const auto& [place, group] : pass.todo) {
                 fresh_.insert(group);
             }
             return true;
         }
-        const bool is_placed = place_head(*head, nodes);
-        placements += is_placed ? 1 : 0;
-        if (cursor_) {
-            cursor_ = is_placed ? head->place : behind(head->place);
-            continue;
-        }
-        todo.erase(todo.begin());
-        if (const auto next = state_.queue().head_of(head->group); is_placed && next) {
-            todo.emplace(next->place, next->group);
-        }
+        advance_pass(pass, *head, place_head(*head, nodes));
     }
     cursor_.reset();
     (void)state_.take_fresh();  // Heads that came up in this step were looked at in it.
     return false;
+}
+
+std::optional<Queue::Head> Ledger::next_head(const Pass& pass) const {
+    if (cursor_) {
+        return state_.queue().head_from(*cursor_);
+    }
+    if (pass.todo.empty()) {
+        return std::nullopt;
+    }
+    return Queue::Head{.place = pass.todo.begin()->first, .group = pass.todo.begin()->second};
+}
+
+void Ledger::advance_pass(Pass& pass, const Queue::Head& head, bool is_placed) {
+    if (is_placed) {
+        ++pass.placements;
+    } else {
+        ++pass.looked_at;
+    }
+    if (cursor_) {
+        cursor_ = is_placed ? head.place : behind(head.place);
+        return;
+    }
+    pass.todo.erase(head.place);
+    if (const auto next = state_.queue().head_of(head.group); is_placed && next) {
+        pass.todo.emplace(next->place, next->group);
+    }
 }
 
 bool Ledger::place_head(const Queue::Head& head, std::vector<scheduler::NodeView>& nodes) {

@@ -132,7 +132,7 @@ const model::Request& State::resolved(model::RequestId id) const {
 }
 
 const model::Usage& State::usage(ProjectId id) const {
-    static const model::Usage kNothing;
+    static constexpr model::Usage kNothing = {};
     const auto found = usage_.find(id);
     return found == usage_.end() ? kNothing : found->second;
 }

@@ -145,6 +145,44 @@ TEST_F(TaskTest, AClaimThatAKilledAgentLeftIsGivenUp) {
     EXPECT_EQ(log(), "now\n");
 }
 
+/// Has another shim forked for the task's directory, as a request would that was sent twice, and
+/// waits until it has ended.
+void run_second_shim(Spawner& spawner, const std::string& directory) {
+    platform::UniqueFd shim;
+    bool is_answered = false;
+    spawner.launch(directory, OutputShape::kOneLog, [&](SpawnAnswer answer) {
+        is_answered = true;
+        shim = std::move(answer.shim);
+    });
+    const std::uint64_t request = spawner.newest();
+    while (!is_answered) {
+        pollfd wanted = {spawner.fd(), POLLIN, 0};
+        ASSERT_EQ(poll(&wanted, 1, 8000), 1);
+        spawner.collect();
+    }
+    spawner.forget(request);  // It must not hear of this function's variables again.
+    if (shim.is_open()) {
+        pollfd wanted = {shim.get(), POLLIN, 0};
+        ASSERT_EQ(poll(&wanted, 1, 8000), 1) << "the second shim goes on";
+    }
+}
+
+TEST_F(TaskTest, ASecondShimForItsDirectoryEndsWithoutDoingAnything) {
+    shell("echo once; read line < " + root + "/go; exit 6");
+    ASSERT_EQ(mkfifo((root + "/go").c_str(), 0600), 0);
+    launch();
+    wait_for_start();
+    ASSERT_TRUE(wait_for_log("once"));
+    const TaskStatus before = status();
+    run_second_shim(*spawner, directory());
+    EXPECT_EQ(status(), before);
+    ASSERT_TRUE(platform::write_file(root + "/go", "\n"));
+    EXPECT_EQ(wait_for_end().exit_code, 6);
+    run_second_shim(*spawner, directory());
+    EXPECT_EQ(status().phase, TaskPhase::kEnded);
+    EXPECT_EQ(log(), "once\n");
+}
+
 TEST_F(TaskTest, AKilledSpawnerIsReplacedAndDisturbsNothing) {
     Spawner own = Spawner::start().value();
     spawner = &own;

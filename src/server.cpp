@@ -254,6 +254,7 @@ Result<void> Server::start_agents() {
     }
     writer_->start();
     std::vector<agent::AgentNode> nodes;
+    nodes.reserve(nodes_.size());
     for (Node& node : nodes_) {
         nodes.push_back(
             {.name = node.name,

@@ -44,7 +44,7 @@ Result<std::vector<std::string>> as_list(const std::string& text) {
 }
 
 Result<std::int64_t> as_count(const std::string& text) {
-    const Result<std::int64_t> value = parse_integer(text);
+    Result<std::int64_t> value = parse_integer(text);
     if (value && *value < 0) {
         return fail(ErrorCode::kInvalid, "'" + text + "' is below 0");
     }
@@ -52,8 +52,7 @@ Result<std::int64_t> as_count(const std::string& text) {
 }
 
 Result<std::int64_t> as_bytes(const std::string& text) {
-    const Result<std::int64_t> mib = parse_size_mib(text);
-    return mib ? Result<std::int64_t>(*mib << 20) : mib;
+    return parse_size_mib(text).map([](std::int64_t mib) { return mib << 20; });
 }
 
 Result<std::chrono::milliseconds> as_interval(const std::string& text) {
@@ -74,7 +73,7 @@ ledger::Gate& gate_of(ServerConfig& config) {
 /// Every key, "section.key" for those in a section. docs/reference/configuration.md explains them.
 const std::map<std::string, Setter>& setters() {
     using C = ServerConfig;
-    static const std::map<std::string, Setter> kSetters = {
+    static const std::map<std::string, Setter> table = {
         {"data",                       set(as_text,        [](C& c) -> auto& { return c.data; })                              },
         {"listen",                     set(parse_endpoint, [](C& c) -> auto& { return c.listen; })                            },
         {"hosts",                      set(as_list,        [](C& c) -> auto& { return c.hosts; })                             },
@@ -124,7 +123,7 @@ const std::map<std::string, Setter>& setters() {
          set(as_text,                                      [](C& c) -> auto& { return c.compat_submit_template; })            },
         {"compat.user",                set(as_text,        [](C& c) -> auto& { return c.compat_user; })                       },
     };
-    return kSetters;
+    return table;
 }
 
 tl::unexpected<Error> unknown_key(const std::string& key) {

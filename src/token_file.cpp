@@ -95,7 +95,7 @@ Result<std::string> make_token(const std::string& path, const std::string& user)
     if (!entry) {
         return tl::unexpected<Error>(entry.error());
     }
-    const std::string token = kPrefix + platform::random_hex(24);
+    std::string token = kPrefix + platform::random_hex(24);
     std::string text;
     if (platform::path_exists(path)) {
         Result<std::string> old = platform::read_file(path, kFileBytesMax);

@@ -68,47 +68,58 @@ void bind_flags(CLI::App& app, Flags& flags) {
     app.add_flag("--allow-root-jobs", flags.allows_root_jobs, "let root submit jobs");
 }
 
+Result<ServerConfig> read_file_of(const Flags& flags) {
+    if (flags.config.empty()) {
+        return ServerConfig{};
+    }
+    return platform::read_file(flags.config, kConfigBytesMax).and_then([](const std::string& text) {
+        return read_server_config(text, {});
+    });
+}
+
+/// What a flag says, if it was given.
+Result<void> set_endpoint(const std::string& text, Endpoint& endpoint) {
+    if (text.empty()) {
+        return {};
+    }
+    Result<Endpoint> parsed = parse_endpoint(text);
+    if (!parsed) {
+        return tl::unexpected<Error>(std::move(parsed.error()));
+    }
+    endpoint = *std::move(parsed);
+    return {};
+}
+
+void set_text(const std::string& text, std::string& target) {
+    if (!text.empty()) {
+        target = text;
+    }
+}
+
 /// The file, then the flags over it.
 Result<ServerConfig> config_of(const Flags& flags) {
-    ServerConfig config;
-    if (!flags.config.empty()) {
-        const Result<std::string> text = platform::read_file(flags.config, kConfigBytesMax);
-        if (!text) {
-            return tl::unexpected<Error>(text.error());
-        }
-        Result<ServerConfig> read = read_server_config(*text, std::move(config));
-        if (!read) {
-            return read;
-        }
-        config = *std::move(read);
+    Result<ServerConfig> config = read_file_of(flags);
+    if (!config) {
+        return config;
     }
-    for (const auto& [text, endpoint] :
-         {std::pair(&flags.listen, &config.listen),
-          std::pair(&flags.status_listen, &config.node_status)}) {
-        if (!text->empty()) {
-            Result<Endpoint> parsed = parse_endpoint(*text);
-            if (!parsed) {
-                return tl::unexpected<Error>(std::move(parsed.error()));
-            }
-            *endpoint = *std::move(parsed);
+    for (const Result<void>& set :
+         {set_endpoint(flags.listen, config->listen),
+          set_endpoint(flags.status_listen, config->node_status)}) {
+        if (!set) {
+            return tl::unexpected<Error>(set.error());
         }
     }
-    for (const auto& [text, target] :
-         {std::pair(&flags.data, &config.data), std::pair(&flags.node_name, &config.node_name),
-          std::pair(&flags.gpus_simulated, &config.gpus_simulated),
-          std::pair(&flags.nodes_simulated, &config.nodes_simulated),
-          std::pair(&flags.nvml_library, &config.nvml_library)}) {
-        if (!text->empty()) {
-            *target = *text;
-        }
-    }
-    if (config.data.empty()) {
-        config.data = platform::default_data_directory();
-    }
+    set_text(flags.data, config->data);
+    set_text(flags.node_name, config->node_name);
+    set_text(flags.gpus_simulated, config->gpus_simulated);
+    set_text(flags.nodes_simulated, config->nodes_simulated);
+    set_text(flags.nvml_library, config->nvml_library);
+    set_text(
+        config->data.empty() ? platform::default_data_directory() : std::string(), config->data);
     if (flags.takes_next_port) {
-        config.port_in_use = PortInUse::kTakeNext;
+        config->port_in_use = PortInUse::kTakeNext;
     }
-    config.ledger.allows_root_jobs = config.ledger.allows_root_jobs || flags.allows_root_jobs;
+    config->ledger.allows_root_jobs = config->ledger.allows_root_jobs || flags.allows_root_jobs;
     return config;
 }
 

@@ -1,6 +1,7 @@
 // What must hold in a cluster, whatever happens to it. Each check compares what is promised with
 // what is really there.
 #include <algorithm>
+#include <numeric>
 #include <variant>
 
 #include "cluster_world.hpp"
@@ -60,88 +61,112 @@ void ClusterWorld::check_started(const Machine& machine, const model::KnownTask&
     if (last != last_.end() && is_end(last->second)) {
         fail_with(model::to_string(task.key) + " starts after its end");
     }
+    check_not_twice(task);
+    check_devices(machine);
+}
+
+void ClusterWorld::check_not_twice(const model::KnownTask& task) {
     for (const Machine& other : machines_) {
         for (const auto& [key, known] : other.runtime->tasks()) {
-            if (key.element == element && key != task.key &&
+            if (key.element == task.key.element && key != task.key &&
                 known.phase != SimRuntime::Phase::kEnded) {
                 fail_with(model::to_string(task.key) + " runs twice");
             }
         }
     }
-    std::map<std::string, std::pair<std::int64_t, std::int64_t>> used;
+}
+
+/// What really uses a device is never more than there is.
+void ClusterWorld::check_devices(const Machine& machine) {
+    std::map<std::string, model::GpuAmount> used;
     for (const auto& [key, known] : machine.runtime->tasks()) {
         if (known.phase == SimRuntime::Phase::kEnded) {
             continue;
         }
         for (const model::GrantedGpu& gpu : known.known.gpus) {
-            auto& [milli, mib] = used[gpu.uuid];
-            milli += gpu.milli;
-            mib += gpu.memory_mib;
+            used[gpu.uuid].milli += gpu.milli;
+            used[gpu.uuid].memory_mib += gpu.memory_mib;
         }
     }
     for (const auto& [uuid, amount] : used) {
-        if (amount.first > model::kWholeGpuMilli || amount.second > 10'000) {
-            fail_with(uuid + " is given twice: " + std::to_string(amount.first) + " milli");
+        if (amount.milli > model::kWholeGpuMilli || amount.memory_mib > 10'000) {
+            fail_with(uuid + " is given twice: " + std::to_string(amount.milli) + " milli");
         }
     }
 }
 
 void ClusterWorld::check_durable(const ledger::Change& change) {
     if (const auto* job = std::get_if<ledger::JobPut>(&change.body)) {
-        jobs_.insert_or_assign(job->after->id, *job->after);
-        std::uint32_t sum = 0;
-        for (const std::uint32_t count : job->after->counts.of) {
-            sum += count;
-        }
-        if (sum != job->after->range.count()) {
-            fail_with("job " + to_string(job->after->id) + " does not count up");
-        }
+        check_job(*job);
+    } else if (const auto* element = std::get_if<ledger::ElementPut>(&change.body)) {
+        check_element(*element);
+    } else if (const auto* put = std::get_if<ledger::Put<model::AllocationRecord>>(&change.body)) {
+        check_allocation(*put);
     }
-    if (const auto* put = std::get_if<ledger::ElementPut>(&change.body)) {
-        const model::ElementRecord& after = *put->after;
-        const ElementState from =
-            last_.contains(after.key) ? last_.at(after.key) : ElementState::kQueued;
-        const bool is_new = !last_.contains(after.key);
-        if (is_new ? !is_reachable(from, after.state) : !is_direct(from, after.state)) {
-            fail_with(
-                model::to_string(after.key, true) + " went from " +
-                std::string(model::word_of(from)) + " to " +
-                std::string(model::word_of(after.state)));
-        }
-        if (is_end(after.state) && !is_end(from) && ++ended_[after.key] > 1) {
-            fail_with(model::to_string(after.key, true) + " ended twice");
-        }
-        last_.insert_or_assign(after.key, after.state);
+}
+
+void ClusterWorld::check_job(const ledger::JobPut& put) {
+    const auto& counts = put.after->counts.of;
+    const auto sum = std::accumulate(counts.begin(), counts.end(), std::uint32_t{0});
+    if (sum != put.after->range.count()) {
+        fail_with("job " + to_string(put.after->id) + " does not count up");
     }
-    if (const auto* put = std::get_if<ledger::Put<model::AllocationRecord>>(&change.body)) {
-        const bool is_released =
-            put->after && is_end(put->after->state) && !put->after->is_quarantined;
-        if (is_released && is_alive(put->after->task)) {
-            fail_with(model::to_string(put->after->task) + " runs on GPUs that are called free");
-        }
+}
+
+void ClusterWorld::check_element(const ledger::ElementPut& put) {
+    const model::ElementRecord& after = *put.after;
+    const bool is_new = !last_.contains(after.key);
+    const ElementState from = is_new ? ElementState::kQueued : last_.at(after.key);
+    const std::string name = model::to_string(after.key, true);
+    if (is_new ? !is_reachable(from, after.state) : !is_direct(from, after.state)) {
+        fail_with(
+            name + " went from " + std::string(model::word_of(from)) + " to " +
+            std::string(model::word_of(after.state)));
+    }
+    if (is_end(after.state) && !is_end(from) && ++ended_[after.key] > 1) {
+        fail_with(name + " ended twice");
+    }
+    last_.insert_or_assign(after.key, after.state);
+}
+
+void ClusterWorld::check_allocation(const ledger::Put<model::AllocationRecord>& put) {
+    const bool is_released = put.after && is_end(put.after->state) && !put.after->is_quarantined;
+    if (is_released && is_alive(put.after->task)) {
+        fail_with(model::to_string(put.after->task) + " runs on GPUs that are called free");
     }
 }
 
 /// The ledger's own accounts.
 void ClusterWorld::check_ledger() {
-    const ledger::State& state = controller_->ledger().state();
-    for (const auto& [id, node] : state.nodes()) {
-        for (const model::Gpu& gpu : node.free.gpus) {
-            model::GpuAmount sum = gpu.free;
-            for (const AllocationId allocation : node.allocations) {
-                for (const model::GpuGrant& granted : state.allocation(allocation)->grant.gpus) {
-                    if (granted.gpu == gpu.id) {
-                        sum.milli += granted.amount.milli;
-                        sum.memory_mib += granted.amount.memory_mib;
-                    }
-                }
-            }
-            if (gpu.free.milli < 0 || gpu.free.memory_mib < 0 ||
-                sum != model::GpuAmount{model::kWholeGpuMilli, gpu.total_mib}) {
-                fail_with("the accounts of a GPU do not add up");
-            }
+    for (const auto& [id, node] : controller_->ledger().state().nodes()) {
+        check_accounts(node);
+    }
+    check_owners();
+}
+
+/// What is free and what is held come to what there is, device by device.
+void ClusterWorld::check_accounts(const ledger::NodeState& node) {
+    std::map<GpuId, model::GpuAmount> sums;
+    for (const AllocationId id : node.allocations) {
+        for (const model::GpuGrant& granted :
+             controller_->ledger().state().allocation(id)->grant.gpus) {
+            sums[granted.gpu].milli += granted.amount.milli;
+            sums[granted.gpu].memory_mib += granted.amount.memory_mib;
         }
     }
+    for (const model::Gpu& gpu : node.free.gpus) {
+        const model::GpuAmount sum{
+            sums[gpu.id].milli + gpu.free.milli, sums[gpu.id].memory_mib + gpu.free.memory_mib};
+        if (gpu.free.milli < 0 || gpu.free.memory_mib < 0 ||
+            sum != model::GpuAmount{model::kWholeGpuMilli, gpu.total_mib}) {
+            fail_with("the accounts of a GPU do not add up");
+        }
+    }
+}
+
+/// Whatever is live holds an allocation, and every allocation belongs to somebody.
+void ClusterWorld::check_owners() {
+    const ledger::State& state = controller_->ledger().state();
     for (const auto& [key, element] : state.elements()) {
         const bool is_live = element.state == ElementState::kScheduled ||
                              element.state == ElementState::kRunning ||

@@ -163,15 +163,19 @@ void ClusterWorld::hear(const std::vector<controller::Answer>& answers) {
                 acknowledged_.insert(JobId(submitted->first_job.value() + i));
             }
         }
-        if (const std::optional<JobId> job = waiting.mapped().cancelled) {
-            // Answered as "cancelled", and not as "stopping": a start may not be on its way.
-            const model::JobRecord* left = controller_->ledger().state().job(*job);
-            const bool has_started = std::ranges::any_of(
-                ever_started_, [&](const auto& key) { return key.job == *job; });
-            if (!has_started && (left == nullptr || left->counts.live() == 0)) {
-                cancelled_unstarted_.insert(*job);
-            }
+        if (waiting.mapped().cancelled) {
+            hear_of_cancel(*waiting.mapped().cancelled);
         }
+    }
+}
+
+/// Answered as "cancelled", and not as "stopping": then no start may be on its way.
+void ClusterWorld::hear_of_cancel(JobId job) {
+    const model::JobRecord* left = controller_->ledger().state().job(job);
+    const bool has_started =
+        std::ranges::any_of(ever_started_, [&](const auto& key) { return key.job == job; });
+    if (!has_started && (left == nullptr || left->counts.live() == 0)) {
+        cancelled_unstarted_.insert(job);
     }
 }
 
@@ -332,49 +336,35 @@ void ClusterWorld::run_machine() {
 
 void ClusterWorld::break_something() {
     Machine& machine = machines_.at(random_.below(machines_.size()));
-    switch (random_.below(6)) {
-        case 0:
-            if (faults_.crashes_controller && controller_) {
-                store_.fault = random_.below(2) == 0 ? FaultyStore::Fault::kCrashBefore
-                                                     : FaultyStore::Fault::kCrashAfter;
-            }
-            break;
-        case 1:
-            if (faults_.crashes_agents) {
-                ++counts_["agent crashes"];
-                machine.agent.reset();
-                machine.runtime->lose_agent();
-                machine.orders.clear();
-            }
-            break;
-        case 2:
-            if (faults_.restarts_machines && random_.below(4) == 0) {
-                ++counts_["machine restarts"];
-                machine.agent.reset();
-                machine.orders.clear();
-                std::erase_if(reports_, [&](const model::AgentReport& report) {
-                    return std::visit([&](const auto& any) { return any.node; }, report) ==
-                           machine.name;
-                });
-                machine.runtime->restart_machine();
-                ++machine.boot;
-            }
-            break;
-        case 3:
-            if (faults_.fills_disks) {
-                store_.fault =
-                    random_.below(2) == 0 ? FaultyStore::Fault::kFull : FaultyStore::Fault::kNone;
-                machine.runtime->is_disk_full = random_.below(2) == 0;
-            }
-            break;
-        case 4:
-            if (faults_.jumps_clocks) {
-                const auto jump = std::chrono::seconds(random_.below(7200));
-                now_ = now_ + (random_.below(2) == 0 ? jump : -jump);
-            }
-            break;
-        default: break;
+    const std::uint64_t kind = random_.below(6);
+    const bool coin = random_.below(2) == 0;
+    if (kind == 0 && faults_.crashes_controller && controller_) {
+        store_.fault = coin ? FaultyStore::Fault::kCrashBefore : FaultyStore::Fault::kCrashAfter;
+    } else if (kind == 1 && faults_.crashes_agents) {
+        ++counts_["agent crashes"];
+        machine.agent.reset();
+        machine.runtime->lose_agent();
+        machine.orders.clear();
+    } else if (kind == 2 && faults_.restarts_machines && random_.below(4) == 0) {
+        restart_machine(machine);
+    } else if (kind == 3 && faults_.fills_disks) {
+        store_.fault = coin ? FaultyStore::Fault::kFull : FaultyStore::Fault::kNone;
+        machine.runtime->is_disk_full = random_.below(2) == 0;
+    } else if (kind == 4 && faults_.jumps_clocks) {
+        const auto jump = std::chrono::seconds(random_.below(7200));
+        now_ = now_ + (coin ? jump : -jump);
     }
+}
+
+void ClusterWorld::restart_machine(Machine& machine) {
+    ++counts_["machine restarts"];
+    machine.agent.reset();
+    machine.orders.clear();
+    std::erase_if(reports_, [&](const model::AgentReport& report) {
+        return std::visit([](const auto& any) { return any.node; }, report) == machine.name;
+    });
+    machine.runtime->restart_machine();
+    ++machine.boot;
 }
 
 std::string ClusterWorld::summary() const {
@@ -391,20 +381,23 @@ std::string ClusterWorld::summary() const {
             text += task.phase == SimRuntime::Phase::kEnded ? "" : " " + model::to_string(key);
         }
     }
-    if (controller_) {
-        for (const auto& [id, node] : controller_->ledger().state().nodes()) {
-            text += "\n  " + node.record.name + " " + node.record.boot_id +
-                    (node.liveness.is_reachable ? "" : " unreachable");
-        }
-        for (const auto& [id, job] : controller_->ledger().state().jobs()) {
-            text += "\n  job " + to_string(id) + " " +
-                    std::string(model::word_of(model::state_of(job.counts)));
-        }
-        for (const auto& [key, element] : controller_->ledger().state().elements()) {
-            text += "\n    " + model::to_string(key, true) + " attempt " +
-                    std::to_string(element.attempt) + " " +
-                    std::string(model::word_of(element.state));
-        }
+    return controller_ ? text + ledger_summary() : text;
+}
+
+std::string ClusterWorld::ledger_summary() const {
+    const ledger::State& state = controller_->ledger().state();
+    std::string text;
+    for (const auto& [id, node] : state.nodes()) {
+        text += "\n  " + node.record.name + " " + node.record.boot_id +
+                (node.liveness.is_reachable ? "" : " unreachable");
+    }
+    for (const auto& [id, job] : state.jobs()) {
+        text += "\n  job " + to_string(id) + " " +
+                std::string(model::word_of(model::state_of(job.counts)));
+    }
+    for (const auto& [key, element] : state.elements()) {
+        text += "\n    " + model::to_string(key, true) + " attempt " +
+                std::to_string(element.attempt) + " " + std::string(model::word_of(element.state));
     }
     return text;
 }

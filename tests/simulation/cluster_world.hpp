@@ -58,7 +58,7 @@ class ClusterWorld {
         std::uint64_t boot = 1;
         std::unique_ptr<SimRuntime> runtime = {};
         std::unique_ptr<agent::AgentReactor> agent = {};  // Null while it is down.
-        std::deque<model::AgentOrder> orders = {};   // On their way to it.
+        std::deque<model::AgentOrder> orders = {};        // On their way to it.
         std::vector<model::GpuDescription> gpus = {};
     };
 
@@ -77,14 +77,24 @@ class ClusterWorld {
     void perform(Machine& machine, std::vector<agent::AgentEffect> effects);
     void enqueue(std::vector<controller::Request> requests);
     void hear(const std::vector<controller::Answer>& answers);
+    void hear_of_cancel(JobId job);
+    void restart_machine(Machine& machine);
+    [[nodiscard]] std::string ledger_summary() const;
     void send(const std::vector<controller::Order>& orders);
     template <class Message>
     std::optional<Message> take_message(std::deque<Message>& queue);
 
     // ---- What must hold.
     void check_started(const Machine& machine, const model::KnownTask& task);
+    void check_not_twice(const model::KnownTask& task);
+    void check_devices(const Machine& machine);
     void check_durable(const ledger::Change& change);
+    void check_job(const ledger::JobPut& put);
+    void check_element(const ledger::ElementPut& put);
+    void check_allocation(const ledger::Put<model::AllocationRecord>& put);
     void check_ledger();
+    void check_accounts(const ledger::NodeState& node);
+    void check_owners();
     void fail_with(const std::string& what);
     [[nodiscard]] bool is_alive(const model::TaskKey& key) const;
 
@@ -112,7 +122,6 @@ class ClusterWorld {
     std::set<JobId> acknowledged_;         // Jobs whose submission was answered.
     std::set<JobId> cancelled_unstarted_;  // Nothing of them had started at the answer.
     std::map<model::ElementKey, model::ElementState> last_;  // Durable states.
-    std::map<JobId, model::JobRecord> jobs_;                 // Durable records.
     std::map<model::ElementKey, int> ended_;
     std::set<model::ElementKey> ever_started_;
     std::string trouble_;

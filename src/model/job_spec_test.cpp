@@ -471,5 +471,16 @@ TEST(TaskOrderJson, ComesBackAsItWas) {
     EXPECT_FALSE(parse_task_order(json.substr(0, json.size() - 1)));  // A torn write.
 }
 
+TEST(ParseJobSpec, WholeNumbersMayBeWrittenWithAPoint) {
+    const auto spec = parse_job_spec(R"({"command":["a"],"priority":-7.0,"time_limit_s":1e2})");
+    ASSERT_TRUE(spec.has_value()) << spec.error().message;
+    EXPECT_EQ(spec->terms.priority, -7);
+    EXPECT_EQ(spec->terms.time_limit_s, 100);
+    EXPECT_FALSE(parse_job_spec(R"({"command":["a"],"priority":0.5})").has_value());
+    EXPECT_EQ(whole_of(9'007'199'254'740'991.0), 9'007'199'254'740'991);
+    EXPECT_EQ(whole_of(9'007'199'254'740'992.0), std::nullopt);
+    EXPECT_EQ(whole_of(-1e300), std::nullopt);
+}
+
 }  // namespace
 }  // namespace reeve::model

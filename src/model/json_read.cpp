@@ -101,16 +101,16 @@ struct Range {
 
 template <class Integer>
 Read read_integer(const Value& value, Integer& out, Range range) {
-    const bool is_integer = value.IsInt64();
-    const std::int64_t number = is_integer ? value.GetInt64() : 0;
-    if (!is_integer || number < range.least || number > range.most) {
+    const std::optional<std::int64_t> number =
+        value.IsInt64() ? value.GetInt64() : whole_of(value.IsDouble() ? value.GetDouble() : 0.5);
+    if (!number || *number < range.least || *number > range.most) {
         const std::string what = "a whole number from " + std::to_string(range.least) + " to " +
                                  std::to_string(range.most);
         return !value.IsNumber() ? wanted(what, value)
-               : is_integer      ? fault("expects " + what + ", not " + std::to_string(number))
+               : number          ? fault("expects " + what + ", not " + std::to_string(*number))
                                  : fault("expects " + what);
     }
-    out = static_cast<Integer>(number);
+    out = static_cast<Integer>(*number);
     return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "base/text.hpp"
 
@@ -83,6 +84,12 @@ std::string fault_of_gpus(const GpuAsk& ask) {
 }
 
 }  // namespace
+
+std::optional<std::int64_t> whole_of(double number) {
+    constexpr double kExactMax = 9'007'199'254'740'992.0;  // 2^53.
+    const bool is_whole = std::abs(number) < kExactMax && std::trunc(number) == number;
+    return is_whole ? std::optional(static_cast<std::int64_t>(number)) : std::nullopt;
+}
 
 std::string default_name(const Execution& execution) {
     if (!execution.script.empty()) {

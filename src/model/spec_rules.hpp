@@ -35,6 +35,10 @@ inline constexpr std::int64_t kStopGraceMaxS = 86400;
 inline constexpr std::int64_t kArrayIndexMax = 4'294'967'294;
 inline constexpr std::int32_t kSignalMax = 64;
 
+/// 2.0 -> 2: the integer that a number is, if it is one. JSON knows no difference between 2
+/// and 2.0. Nothing from 2^53 on, where doubles skip numbers.
+[[nodiscard]] std::optional<std::int64_t> whole_of(double number);
+
 /// The name of a job that was given none: what it runs, without the folder.
 [[nodiscard]] std::string default_name(const Execution& execution);
 

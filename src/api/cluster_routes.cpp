@@ -116,9 +116,15 @@ HttpResponse list_quarantine(const ApiParts& parts, const HttpRequest& /*request
     });
 }
 
+/// Or has other control characters, which no terminal should get.
+bool is_of_many_lines(std::string_view text) {
+    return std::ranges::any_of(
+        text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+}
+
 Handler control_node(const ApiParts& parts, ledger::NodeControl control) {
     return [&parts, control](HttpRequest& request, const Responder& responder) {
-        constexpr std::size_t kReasonBytes = 1024;  // 256 characters of up to four.
+        constexpr std::size_t kReasonCharacters = 256;
         const bool takes_reason = control == ledger::NodeControl::kDrain;
         const auto body = takes_reason ? JsonBody::parse(request.body, {"reason"})
                                        : JsonBody::parse(request.body, {});
@@ -126,9 +132,13 @@ Handler control_node(const ApiParts& parts, ledger::NodeControl control) {
             responder.fail(body.error());
             return;
         }
-        auto reason = body->text("reason", kReasonBytes);
+        auto reason = body->text("reason", kReasonCharacters);
         if (!reason) {
             responder.fail(std::move(reason.error()));
+            return;
+        }
+        if (is_of_many_lines(reason->value_or(""))) {
+            responder.fail({ErrorCode::kInvalid, "reason: expects one line", {}});
             return;
         }
         const std::string& name = request.capture("name");

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kUserLabel = "submitted-for";  // Whom the job is for, if not its owner.
 constexpr std::array<std::string_view, 4> kFields = {"user", "data_url", "config_file", "work_dir"};
-constexpr std::size_t kFieldBytes = 16'384;  // 4096 characters of up to four.
+constexpr std::size_t kFieldCharacters = 4096;
 constexpr std::size_t kQueuedShown = 10;
 
 using Fields = std::map<std::string, std::string, std::less<>>;
@@ -28,7 +28,7 @@ Result<Fields> fields_of(const HttpRequest& request) {
     }
     Fields fields;
     for (const std::string_view name : kFields) {
-        auto value = body->text(name, kFieldBytes);
+        auto value = body->text(name, kFieldCharacters);
         if (!value) {
             return tl::unexpected<Error>(std::move(value.error()));
         }

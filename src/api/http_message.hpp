@@ -35,14 +35,15 @@ struct Caller {
     CallerSource source = CallerSource::kAnonymous;
 };
 
-/// The header fields that matter to anybody here. "" is absent.
+/// The header fields that matter to anybody here. "" is absent, but for those where a field that is
+/// there and empty is wrong.
 struct HeaderFields {
     std::string_view host = {};
     std::string_view origin = {};
     std::string_view authorization = {};
     std::string_view content_type = {};
-    std::string_view idempotency_key = {};
-    std::string_view last_event_id = {};
+    std::optional<std::string_view> idempotency_key = {};
+    std::optional<std::string_view> last_event_id = {};
     std::string_view request_id = {};
 };
 

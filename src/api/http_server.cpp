@@ -18,6 +18,7 @@
 
 #include "api/http_loop.hpp"
 #include "base/assert.hpp"
+#include "platform/os_random.hpp"
 #include "platform/system_error.hpp"
 #include "platform/unique_fd.hpp"
 
@@ -73,6 +74,9 @@ struct Listener {
 struct HttpServer::State {
     State(HttpService& its_service, HttpServerOptions its_options)
         : service(its_service), options(std::move(its_options)) {
+        if (options.id_prefix.empty()) {
+            options.id_prefix = platform::random_hex(4);
+        }
         for (int i = 0; i < std::max(1, options.threads); ++i) {
             loops.push_back(std::make_unique<HttpLoop>(service, options, counters, i));
         }

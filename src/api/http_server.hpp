@@ -32,8 +32,9 @@ struct HttpServerOptions {
     int threads = 1;
     HttpLimits limits = {};
 
-    /// Begins the request ids that this server makes, so that those of two runs differ.
-    std::string id_prefix = "r";
+    /// Begins the request ids that this server makes, so that those of two runs differ. "" is a
+    /// random one.
+    std::string id_prefix = {};
 
     /// Told of every answer whose error has an operator's context. From any thread; "" is fine.
     std::function<void(const std::string& request_id, const Error& error)> report = {};

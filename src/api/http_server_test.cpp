@@ -77,6 +77,7 @@ class HttpServerTest : public testing::Test {
   protected:
     void serve(HttpServerOptions options) {
         options.limits.tick = milliseconds(10);
+        options.id_prefix = "r";
         options.report = [this](const std::string&, const Error& error) {
             const std::lock_guard lock(service.mutex);
             reported += error.context + ";";

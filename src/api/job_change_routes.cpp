@@ -29,17 +29,18 @@ std::uint64_t fingerprint_of(const HttpRequest& request) {
 /// Errors: kInvalid for a key that is none.
 Result<ledger::SubmitJobs> submission(const HttpRequest& request) {
     constexpr std::size_t kKeyMax = 128;
-    const std::string_view key = request.fields.idempotency_key;
+    ledger::SubmitJobs command{.actor = actor_of(request)};
+    if (!request.fields.idempotency_key) {
+        return command;
+    }
+    const std::string_view key = *request.fields.idempotency_key;
     const bool is_good = std::ranges::all_of(key, [](char c) { return c > 0x20 && c < 0x7f; });
-    if (!is_good || key.size() > kKeyMax) {
+    if (!is_good || key.empty() || key.size() > kKeyMax) {
         return fail(
             ErrorCode::kInvalid, "Idempotency-Key: expects 1 to 128 visible ASCII characters");
     }
-    ledger::SubmitJobs command{.actor = actor_of(request)};
-    if (!key.empty()) {
-        command.idempotency_key = std::string(key);
-        command.fingerprint = fingerprint_of(request);
-    }
+    command.idempotency_key = std::string(key);
+    command.fingerprint = fingerprint_of(request);
     return command;
 }
 

@@ -108,7 +108,7 @@ HttpResponse list_jobs(
     }
     json.end_array();
     if (page->next) {
-        json.field("next", encode(*page->next, query.order));
+        json.field("next", encode(*page->next));
     }
     write_as_of(json, view->incarnation, page->as_of, parts.now());
     json.end_object();

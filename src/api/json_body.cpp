@@ -7,6 +7,7 @@
 #include <rapidjson/error/en.h>
 
 #include "base/text.hpp"
+#include "model/spec_rules.hpp"
 
 namespace reeve::api {
 namespace {
@@ -23,6 +24,20 @@ std::string_view text_of(const Value& value) {
 
 tl::unexpected<Error> wanted(std::string_view name, const std::string& what) {
     return fail(ErrorCode::kInvalid, std::string(name) + ": expects " + what);
+}
+
+std::optional<std::int64_t> whole_number(const Value& value, JsonBody::Range range) {
+    const std::optional<std::int64_t> number = value.IsInt64() ? std::optional(value.GetInt64())
+                                               : value.IsDouble()
+                                                   ? model::whole_of(value.GetDouble())
+                                                   : std::nullopt;
+    return number && *number >= range.least && *number <= range.most ? number : std::nullopt;
+}
+
+/// Characters, of valid UTF-8: bytes that do not continue one.
+std::size_t characters_of(std::string_view text) {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; }));
 }
 
 Result<void> check_fields(const Value& object, std::initializer_list<std::string_view> known) {
@@ -87,12 +102,13 @@ Result<std::optional<std::int64_t>> JsonBody::integer(std::string_view name, Ran
     if (value == nullptr) {
         return std::nullopt;
     }
-    if (!value->IsInt64() || value->GetInt64() < range.least || value->GetInt64() > range.most) {
+    const auto number = whole_number(*value, range);
+    if (!number) {
         return wanted(
             name, "a whole number from " + std::to_string(range.least) + " to " +
                       std::to_string(range.most));
     }
-    return value->GetInt64();
+    return number;
 }
 
 Result<std::optional<bool>> JsonBody::truth(std::string_view name) const {
@@ -107,16 +123,17 @@ Result<std::optional<bool>> JsonBody::truth(std::string_view name) const {
 }
 
 Result<std::optional<std::string>> JsonBody::text(
-    std::string_view name, std::size_t bytes_max) const {
+    std::string_view name, std::size_t characters_max) const {
     const Value* value = state_->find(name);
     if (value == nullptr) {
         return std::nullopt;
     }
-    const bool is_good = value->IsString() && value->GetStringLength() <= bytes_max &&
+    const bool is_good = value->IsString() && characters_of(text_of(*value)) <= characters_max &&
                          text_of(*value).find('\0') == std::string_view::npos;
     if (!is_good) {
         return wanted(
-            name, "a string of " + std::to_string(bytes_max) + " bytes at most, without NUL");
+            name,
+            "a string of " + std::to_string(characters_max) + " characters at most, without NUL");
     }
     return std::string(text_of(*value));
 }
@@ -147,12 +164,13 @@ Result<std::vector<std::int64_t>> JsonBody::integers(
     std::vector<std::int64_t> numbers;
     numbers.reserve(value->Size());
     for (const Value& item : value->GetArray()) {
-        if (!item.IsInt64() || item.GetInt64() < range.least || item.GetInt64() > range.most) {
+        const auto number = whole_number(item, range);
+        if (!number) {
             return wanted(
                 name, "whole numbers from " + std::to_string(range.least) + " to " +
                           std::to_string(range.most));
         }
-        numbers.push_back(item.GetInt64());
+        numbers.push_back(*number);
     }
     return numbers;
 }

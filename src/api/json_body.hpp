@@ -30,9 +30,9 @@ class JsonBody {
         std::string_view name, Range range) const;
     [[nodiscard]] Result<std::optional<bool>> truth(std::string_view name) const;
 
-    /// Without NUL, `bytes_max` at most.
+    /// Without NUL, `characters_max` of UTF-8 at most.
     [[nodiscard]] Result<std::optional<std::string>> text(
-        std::string_view name, std::size_t bytes_max) const;
+        std::string_view name, std::size_t characters_max) const;
     [[nodiscard]] Result<std::optional<JsonBody>> object(
         std::string_view name, std::initializer_list<std::string_view> known) const;
 

@@ -15,7 +15,7 @@ namespace {
 using controller::ProjectStatus;
 using controller::View;
 
-constexpr std::size_t kNameBytes = 64;
+constexpr std::size_t kNameCharacters = 64;
 
 const ProjectStatus* find_project(const View& view, const std::string& name) {
     const auto found = std::ranges::find_if(
@@ -115,8 +115,8 @@ Result<ledger::PutProject> creation(const ApiParts& parts, const HttpRequest& re
     if (!body) {
         return tl::unexpected<Error>(body.error());
     }
-    auto name = body->text("name", kNameBytes);
-    auto parent = body->text("parent", kNameBytes);
+    auto name = body->text("name", kNameCharacters);
+    auto parent = body->text("parent", kNameCharacters);
     auto quota = quota_of(*body);
     if (!name || !parent || !quota) {
         return tl::unexpected<Error>(
@@ -130,7 +130,11 @@ Result<ledger::PutProject> creation(const ApiParts& parts, const HttpRequest& re
     if (const std::string fault = model::fault_of_project(**name); !fault.empty()) {
         return fail(ErrorCode::kInvalid, "name: " + fault);
     }
-    if (find_project(*parts.commands.view(), **name) != nullptr) {
+    const auto view = parts.commands.view();
+    if (*parent && find_project(*view, **parent) == nullptr) {
+        return no_project(**parent);
+    }
+    if (find_project(*view, **name) != nullptr) {
         return fail(ErrorCode::kConflict, "there is a project " + **name + " already");
     }
     return ledger::PutProject{

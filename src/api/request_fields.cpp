@@ -92,22 +92,21 @@ Result<void> take_filter(const HttpRequest& request, ledger::JobFilter& filter) 
     return take_whose(request, filter);
 }
 
-Result<std::optional<ledger::JobCursor>> parse_job_cursor(
-    std::optional<std::string_view> text, ledger::JobOrder order) {
+/// "<priority>.<id>", of either order: the one by id only looks at the id.
+Result<std::optional<ledger::JobCursor>> parse_job_cursor(std::optional<std::string_view> text) {
     if (!text) {
         return std::nullopt;
     }
     const std::vector<std::string> parts = split(*text, '.');
-    const bool is_queue = order == ledger::JobOrder::kQueue;
-    if (parts.size() != (is_queue ? 3U : 2U) || parts[0] != (is_queue ? "q" : "i")) {
+    if (parts.size() != 2) {
         return bad_cursor();
     }
-    const auto id = number_of<std::uint64_t>(parts.back());
-    const auto priority = is_queue ? number_of<std::int32_t>(parts[1]) : std::optional(0);
-    if (!id || !priority) {
+    const auto priority = number_of<std::int32_t>(parts[0]);
+    const auto id = number_of<std::int64_t>(parts[1]);
+    if (!priority || !id || *id < 0) {
         return bad_cursor();
     }
-    return ledger::JobCursor{.priority = *priority, .id = JobId(*id)};
+    return ledger::JobCursor{.priority = *priority, .id = JobId(static_cast<std::uint64_t>(*id))};
 }
 
 }  // namespace
@@ -190,7 +189,7 @@ Result<JobListQuery> job_list_query(const HttpRequest& request) {
         return tl::unexpected<Error>(std::move(taken.error()));
     }
     const auto limit = limit_of(request);
-    auto after = parse_job_cursor(request.parameter("cursor"), query.order);
+    auto after = parse_job_cursor(request.parameter("cursor"));
     if (!limit || !after) {
         return tl::unexpected<Error>(limit ? after.error() : limit.error());
     }
@@ -199,14 +198,12 @@ Result<JobListQuery> job_list_query(const HttpRequest& request) {
     return query;
 }
 
-std::string encode(const ledger::JobCursor& cursor, ledger::JobOrder order) {
-    const std::string id = std::to_string(cursor.id.value());
-    return order == ledger::JobOrder::kQueue ? "q." + std::to_string(cursor.priority) + "." + id
-                                             : "i." + id;
+std::string encode(const ledger::JobCursor& cursor) {
+    return std::to_string(cursor.priority) + "." + std::to_string(cursor.id.value());
 }
 
 std::string encode(const ElementCursor& cursor) {
-    return "e." + std::to_string(cursor.first) + "." + std::to_string(cursor.second);
+    return std::to_string(cursor.first) + "." + std::to_string(cursor.second);
 }
 
 Result<std::optional<ElementCursor>> element_cursor_of(const HttpRequest& request) {
@@ -215,11 +212,11 @@ Result<std::optional<ElementCursor>> element_cursor_of(const HttpRequest& reques
         return std::nullopt;
     }
     const std::vector<std::string> parts = split(*text, '.');
-    if (parts.size() != 3 || parts[0] != "e") {
+    if (parts.size() != 2) {
         return bad_cursor();
     }
-    const auto index = number_of<std::uint32_t>(parts[1]);
-    const auto attempt = number_of<std::uint32_t>(parts[2]);
+    const auto index = number_of<std::uint32_t>(parts[0]);
+    const auto attempt = number_of<std::uint32_t>(parts[1]);
     if (!index || !attempt) {
         return bad_cursor();
     }

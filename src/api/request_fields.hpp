@@ -50,7 +50,7 @@ struct JobListQuery {
 /// Errors: also kForbidden, of somebody else's.
 [[nodiscard]] Result<JobListQuery> job_list_query(const HttpRequest& request);
 
-[[nodiscard]] std::string encode(const ledger::JobCursor& cursor, ledger::JobOrder order);
+[[nodiscard]] std::string encode(const ledger::JobCursor& cursor);
 
 using ElementCursor = std::pair<std::uint32_t, std::uint32_t>;  // Index, attempt.
 [[nodiscard]] std::string encode(const ElementCursor& cursor);

@@ -20,6 +20,11 @@ std::string_view view_of(beast::string_view text) {
     return {text.data(), text.size()};
 }
 
+std::optional<std::string_view> value_of(const http::fields& fields, beast::string_view name) {
+    const auto found = fields.find(name);
+    return found == fields.end() ? std::nullopt : std::optional(view_of(found->value()));
+}
+
 Method method_of(http::verb verb) {
     if (verb == http::verb::get) {
         return Method::kGet;
@@ -123,8 +128,8 @@ void RequestParser::fill(HttpRequest& request) const {
         .origin = view_of(message[http::field::origin]),
         .authorization = view_of(message[http::field::authorization]),
         .content_type = view_of(message[http::field::content_type]),
-        .idempotency_key = view_of(message["Idempotency-Key"]),
-        .last_event_id = view_of(message["Last-Event-ID"]),
+        .idempotency_key = value_of(message, "Idempotency-Key"),
+        .last_event_id = value_of(message, "Last-Event-ID"),
         .request_id = view_of(message["X-Request-Id"]),
     };
 }

@@ -26,8 +26,8 @@ void watch_events(const ApiParts& parts, const HttpRequest& request, const Respo
     if (*job) {
         options.job = JobId(static_cast<std::uint64_t>(**job));
     }
-    const std::string_view last = request.fields.last_event_id;
-    const auto since = last.empty() ? request.parameter("since") : std::optional(last);
+    const auto& last = request.fields.last_event_id;
+    const auto since = last ? last : request.parameter("since");
     if (since) {
         const auto cursor = parse_event_cursor(*since);
         if (!cursor) {
@@ -65,8 +65,8 @@ Result<LogStream> stream_of(const HttpRequest& request) {
 
 /// The number that `Last-Event-ID` is; with follow it takes the place of `offset`.
 Result<std::int64_t> offset_of(const HttpRequest& request, bool is_following) {
-    if (is_following && !request.fields.last_event_id.empty()) {
-        const auto cursor = parse_event_cursor(request.fields.last_event_id);
+    if (is_following && request.fields.last_event_id) {
+        const auto cursor = parse_event_cursor(*request.fields.last_event_id);
         if (!cursor || cursor->incarnation || cursor->rev > Revision(kOffsetMax)) {
             return fail(ErrorCode::kInvalid, "Last-Event-ID: expects an offset");
         }

@@ -16,6 +16,7 @@ namespace {
 constexpr std::string_view kUserLabel = "submitted-for";  // Whom the job is for, if not its owner.
 constexpr std::array<std::string_view, 4> kFields = {"user", "data_url", "config_file", "work_dir"};
 constexpr std::size_t kFieldCharacters = 4096;
+constexpr std::size_t kUserCharacters = 63;
 constexpr std::size_t kQueuedShown = 10;
 
 using Fields = std::map<std::string, std::string, std::less<>>;
@@ -28,7 +29,7 @@ Result<Fields> fields_of(const HttpRequest& request) {
     }
     Fields fields;
     for (const std::string_view name : kFields) {
-        auto value = body->text(name, kFieldCharacters);
+        auto value = body->text(name, name == "user" ? kUserCharacters : kFieldCharacters);
         if (!value) {
             return tl::unexpected<Error>(std::move(value.error()));
         }
@@ -36,6 +37,12 @@ Result<Fields> fields_of(const HttpRequest& request) {
             return fail(ErrorCode::kInvalid, std::string(name) + ": is missing");
         }
         fields.emplace(name, std::move(**value));
+    }
+    // It may become a label, and is shown to others.
+    const std::string& user = fields.find("user")->second;
+    if (!model::fault_of_label_value(user).empty()) {
+        return fail(
+            ErrorCode::kInvalid, "user: expects a name, without commas and control characters");
     }
     return fields;
 }

@@ -72,6 +72,7 @@ TEST_F(CompatTest, AMissingFieldIsRefused) {
          {"", "{}", R"({"user":"ada","data_url":"d","config_file":"c"})",
           R"({"user":"ada","data_url":"d","config_file":"c","work_dir":""})",
           R"({"user":"ada","data_url":"d","config_file":"c","work_dir":1})",
+          R"({"user":"a,b","data_url":"d","config_file":"c","work_dir":"w"})",
           R"({"user":"ada","data_url":"d","config_file":"c","work_dir":"w","x":1})",
           R"({"user":"ada","data_url":"d","config_file":"c","work_dir":"a\u0000b"})"}) {
         EXPECT_EQ(world.post("/submit", body, kAda).status, 400) << body;

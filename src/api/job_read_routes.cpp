@@ -275,12 +275,12 @@ std::vector<Route> job_read_routes(const ApiParts& parts) {
         route(
             "/api/v1/jobs/{id}", {"include"},
             [&parts](HttpRequest& request, const Responder& responder) {
-                const std::string_view include = request.parameter("include").value_or("");
-                if (!include.empty() && include != "spec") {
+                const auto include = request.parameter("include");
+                if (include && *include != "spec") {
                     responder.fail({ErrorCode::kInvalid, "include: expects spec", {}});
                     return;
                 }
-                const Include what = include.empty() ? Include::kNothing : Include::kSpec;
+                const Include what = include ? Include::kSpec : Include::kNothing;
                 answer_of_job(parts, request, responder, [&parts, what](auto& reader, auto& job) {
                     return get_job(reader, parts, job, what);
                 });

@@ -147,6 +147,7 @@ TEST_F(RoutesTest, RefusesParametersThatMeanNothing) {
           "/api/v1/jobs/9007199254740992",
           "/api/v1/jobs/-1",
           "/api/v1/jobs/7?include=x",
+          "/api/v1/jobs/7?include=",
           "/api/v1/jobs/7/elements?cursor=1",
           "/api/v1/jobs/7/why?element=-1",
           "/api/v1/jobs/7/logs?offset=x",

@@ -63,21 +63,16 @@ Result<LogStream> stream_of(const HttpRequest& request) {
     return stream == "stderr" ? LogStream::kErrors : LogStream::kOutput;
 }
 
-/// The number that `Last-Event-ID` is; with follow it takes the place of `offset`.
-Result<std::int64_t> offset_of(const HttpRequest& request, bool is_following) {
-    if (is_following && request.fields.last_event_id) {
-        const auto cursor = parse_event_cursor(*request.fields.last_event_id);
-        if (!cursor || cursor->incarnation || cursor->rev > Revision(kOffsetMax)) {
-            return fail(ErrorCode::kInvalid, "Last-Event-ID: expects an offset");
-        }
-        return static_cast<std::int64_t>(cursor->rev.value());
+/// The number that `Last-Event-ID` is, if it came.
+Result<std::optional<std::int64_t>> last_offset_of(const HttpRequest& request) {
+    if (!request.fields.last_event_id) {
+        return std::nullopt;
     }
-    const auto offset =
-        integer_parameter(request, "offset", {.least = -kOffsetMax, .most = kOffsetMax});
-    if (!offset) {
-        return tl::unexpected<Error>(offset.error());
+    const auto cursor = parse_event_cursor(*request.fields.last_event_id);
+    if (!cursor || cursor->incarnation || cursor->rev > Revision(kOffsetMax)) {
+        return fail(ErrorCode::kInvalid, "Last-Event-ID: expects an offset");
     }
-    return offset->value_or(0);
+    return static_cast<std::int64_t>(cursor->rev.value());
 }
 
 Result<LogQuery> log_query(const HttpRequest& request) {
@@ -89,7 +84,9 @@ Result<LogQuery> log_query(const HttpRequest& request) {
     const auto limit = integer_parameter(request, "limit", {.least = 1, .most = kLogBytesMax});
     const auto stream = stream_of(request);
     const auto follow = follows(request);
-    const auto offset = offset_of(request, follow.value_or(false));
+    const auto offset =
+        integer_parameter(request, "offset", {.least = -kOffsetMax, .most = kOffsetMax});
+    const auto last_offset = last_offset_of(request);
     const Error* first = nullptr;
     const auto note = [&first](const auto& result) {
         if (!result && first == nullptr) {
@@ -104,6 +101,7 @@ Result<LogQuery> log_query(const HttpRequest& request) {
     note(stream);
     note(follow);
     note(offset);
+    note(last_offset);
     if (first != nullptr) {
         return tl::unexpected<Error>(*first);
     }
@@ -114,7 +112,7 @@ Result<LogQuery> log_query(const HttpRequest& request) {
     query.wish.rank = static_cast<std::uint32_t>(rank->value_or(0));
     query.limit = static_cast<std::size_t>(limit->value_or(kLogBytesDefault));
     query.follows = *follow;
-    query.offset = *offset;
+    query.offset = *follow && *last_offset ? **last_offset : offset->value_or(0);
     return query;
 }
 

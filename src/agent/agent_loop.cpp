@@ -88,7 +88,9 @@ Result<void> AgentLoop::send(const std::string& node, model::AgentOrder order) {
 void AgentLoop::put(std::size_t node, AgentEvent event) {
     {
         const std::scoped_lock lock(mutex_);
-        inbox_.push_back({node, std::move(event)});
+        const auto* order = std::get_if<model::AgentOrder>(&event);
+        const bool is_stop = order != nullptr && std::holds_alternative<model::StopTask>(*order);
+        (is_stop ? stops_ : inbox_).push_back({node, std::move(event)});
     }
     inbox_bell_.notify();
 }
@@ -123,18 +125,37 @@ void AgentLoop::run() {
     }
 }
 
-void AgentLoop::read_inbox() {
-    std::vector<Letter> letters;
-    if (inbox_bell_.consume()) {
-        const std::scoped_lock lock(mutex_);
-        letters.swap(inbox_);
+/// A stop goes first, even before a start that came earlier: what is cancelled by then never
+/// starts.
+std::optional<AgentLoop::Letter> AgentLoop::next_letter() {
+    const std::scoped_lock lock(mutex_);
+    std::deque<Letter>& queue = stops_.empty() ? inbox_ : stops_;
+    if (queue.empty()) {
+        return {};
     }
-    for (const Letter& letter : letters) {
-        Node& node = nodes_[letter.node];
-        if (const auto* machine = std::get_if<MachineDescribed>(&letter.event)) {
+    Letter letter = std::move(queue.front());
+    queue.pop_front();
+    return letter;
+}
+
+void AgentLoop::read_inbox() {
+    static_cast<void>(
+        inbox_bell_.consume());  // Before the letters: one that comes now rings again.
+    std::size_t letters_max = 0;
+    {
+        const std::scoped_lock lock(mutex_);
+        letters_max = inbox_.size() + stops_.size();
+    }
+    for (std::size_t i = 0; i < letters_max; ++i) {
+        const std::optional<Letter> letter = next_letter();
+        if (!letter) {
+            return;
+        }
+        Node& node = nodes_[letter->node];
+        if (const auto* machine = std::get_if<MachineDescribed>(&letter->event)) {
             node.runtime->set_gpus(machine->gpus);
         }
-        handle(node, letter.event);
+        handle(node, letter->event);
     }
 }
 

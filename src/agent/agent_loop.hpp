@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -81,6 +83,7 @@ class AgentLoop {
     void handle(Node& node, const AgentEvent& event);
     void perform(Node& node, const AgentEffect& effect);
     void collect_all();
+    [[nodiscard]] std::optional<Letter> next_letter();
     void read_inbox();
 
     LoopOptions options_;
@@ -88,8 +91,9 @@ class AgentLoop {
     platform::EventFd inbox_bell_;
     platform::EventFd stop_sampling_;
     std::mutex mutex_ = {};
-    std::vector<Letter> inbox_ = {};  // Guarded by mutex_.
-    bool is_stopping_ = false;        // Likewise.
+    std::deque<Letter> inbox_ = {};  // Guarded by mutex_.
+    std::deque<Letter> stops_ = {};  // Likewise. Read before the others.
+    bool is_stopping_ = false;       // Likewise.
     std::thread loop_ = {};
     std::thread sampling_ = {};
 };

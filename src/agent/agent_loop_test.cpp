@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <latch>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,6 +29,10 @@ class InstantRuntime final : public Runtime {
     Result<std::vector<model::KnownTask>> list() override { return known; }
 
     void launch(const model::TaskOrder& order) override {
+        if (gate != nullptr) {
+            gate->wait();
+        }
+        launched.push_back(order.key);
         events_.emplace_back(RuntimeStarted{order.key, 1});
         events_.emplace_back(RuntimeEnded{order.key, {.exit_code = 9}});
         bell_.notify();
@@ -52,6 +57,8 @@ class InstantRuntime final : public Runtime {
 
     std::vector<model::KnownTask> known;
     std::vector<model::GpuDescription> gpus;
+    std::vector<model::TaskKey> launched;  // Read when the loop is gone.
+    std::latch* gate = nullptr;            // launch() waits for it.
 
   private:
     platform::EventFd bell_ = platform::EventFd::open().value();
@@ -160,6 +167,21 @@ TEST_F(Loop, TellsAtOnceWhatARuntimeAnswersAtOnce) {
     start();
     ASSERT_TRUE(loop->send("n0", model::StopTask{kKey}));
     EXPECT_EQ(wait_for<model::TaskEnded>("n0").outcome.end, model::TaskEnd::kNeverStarted);
+}
+
+TEST_F(Loop, AStopOvertakesAStartThatHasNotBegun) {
+    constexpr model::TaskKey kLater = {.element = {.job = JobId(6)}};
+    std::latch gate(1);
+    runtimes[0].gate = &gate;
+    start();
+    ASSERT_TRUE(loop->send("n0", start_order()));  // Keeps the loop busy.
+    ASSERT_TRUE(loop->send("n0", model::StartTask{.order = {.key = kLater}, .boot_id = "b1"}));
+    ASSERT_TRUE(loop->send("n0", model::StopTask{kLater}));
+    gate.count_down();
+    while (wait_for<model::TaskEnded>("n0").key != kLater) {
+    }
+    loop.reset();
+    EXPECT_EQ(runtimes[0].launched, std::vector{kKey});
 }
 
 TEST_F(Loop, SamplesAgainAndAgain) {

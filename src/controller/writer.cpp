@@ -145,12 +145,6 @@ void Writer::deliver(TurnResult result, std::vector<Waiting>& taken) {
         const std::scoped_lock lock(view_mutex_);
         view_ = result.view;
     }
-    for (Answer& answer : result.answers) {
-        if (!answer.reply) {
-            counters_.rejections.fetch_add(1, std::memory_order_relaxed);
-        }
-        taken[answer.ticket - 1].callback(std::move(answer.reply));
-    }
     std::vector<std::pair<AgentLink, model::AgentOrder>> orders;
     std::vector<std::function<void(Revision)>> listeners;
     {
@@ -164,8 +158,16 @@ void Writer::deliver(TurnResult result, std::vector<Waiting>& taken) {
             listeners = listeners_;
         }
     }
+    // Before the answers: when a cancel is answered, the agent has the stop, and reads it before
+    // any start that it has not begun.
     for (auto& [link, order] : orders) {
         link(std::move(order));
+    }
+    for (Answer& answer : result.answers) {
+        if (!answer.reply) {
+            counters_.rejections.fetch_add(1, std::memory_order_relaxed);
+        }
+        taken[answer.ticket - 1].callback(std::move(answer.reply));
     }
     for (const auto& listener : listeners) {
         listener(result.view->rev);

@@ -1,6 +1,7 @@
 #include "agent/process/task_status.hpp"
 
 #include <array>
+#include <cstdio>
 
 #include <fcntl.h>
 
@@ -133,7 +134,9 @@ std::optional<DecodedSlot> decode_slot(std::string_view slot) {
 }
 
 Result<StatusFile> StatusFile::create(const std::string& path, const TaskStatus& status) {
-    platform::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    // Under another name until it says something: whoever reads a log looks at it at any time.
+    const std::string made = path + ".new";
+    platform::UniqueFd fd(::open(made.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (!fd.is_open()) {
         return platform::fail_errno("cannot make " + path);
     }
@@ -143,6 +146,9 @@ Result<StatusFile> StatusFile::create(const std::string& path, const TaskStatus&
     StatusFile file(std::move(fd));
     if (const Result<void> written = file.write(status); !written) {
         return tl::unexpected(written.error());
+    }
+    if (renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0) {
+        return platform::fail_errno("cannot make " + path);
     }
     return file;
 }

@@ -164,7 +164,7 @@ class FakeCommands final : public Commands {
         callback(reply);
     }
 
-    std::shared_ptr<const controller::View> view() const override {
+    [[nodiscard]] std::shared_ptr<const controller::View> view() const override {
         return std::make_shared<const controller::View>(shown);
     }
 
@@ -285,7 +285,7 @@ class PromiseSink final : public AnswerSink {
 class NoIdentities final : public Identities {
   public:
     /// uid 0 is the admin "root", 1000 "ada", any other "bob".
-    Caller of_process(std::uint32_t uid, std::uint32_t gid) const override {
+    [[nodiscard]] Caller of_process(std::uint32_t uid, std::uint32_t gid) const override {
         return {
             .user = uid == 0      ? "root"
                     : uid == 1000 ? "ada"
@@ -296,7 +296,7 @@ class NoIdentities final : public Identities {
             .source = CallerSource::kUnix};
     }
 
-    std::optional<Caller> of_token(std::string_view /*token*/) const override {
+    [[nodiscard]] std::optional<Caller> of_token(std::string_view /*token*/) const override {
         return std::nullopt;
     }
 };

@@ -173,10 +173,10 @@ Handler control_quarantine(const ApiParts& parts, ledger::QuarantineControl cont
 }  // namespace
 
 std::vector<Route> cluster_routes(const ApiParts& parts) {
-    const auto read = [&parts](std::string pattern, Permission permission, auto function) {
+    const auto read = [&parts](const std::string& pattern, Permission permission, auto function) {
         return Route{
             .method = Method::kGet,
-            .pattern = std::move(pattern),
+            .pattern = pattern,
             .permission = permission,
             .handler = [&parts, function](HttpRequest& request, const Responder& responder) {
                 responder.send(function(parts, request));

@@ -32,7 +32,9 @@ class WriterCommands final : public Commands {
         writer_.submit(std::move(command), std::move(callback));
     }
 
-    std::shared_ptr<const controller::View> view() const override { return writer_.view(); }
+    [[nodiscard]] std::shared_ptr<const controller::View> view() const override {
+        return writer_.view();
+    }
 
   private:
     controller::Writer& writer_;

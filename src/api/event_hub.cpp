@@ -136,6 +136,16 @@ void EventHub::serve(Watcher& watcher) {
 }
 
 Result<void> EventHub::begin(Watcher& watcher) {
+    if (!reader_) {
+        auto opened = source_.open_reader();
+        if (!opened) {
+            return tl::unexpected<Error>(std::move(opened.error()));
+        }
+        reader_ = std::move(*opened);
+    }
+    if (watcher.has_begun) {
+        return {};
+    }
     const auto head = reader_->head();
     if (!head) {
         return tl::unexpected<Error>(head.error());
@@ -145,62 +155,70 @@ Result<void> EventHub::begin(Watcher& watcher) {
     const WatchOptions& options = watcher.options;
     if (options.incarnation.value_or(incarnation_) != incarnation_ ||
         options.since > head->second) {
-        // Of another history: all that it names is gone.
-        watcher.options.since = head->second;
-        write(
-            watcher, "event: gap\nid: " + cursor_of(incarnation_, head->second) +
-                         "\ndata: {\"cursor\":\"" + cursor_of(incarnation_, head->second) +
-                         "\"}\n\n");
+        write_gap(watcher, head->second);  // Of another history: all that it names is gone.
     }
     return {};
 }
 
-Result<void> EventHub::serve_page(Watcher& watcher) {
-    if (!reader_) {
-        auto opened = source_.open_reader();
-        if (!opened) {
-            return tl::unexpected<Error>(std::move(opened.error()));
-        }
-        reader_ = std::move(*opened);
+/// Makes page_ the one after `since`.
+Result<void> EventHub::turn_to(Revision since) {
+    if (page_ && page_since_ == since) {
+        return {};
     }
-    if (!watcher.has_begun) {
-        if (auto begun = begin(watcher); !begun) {
-            return begun;
-        }
+    auto page = reader_->events(since, kPageEvents);
+    if (!page) {
+        return tl::unexpected<Error>(std::move(page.error()));
     }
+    page_ = std::move(*page);
+    page_since_ = since;
+    return {};
+}
+
+/// What of the page the watcher wants. Moves the watcher behind the page.
+std::string EventHub::take_page(Watcher& watcher) const {
     std::string text;
-    bool is_full = true;
-    while (text.empty() && is_full) {
-        if (!page_ || page_since_ != watcher.options.since) {
-            auto page = reader_->events(watcher.options.since, kPageEvents);
-            if (!page) {
-                return tl::unexpected<Error>(std::move(page.error()));
-            }
-            page_ = std::move(*page);
-            page_since_ = watcher.options.since;
+    for (const ledger::Event& event : page_->events) {
+        watcher.options.since = event.rev;
+        if (is_wanted(event, watcher.options)) {
+            text += "id: ";
+            text += cursor_of(incarnation_, event.rev);
+            text += "\nevent: ";
+            text += event.kind;
+            text += "\ndata: ";
+            text += event.json;
+            text += "\n\n";
         }
-        const ledger::EventPage& page = *page_;
-        is_full = page.events.size() == kPageEvents;
-        if (page.is_gap) {
-            const std::string cursor = cursor_of(incarnation_, page.last_rev);
-            watcher.options.since = page.last_rev;
-            write(
-                watcher,
-                "event: gap\nid: " + cursor + "\ndata: {\"cursor\":\"" + cursor + "\"}\n\n");
+    }
+    return text;
+}
+
+Result<void> EventHub::serve_page(Watcher& watcher) {
+    if (auto begun = begin(watcher); !begun) {
+        return begun;
+    }
+    bool is_full = true;
+    while (is_full) {  // Pages without anything for this watcher are passed over.
+        if (auto turned = turn_to(watcher.options.since); !turned) {
+            return turned;
+        }
+        if (page_->is_gap) {
+            write_gap(watcher, page_->last_rev);
             return {};
         }
-        for (const ledger::Event& event : page.events) {
-            watcher.options.since = event.rev;
-            if (is_wanted(event, watcher.options)) {
-                text += "id: " + cursor_of(incarnation_, event.rev) + "\nevent: " + event.kind +
-                        "\ndata: " + event.json + "\n\n";
-            }
+        is_full = page_->events.size() == kPageEvents;
+        std::string text = take_page(watcher);
+        if (!text.empty()) {
+            write(watcher, std::move(text));
+            return {};
         }
     }
-    if (!text.empty()) {
-        write(watcher, std::move(text));
-    }
     return {};
+}
+
+void EventHub::write_gap(Watcher& watcher, Revision newest) {
+    const std::string cursor = cursor_of(incarnation_, newest);
+    watcher.options.since = newest;
+    write(watcher, "event: gap\nid: " + cursor + "\ndata: {\"cursor\":\"" + cursor + "\"}\n\n");
 }
 
 void EventHub::write(Watcher& watcher, std::string text) {

@@ -63,6 +63,9 @@ class EventHub {
     void serve(Watcher& watcher);
     [[nodiscard]] Result<void> serve_page(Watcher& watcher);
     [[nodiscard]] Result<void> begin(Watcher& watcher);
+    [[nodiscard]] Result<void> turn_to(Revision since);
+    [[nodiscard]] std::string take_page(Watcher& watcher) const;
+    void write_gap(Watcher& watcher, Revision newest);
     void write(Watcher& watcher, std::string text);
 
     ledger::ReaderSource& source_;

@@ -41,17 +41,17 @@ class HttpLoop final : public ConnectionHost {
 
     HttpService& service() override { return service_; }
 
-    const HttpServerOptions& options() const override { return options_; }
+    [[nodiscard]] const HttpServerOptions& options() const override { return options_; }
 
     HttpCounters& counters() override { return counters_; }
 
-    const std::shared_ptr<Mailbox>& mailbox() const override { return mailbox_; }
+    [[nodiscard]] const std::shared_ptr<Mailbox>& mailbox() const override { return mailbox_; }
 
     std::span<char> scratch() override { return scratch_; }
 
     std::string next_request_id() override;
     const std::string& date() override;
-    std::uint64_t deadline_in(std::chrono::milliseconds wait) const override;
+    [[nodiscard]] std::uint64_t deadline_in(std::chrono::milliseconds wait) const override;
     bool take_body_bytes(std::uint64_t bytes) override;
 
     void give_back_body_bytes(std::uint64_t bytes) override { body_bytes_ -= bytes; }

@@ -62,8 +62,7 @@ Error error_of(const error_code& error, const std::string& what) {
 
 /// A listening socket. Lives on the first loop, hands its connections to all in turn.
 struct Listener {
-    Listener(asio::io_context& context)
-        : acceptor(context), retry(context) {}  // NOLINT(google-explicit-constructor): emplaced
+    explicit Listener(asio::io_context& context) : acceptor(context), retry(context) {}
 
     Acceptor acceptor;
     asio::steady_timer retry;
@@ -109,8 +108,8 @@ struct HttpServer::State {
         }
         if (!error) {  // Else that client has gone again.
             if (listener.is_tcp) {
-                error_code ignored;  // Without it answers are late, not wrong.
-                socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+                error_code failed;  // Without it answers are late, not wrong.
+                failed = socket.set_option(asio::ip::tcp::no_delay(true), failed);
             }
             loop.adopt(std::move(socket));
         }
@@ -126,10 +125,12 @@ struct HttpServer::State {
                 call();
             }
         };
-        step([&] { listener.acceptor.open(endpoint.protocol(), error); });
-        step([&] { listener.acceptor.set_option(asio::socket_base::reuse_address(true), error); });
-        step([&] { listener.acceptor.bind(endpoint, error); });
-        step([&] { listener.acceptor.listen(kBacklog, error); });
+        step([&] { error = listener.acceptor.open(endpoint.protocol(), error); });
+        step([&] {
+            error = listener.acceptor.set_option(asio::socket_base::reuse_address(true), error);
+        });
+        step([&] { error = listener.acceptor.bind(endpoint, error); });
+        step([&] { error = listener.acceptor.listen(kBacklog, error); });
         if (error) {
             listeners.pop_back();
             return tl::unexpected<Error>(error_of(error, what));
@@ -149,6 +150,7 @@ struct HttpServer::State {
 HttpServer::HttpServer(HttpService& service, HttpServerOptions options)
     : state_(std::make_unique<State>(service, std::move(options))) {}
 
+// NOLINTNEXTLINE(bugprone-exception-escape): only without memory, and then the process may end.
 HttpServer::~HttpServer() {
     stop(std::chrono::milliseconds(0));
 }
@@ -218,8 +220,8 @@ void HttpServer::start() {
 void HttpServer::stop(std::chrono::milliseconds grace) {
     boost::asio::post(state_->loops.front()->context(), [state = state_.get()] {
         for (Listener& listener : state->listeners) {
-            error_code ignored;
-            listener.acceptor.close(ignored);
+            error_code failed;  // Nothing can be done about a close that fails.
+            failed = listener.acceptor.close(failed);
             listener.retry.cancel();
         }
     });

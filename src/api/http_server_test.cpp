@@ -21,12 +21,18 @@ namespace {
 
 using std::chrono::milliseconds;
 
-const std::string kHost = "Host: localhost\r\n";
+const std::string host = "Host: localhost\r\n";
 
 /// Echoes; "/later" answers from another thread, "/never" drops the responder, "/throw" throws,
 /// "/refuse" is not admitted, "/stream" opens a stream that the test writes to.
 class FakeService final : public HttpService {
   public:
+    FakeService() = default;
+    FakeService(const FakeService&) = delete;
+    FakeService& operator=(const FakeService&) = delete;
+    FakeService(FakeService&&) = delete;
+    FakeService& operator=(FakeService&&) = delete;
+
     ~FakeService() override {
         for (std::thread& thread : threads) {
             thread.join();
@@ -89,7 +95,7 @@ class HttpServerTest : public testing::Test {
         server->start();
     }
 
-    LoopbackClient connect() const { return LoopbackClient::tcp(port); }
+    [[nodiscard]] LoopbackClient connect() const { return LoopbackClient::tcp(port); }
 
     FakeService service;
     std::string reported;
@@ -98,11 +104,11 @@ class HttpServerTest : public testing::Test {
 };
 
 std::string get(const std::string& target) {
-    return "GET " + target + " HTTP/1.1\r\n" + kHost + "\r\n";
+    return "GET " + target + " HTTP/1.1\r\n" + host + "\r\n";
 }
 
 std::string post(const std::string& target, const std::string& body) {
-    return "POST " + target + " HTTP/1.1\r\n" + kHost +
+    return "POST " + target + " HTTP/1.1\r\n" + host +
            "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
@@ -176,7 +182,7 @@ TEST_F(HttpServerTest, AnExceptionOfALibraryIsReportedAndNotShown) {
 TEST_F(HttpServerTest, HeadIsGetWithoutTheBody) {
     serve({});
     LoopbackClient client = connect();
-    ASSERT_TRUE(client.send("HEAD /a HTTP/1.1\r\n" + kHost + "\r\n"));
+    ASSERT_TRUE(client.send("HEAD /a HTTP/1.1\r\n" + host + "\r\n"));
     EXPECT_TRUE(has(client.read_to("\r\n\r\n"), "Content-Length: 7\r\n"));
     EXPECT_TRUE(client.ask(get("/b")).ends_with("/b  tcp"));
 }
@@ -185,7 +191,7 @@ TEST_F(HttpServerTest, KeepsTheClientsRequestIdIfItIsAGoodOne) {
     serve({});
     LoopbackClient client = connect();
     const auto ask = [&](const std::string& id) {
-        return client.ask("GET /a HTTP/1.1\r\n" + kHost + "X-Request-Id: " + id + "\r\n\r\n");
+        return client.ask("GET /a HTTP/1.1\r\n" + host + "X-Request-Id: " + id + "\r\n\r\n");
     };
     EXPECT_TRUE(has(ask("mine-1.2_3"), "X-Request-Id: mine-1.2_3\r\n"));
     EXPECT_TRUE(has(ask("not good"), "X-Request-Id: r-"));
@@ -196,7 +202,7 @@ TEST_F(HttpServerTest, ConnectionCloseCloses) {
     serve({});
     LoopbackClient one = connect();
     EXPECT_TRUE(has(
-        one.ask("GET /a HTTP/1.1\r\nConnection: close\r\n" + kHost + "\r\n"), "Connection: close"));
+        one.ask("GET /a HTTP/1.1\r\nConnection: close\r\n" + host + "\r\n"), "Connection: close"));
     EXPECT_TRUE(one.is_closed());
     LoopbackClient old = connect();
     EXPECT_TRUE(old.ask("GET /a HTTP/1.0\r\n\r\n").ends_with("/a  tcp"));
@@ -212,12 +218,12 @@ TEST_F(HttpServerTest, RefusesAndThenCloses) {
 
     const std::vector<Case> cases = {
         {"not HTTP", "hello\r\n\r\n", "400"},
-        {"a long head", "GET / HTTP/1.1\r\n" + kHost + "A: " + std::string(17000, 'a'), "413"},
-        {"a long body", "POST / HTTP/1.1\r\n" + kHost + "Content-Length: 104857600\r\n\r\nabc",
+        {"a long head", "GET / HTTP/1.1\r\n" + host + "A: " + std::string(17000, 'a'), "413"},
+        {"a long body", "POST / HTTP/1.1\r\n" + host + "Content-Length: 104857600\r\n\r\nabc",
          "413"},
         {"a long chunk",
-         "POST / HTTP/1.1\r\n" + kHost + "Transfer-Encoding: chunked\r\n\r\nfffffff\r\n", "413"},
-        {"refused with body", "POST /refuse HTTP/1.1\r\n" + kHost + "Content-Length: 10\r\n\r\n",
+         "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\nfffffff\r\n", "413"},
+        {"refused with body", "POST /refuse HTTP/1.1\r\n" + host + "Content-Length: 10\r\n\r\n",
          "403"},
     };
     serve({});
@@ -238,7 +244,7 @@ TEST_F(HttpServerTest, RefusesAndThenCloses) {
 TEST_F(HttpServerTest, ABodyOf100MegabytesIsRefusedBeforeItIsRead) {
     serve({});
     LoopbackClient client = connect();
-    ASSERT_TRUE(client.send("POST / HTTP/1.1\r\n" + kHost + "Content-Length: 104857600\r\n\r\n"));
+    ASSERT_TRUE(client.send("POST / HTTP/1.1\r\n" + host + "Content-Length: 104857600\r\n\r\n"));
     const std::string piece(1 << 20, 'x');
     for (int i = 0; i < 100 && client.send(piece); ++i) {
     }
@@ -249,11 +255,11 @@ TEST_F(HttpServerTest, SaysContinueOnlyIfItWantsTheBody) {
     serve({});
     LoopbackClient client = connect();
     const std::string expect = "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n";
-    ASSERT_TRUE(client.send("POST /a HTTP/1.1\r\n" + kHost + expect));
+    ASSERT_TRUE(client.send("POST /a HTTP/1.1\r\n" + host + expect));
     EXPECT_EQ(client.read_to("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
     EXPECT_TRUE(client.ask("hi").ends_with("/a hi tcp"));
     EXPECT_TRUE(
-        client.ask("POST /refuse HTTP/1.1\r\n" + kHost + expect).starts_with("HTTP/1.1 403"));
+        client.ask("POST /refuse HTTP/1.1\r\n" + host + expect).starts_with("HTTP/1.1 403"));
 }
 
 TEST_F(HttpServerTest, ALargeAnswerArrivesWhole) {
@@ -269,7 +275,7 @@ TEST_F(HttpServerTest, ASlowHeadOrBodyRunsOutOfTime) {
     });
     for (const std::string& start :
          {std::string("GET / HTTP/1.1\r\n"),
-          "POST / HTTP/1.1\r\n" + kHost + "Content-Length: 5\r\n\r\nab"}) {
+          "POST / HTTP/1.1\r\n" + host + "Content-Length: 5\r\n\r\nab"}) {
         LoopbackClient client = connect();
         ASSERT_TRUE(client.send(start));
         EXPECT_TRUE(client.read_answer().starts_with("HTTP/1.1 408")) << start;
@@ -405,7 +411,7 @@ TEST_F(HttpServerTest, BodiesHaveABudgetTogether) {
     serve({.limits = {.body_bytes_max = 1000}});
     LoopbackClient first = connect();
     ASSERT_TRUE(first.send(
-        "POST /a HTTP/1.1\r\n" + kHost + "Content-Length: 900\r\nExpect: 100-continue\r\n\r\n"));
+        "POST /a HTTP/1.1\r\n" + host + "Content-Length: 900\r\nExpect: 100-continue\r\n\r\n"));
     EXPECT_TRUE(first.read_to("\r\n\r\n").starts_with("HTTP/1.1 100"));
     LoopbackClient second = connect();
     EXPECT_TRUE(second.ask(post("/b", std::string(200, 'x'))).starts_with("HTTP/1.1 429"));

@@ -15,11 +15,11 @@ Sha256 sha256_of(std::string_view text) {
 Result<Sha256> parse_sha256(std::string_view hex) {
     constexpr std::string_view kDigits = "0123456789abcdef";
     Sha256 hash = {};
-    bool is_good = hex.size() == 2 * hash.size();
+    bool is_good = hex.size() == std::size_t{2} * hash.size();
     for (std::size_t i = 0; is_good && i < hex.size(); ++i) {
         const std::size_t digit = kDigits.find(hex[i]);
         is_good = digit != std::string_view::npos;
-        hash.at(i / 2) = static_cast<std::uint8_t>(hash.at(i / 2) * 16U + digit);
+        hash.at(i / 2) = static_cast<std::uint8_t>(std::size_t{16} * hash.at(i / 2) + digit);
     }
     if (!is_good) {
         return fail(ErrorCode::kInvalid, "want a SHA-256 as 64 lower-case hexadecimal digits");

@@ -246,85 +246,84 @@ void answer_of_job(
         });
 }
 
+void get_list(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
+    const auto query = job_list_query(request);
+    if (!query) {
+        responder.fail(query.error());
+        return;
+    }
+    parts.reads.answer(responder, [&parts, query = *query, caller = request.caller](auto& reader) {
+        return list_jobs(reader, parts, query, caller);
+    });
+}
+
+void get_one(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
+    const auto include = request.parameter("include");
+    if (include && *include != "spec") {
+        responder.fail({ErrorCode::kInvalid, "include: expects spec", {}});
+        return;
+    }
+    const Include what = include ? Include::kSpec : Include::kNothing;
+    answer_of_job(parts, request, responder, [&parts, what](auto& reader, auto& job) {
+        return get_job(reader, parts, job, what);
+    });
+}
+
+void get_elements(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
+    const auto query = element_query(request);
+    if (!query) {
+        responder.fail(query.error());
+        return;
+    }
+    answer_of_job(parts, request, responder, [&parts, query = *query](auto& reader, auto& job) {
+        return list_elements(reader, parts, job.record.id, query);
+    });
+}
+
+void get_timeline(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
+    const auto query = element_query(request);
+    if (!query) {
+        responder.fail(query.error());
+        return;
+    }
+    answer_of_job(parts, request, responder, [&parts, query = *query](auto& reader, auto& job) {
+        return timeline(reader, parts, job, query);
+    });
+}
+
+void get_why(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
+    if (const auto element = element_of(request); !element) {
+        responder.fail(element.error());
+        return;
+    }
+    answer_of_job(
+        parts, request, responder, [&parts, caller = request.caller](auto& reader, auto& job) {
+            return why(reader, parts, job, caller);
+        });
+}
+
 }  // namespace
 
 std::vector<Route> job_read_routes(const ApiParts& parts) {
-    const auto route = [](std::string pattern, std::vector<std::string> query, Handler handler) {
-        return Route{
-            .method = Method::kGet,
-            .pattern = std::move(pattern),
-            .permission = Permission::kJobsRead,
-            .query = std::move(query),
-            .handler = std::move(handler)};
-    };
+    const auto route =
+        [&parts](const char* pattern, const std::vector<std::string>& query, auto function) {
+            return Route{
+                .method = Method::kGet,
+                .pattern = pattern,
+                .permission = Permission::kJobsRead,
+                .query = query,
+                .handler = [&parts, function](HttpRequest& request, const Responder& responder) {
+                    function(parts, request, responder);
+                }};
+        };
     return {
         route(
             "/api/v1/jobs",
-            {"state", "user", "project", "name", "label", "order", "limit", "cursor"},
-            [&parts](HttpRequest& request, const Responder& responder) {
-                const auto query = job_list_query(request);
-                if (!query) {
-                    responder.fail(query.error());
-                    return;
-                }
-                parts.reads.answer(
-                    responder, [&parts, query = *query, caller = request.caller](auto& reader) {
-                        return list_jobs(reader, parts, query, caller);
-                    });
-            }),
-        route(
-            "/api/v1/jobs/{id}", {"include"},
-            [&parts](HttpRequest& request, const Responder& responder) {
-                const auto include = request.parameter("include");
-                if (include && *include != "spec") {
-                    responder.fail({ErrorCode::kInvalid, "include: expects spec", {}});
-                    return;
-                }
-                const Include what = include ? Include::kSpec : Include::kNothing;
-                answer_of_job(parts, request, responder, [&parts, what](auto& reader, auto& job) {
-                    return get_job(reader, parts, job, what);
-                });
-            }),
-        route(
-            "/api/v1/jobs/{id}/elements", {"limit", "cursor"},
-            [&parts](HttpRequest& request, const Responder& responder) {
-                const auto query = element_query(request);
-                if (!query) {
-                    responder.fail(query.error());
-                    return;
-                }
-                answer_of_job(
-                    parts, request, responder, [&parts, query = *query](auto& reader, auto& job) {
-                        return list_elements(reader, parts, job.record.id, query);
-                    });
-            }),
-        route(
-            "/api/v1/jobs/{id}/timeline", {"limit", "cursor"},
-            [&parts](HttpRequest& request, const Responder& responder) {
-                const auto query = element_query(request);
-                if (!query) {
-                    responder.fail(query.error());
-                    return;
-                }
-                answer_of_job(
-                    parts, request, responder, [&parts, query = *query](auto& reader, auto& job) {
-                        return timeline(reader, parts, job, query);
-                    });
-            }),
-        route(
-            "/api/v1/jobs/{id}/why", {"element"},
-            [&parts](HttpRequest& request, const Responder& responder) {
-                const auto element = element_of(request);
-                if (!element) {
-                    responder.fail(element.error());
-                    return;
-                }
-                answer_of_job(
-                    parts, request, responder,
-                    [&parts, caller = request.caller](auto& reader, auto& job) {
-                        return why(reader, parts, job, caller);
-                    });
-            }),
+            {"state", "user", "project", "name", "label", "order", "limit", "cursor"}, get_list),
+        route("/api/v1/jobs/{id}", {"include"}, get_one),
+        route("/api/v1/jobs/{id}/elements", {"limit", "cursor"}, get_elements),
+        route("/api/v1/jobs/{id}/timeline", {"limit", "cursor"}, get_timeline),
+        route("/api/v1/jobs/{id}/why", {"element"}, get_why),
     };
 }
 

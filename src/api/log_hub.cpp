@@ -234,57 +234,73 @@ Result<LogFound> LogHub::find(const LogWish& wish) {
     return find_log(*reader_, *commands_.view(), wish);
 }
 
-/// True if something came.
-Result<bool> LogHub::serve_piece(Follower& follower) {
-    bool is_over = false;
-    if (!follower.place) {
-        const auto found = find(follower.wish);
-        if (!found) {
-            return tl::unexpected<Error>(found.error());
-        }
-        if (!found->place) {
-            if (found->is_over) {
-                end(follower);
-            }
-            return false;
-        }
-        follower.place = found->place;
-        is_over = found->is_over;
+/// Sets the follower's place, once its task has one. A task that ends without one has no log.
+Result<void> LogHub::find_place(Follower& follower) {
+    const auto found = find(follower.wish);
+    if (!found) {
+        return tl::unexpected<Error>(found.error());
     }
-    LogPlace& place = *follower.place;
-    if (follower.offset < 0) {
-        const auto size = logs_.read(place, 0);
-        if (size) {
-            follower.offset = std::max<std::int64_t>(0, size->size + follower.offset);
-        }
+    follower.place = found->place;
+    if (!found->place && found->is_over) {
+        end(follower);
     }
-    place.offset = std::max<std::int64_t>(0, follower.offset);
-    auto piece = logs_.read(place, kPieceBytes);
-    if (!piece && piece.error().code == ErrorCode::kNotFound) {
-        const auto found =
-            is_over ? Result<LogFound>(LogFound{.is_over = true}) : find(follower.wish);
-        if (found && found->is_over) {
-            end(follower);  // It ended before it wrote anything, or its log is gone.
-        }
-        return false;
+    return {};
+}
+
+/// Turns an offset that counts from the end into one that counts from the start.
+void LogHub::count_from_end(Follower& follower) {
+    const auto whole = logs_.read(*follower.place, 0);
+    if (whole) {
+        follower.offset = std::max<std::int64_t>(0, whole->size + follower.offset);
     }
-    if (!piece) {
-        return tl::unexpected<Error>(std::move(piece.error()));
+}
+
+/// There is no log: ends the stream if there will be none.
+void LogHub::end_if_over(Follower& follower) {
+    const auto found = find(follower.wish);
+    if (found && found->is_over) {
+        end(follower);
     }
-    if (piece->bytes.empty()) {
-        const bool has_moved = piece->next_offset != follower.offset;
-        follower.offset = piece->next_offset;
-        if (piece->is_finished) {
+}
+
+void LogHub::send(Follower& follower, LogPiece piece) {
+    if (piece.bytes.empty()) {
+        follower.offset = piece.next_offset;  // Behind what was dropped, if anything was.
+        if (piece.is_finished) {
             end(follower);
         }
-        return has_moved;
+        return;
     }
-    const std::string event = log_event(place.offset, piece->bytes);
-    follower.offset = place.offset + static_cast<std::int64_t>(piece->bytes.size());
+    const std::string event = log_event(follower.offset, piece.bytes);
+    follower.offset += static_cast<std::int64_t>(piece.bytes.size());
     write(
         follower,
         "event: log\nid: " + std::to_string(follower.offset) + "\ndata: " + event + "\n\n");
-    return true;
+}
+
+/// True if something came.
+Result<bool> LogHub::serve_piece(Follower& follower) {
+    if (!follower.place) {
+        if (auto found = find_place(follower); !found || !follower.place) {
+            return found ? Result<bool>(false) : tl::unexpected<Error>(std::move(found.error()));
+        }
+    }
+    if (follower.offset < 0) {
+        count_from_end(follower);
+    }
+    follower.place->offset = std::max<std::int64_t>(0, follower.offset);
+    auto piece = logs_.read(*follower.place, kPieceBytes);
+    if (piece) {
+        const std::int64_t before = follower.offset;
+        follower.offset = follower.place->offset;
+        send(follower, std::move(*piece));
+        return follower.offset != before;
+    }
+    if (piece.error().code != ErrorCode::kNotFound) {
+        return tl::unexpected<Error>(std::move(piece.error()));
+    }
+    end_if_over(follower);  // It ended before it wrote anything, or its log is gone.
+    return false;
 }
 
 void LogHub::end(Follower& follower) {

@@ -76,6 +76,10 @@ class LogHub {
     [[nodiscard]] std::vector<std::shared_ptr<Follower>> take_ready(std::chrono::milliseconds wait);
     [[nodiscard]] bool serve(Follower& follower);
     [[nodiscard]] Result<bool> serve_piece(Follower& follower);
+    [[nodiscard]] Result<void> find_place(Follower& follower);
+    void count_from_end(Follower& follower);
+    void send(Follower& follower, LogPiece piece);
+    void end_if_over(Follower& follower);
     [[nodiscard]] Result<LogFound> find(const LogWish& wish);
     void write(Follower& follower, std::string text);
     void end(Follower& follower);

@@ -77,7 +77,7 @@ class LoopbackClient {
 
     /// Head and body of an answer with a Content-Length; the head alone if it has none.
     std::string read_answer() {
-        const std::string head = read_to("\r\n\r\n");
+        std::string head = read_to("\r\n\r\n");
         constexpr std::string_view kLength = "Content-Length: ";
         const std::size_t at = head.find(kLength);
         if (at == std::string::npos) {

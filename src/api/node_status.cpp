@@ -114,10 +114,10 @@ std::string six_fields(const model::NodeSample& sample, const AvailabilityRule& 
 }
 
 std::vector<Route> node_status_routes(const NodeStatusParts& parts) {
-    const auto read = [&parts](std::string pattern, auto function) {
+    const auto read = [&parts](const std::string& pattern, auto function) {
         return Route{
             .method = Method::kGet,
-            .pattern = std::move(pattern),
+            .pattern = pattern,
             .permission = Permission::kAnonymous,
             .handler = [&parts, function](HttpRequest& /*request*/, const Responder& responder) {
                 responder.send(function(parts));

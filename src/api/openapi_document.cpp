@@ -13,13 +13,14 @@ namespace {
 /// A plain scalar is what it looks like, a quoted one is text.
 void write_scalar(JsonText& json, const YAML::Node& node) {
     const std::string& text = node.Scalar();
-    if (node.Tag() == "!") {
-        json.value(text);
-    } else if (text == "true" || text == "false") {
+    const auto number = parse_integer(text);
+    double real = 0;
+    const bool is_text = node.Tag() == "!" || text.empty();
+    if (!is_text && (text == "true" || text == "false")) {
         json.value(text == "true");
-    } else if (const auto number = parse_integer(text)) {
+    } else if (!is_text && number) {
         json.value(*number);
-    } else if (double real = 0; YAML::convert<double>::decode(node, real)) {
+    } else if (!is_text && YAML::convert<double>::decode(node, real)) {
         json.value(real);
     } else {
         json.value(text);

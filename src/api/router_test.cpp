@@ -14,7 +14,7 @@ namespace {
 
 class FakeIdentities final : public Identities {
   public:
-    Caller of_process(std::uint32_t uid, std::uint32_t gid) const override {
+    [[nodiscard]] Caller of_process(std::uint32_t uid, std::uint32_t gid) const override {
         return {
             .user = uid == 0 ? "root" : "ada",
             .uid = uid,
@@ -23,7 +23,7 @@ class FakeIdentities final : public Identities {
             .source = CallerSource::kUnix};
     }
 
-    std::optional<Caller> of_token(std::string_view token) const override {
+    [[nodiscard]] std::optional<Caller> of_token(std::string_view token) const override {
         if (token != "good") {
             return std::nullopt;
         }

@@ -90,10 +90,10 @@ void back_up(const ApiParts& parts, const HttpRequest& request, const Responder&
 }  // namespace
 
 std::vector<Route> server_routes(const ApiParts& parts) {
-    const auto read = [&parts](std::string pattern, Permission permission, auto function) {
+    const auto read = [&parts](const std::string& pattern, Permission permission, auto function) {
         return Route{
             .method = Method::kGet,
-            .pattern = std::move(pattern),
+            .pattern = pattern,
             .permission = permission,
             .handler = [&parts, function](HttpRequest& request, const Responder& responder) {
                 responder.send(function(parts, request));

@@ -23,8 +23,8 @@ class SocketStream final : public Stream {
   public:
     explicit SocketStream(Socket socket) : socket_(std::move(socket)) {
         error_code error;
-        socket_.non_blocking(
-            true, error);  // If it fails the socket is broken, and the next call says so.
+        // If it fails the socket is broken, and the next call says so.
+        error = socket_.non_blocking(true, error);
     }
 
     IoResult read_now(std::span<char> into) override {
@@ -54,12 +54,12 @@ class SocketStream final : public Stream {
 
     void shut_down_writing() override {
         error_code error;  // The other end may be gone already; the next read says so.
-        socket_.shutdown(Socket::shutdown_send, error);
+        error = socket_.shutdown(Socket::shutdown_send, error);
     }
 
     void close() override {
         error_code error;  // Nothing can be done about a close that fails.
-        socket_.close(error);
+        error = socket_.close(error);
     }
 
   private:

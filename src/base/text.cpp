@@ -158,8 +158,9 @@ bool is_utf8_second(unsigned lead, unsigned second) {
 
 Result<std::int64_t> parse_integer(std::string_view text) {
     std::int64_t value = 0;
-    const char* const last = text.data() + text.size();
-    const auto [end, error] = std::from_chars(text.data(), last, value);
+    const std::string copy(text);
+    const char* const last = copy.data() + copy.size();
+    const auto [end, error] = std::from_chars(copy.data(), last, value);
     if (error != std::errc{} || end != last) {
         return fail(ErrorCode::kInvalid, quoted(text) + " is not a whole number");
     }

@@ -345,7 +345,13 @@ void ClusterWorld::break_something() {
         machine.agent.reset();
         machine.runtime->lose_agent();
         machine.orders.clear();
-    } else if (kind == 2 && faults_.restarts_machines && random_.below(4) == 0) {
+    }
+    break_more(machine, kind);
+}
+
+void ClusterWorld::break_more(Machine& machine, std::uint64_t kind) {
+    const bool coin = random_.below(2) == 0;
+    if (kind == 2 && faults_.restarts_machines && random_.below(4) == 0) {
         restart_machine(machine);
     } else if (kind == 3 && faults_.fills_disks) {
         store_.fault = coin ? FaultyStore::Fault::kFull : FaultyStore::Fault::kNone;

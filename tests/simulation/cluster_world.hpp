@@ -70,6 +70,7 @@ class ClusterWorld {
     void deliver_order();
     void run_machine();
     void break_something();
+    void break_more(Machine& machine, std::uint64_t kind);
     void open_controller();
     void crash_controller();
     void start_agent(Machine& machine);

@@ -233,6 +233,11 @@ std::string CgroupTree::enforcement() const {
     return "none";
 }
 
+std::string group_name(const std::string& cluster_id, const std::string& task) {
+    constexpr std::size_t kClusterDigits = 12;
+    return cluster_id.substr(0, kClusterDigits) + "-" + task;
+}
+
 CgroupPaths CgroupTree::paths_of(const std::string& task) const {
     CgroupPaths paths = base_;
     for (std::string* path :

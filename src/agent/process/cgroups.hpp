@@ -42,6 +42,10 @@ struct CgroupUsage {
     std::int64_t oom_kills = 0;
 };
 
+/// The name of a task's group. Servers of one machine share the group above, and their jobs have
+/// the same numbers: without the cluster in it, one would kill the other's tasks.
+[[nodiscard]] std::string group_name(const std::string& cluster_id, const std::string& task);
+
 /// Where this machine's control groups are, as far as this process may make some.
 class CgroupTree {
   public:

@@ -159,5 +159,11 @@ TEST_F(FakeMachine, V1IsTakenWhereV2HasNoControllers) {
     EXPECT_EQ(get("/cg/devices/reeve/t/devices.deny"), "c 195:63 rwm") << "the last of many";
 }
 
+TEST(GroupName, DiffersBetweenServersThatCountTheirJobsAlike) {
+    EXPECT_NE(group_name("5f2c8a019b7e4d21", "1.0.1.0"), group_name("a1d3c8a019b7e4d2", "1.0.1.0"));
+    EXPECT_NE(group_name("5f2c8a019b7e4d21", "1.0.1.0"), group_name("5f2c8a019b7e4d21", "1.0.2.0"));
+    EXPECT_EQ(group_name("5f2c8a019b7e4d21", "1.0.1.0"), "5f2c8a019b7e-1.0.1.0");
+}
+
 }  // namespace
 }  // namespace reeve::agent::process

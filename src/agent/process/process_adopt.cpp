@@ -186,7 +186,7 @@ CgroupPaths ProcessRuntime::cgroup_of(const model::TaskKey& key) const {
     const auto bytes = platform::read_file(directory_of(key) + kTakenPlan, kPlanBytesMax);
     const auto plan =
         bytes.and_then([](const std::string& text) { return decode_shim_plan(text); });
-    return plan ? plan->cgroup : cgroups_.paths_of(to_string(key));
+    return plan ? plan->cgroup : cgroups_.paths_of(group_name(options_.cluster_id, to_string(key)));
 }
 
 void ProcessRuntime::reopen_pipes_of_lost(

@@ -128,8 +128,8 @@ void ProcessRuntime::launch(const model::TaskOrder& order) {
 void ProcessRuntime::start(const model::TaskOrder& order, const std::string& directory) {
     Result<void> written = platform::write_file(directory + kOrderFile, model::to_json(order));
     const Result<PlannedLaunch> planned = plan_launch(
-        order, rules_, users_.find(order.identity), cgroups_.paths_of(to_string(order.key)),
-        directory);
+        order, rules_, users_.find(order.identity),
+        cgroups_.paths_of(group_name(order.cluster_id, to_string(order.key))), directory);
     if (written && !planned) {
         model::TaskOutcome outcome = {
             .end = TaskEnd::kStartFailed, .message = planned.error().message};

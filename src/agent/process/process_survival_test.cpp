@@ -94,7 +94,8 @@ TEST_F(TaskTest, AKilledShimIsNoticedAndNoByteOfTheLogIsLost) {
     EXPECT_EQ(log(), want) << "what was still in the pipe";
     EXPECT_EQ(outcome.log_bytes, static_cast<std::int64_t>(want.size()));
     EXPECT_EQ(status().phase, TaskPhase::kEnded);
-    for (const std::string& directory : directories_of(tree.paths_of(to_string(kKey)))) {
+    for (const std::string& directory :
+         directories_of(tree.paths_of(group_name(cluster, to_string(kKey))))) {
         EXPECT_FALSE(platform::path_exists(directory)) << directory;
     }
 }
@@ -133,7 +134,7 @@ TEST_F(TaskTest, AfterARestartOfTheMachineNothingIsSaidToRun) {
     EXPECT_EQ(listed[0].outcome->end, TaskEnd::kShimLost);
     EXPECT_NE(listed[0].outcome->message.find("restarted"), std::string::npos);
     kill(shim.pid, SIGKILL);
-    kill_cgroup(tree.paths_of(to_string(kKey)));
+    kill_cgroup(tree.paths_of(group_name(cluster, to_string(kKey))));
 }
 
 TEST_F(TaskTest, AClaimThatAKilledAgentLeftIsGivenUp) {

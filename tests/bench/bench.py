@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+"""Measures what docs/performance.md says has to be reached, on a real server in a folder of its own.
+
+    ./bench                    builds, then runs all of these
+    ./bench submit latency     only these; ./bench --list names them
+    ./bench --sbatch           sbatch beside it, against the Slurm that SLURM_CONF names
+
+Each figure is one line: its name, what was measured, what has to be reached, and whether it was.
+"""
+import argparse
+import concurrent.futures
+import http.client
+import json
+import os
+import pathlib
+import pwd
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "live"))
+from server import Server, is_done, wait_for  # noqa: E402
+
+# At least 300 bytes of specification, as people really write them.
+SPEC = {
+    "name": "train-resnet50", "project": "default",
+    "command": ["/usr/bin/python3", "train.py", "--data", "/data/imagenet", "--epochs", "90", "--batch", "256"],
+    "working_dir": "/tmp", "env": {"OMP_NUM_THREADS": "8", "NCCL_DEBUG": "WARN", "RUN": "2026-11-24-a"},
+    "resources": {"gpus": 4, "cpus": 0.001}, "time_limit_s": 14400, "labels": {"team": "vision", "paper": "x1"},
+}
+assert len(json.dumps(SPEC, separators=(",", ":"))) >= 300
+
+rows = []
+
+
+def figure(name, value, unit, wanted, is_met):
+    rows.append((name, value, unit, wanted, is_met))
+    print(f"{name:<46} {value:>12,.2f} {unit:<8} {wanted:<22} {'reached' if is_met else 'NOT REACHED'}", flush=True)
+
+
+def at_most(name, value, unit, limit):
+    figure(name, value, unit, f"at most {limit:,}", value <= limit)
+
+
+def at_least(name, value, unit, limit):
+    figure(name, value, unit, f"at least {limit:,}", value >= limit)
+
+
+def percentile(values, percent):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+
+
+def occupied(options, **kwargs):
+    """A server whose GPUs are all taken, so that what is submitted stays queued."""
+    server = Server(options.binary, **kwargs).start()
+    job = server.client.submit({"command": ["/bin/sleep", "100000"], "resources": {"gpus": 4, "cpus": 0.001}})
+    wait_for("the GPUs are taken", 20, lambda: server.client.job(job)["state"] == "running")
+    return server
+
+
+def resident_mib(pid):
+    return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) / 1024
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def wrk(server, path, body, connections, seconds):
+    """(requests per second, p99 in ms). Every answer has to be 2xx."""
+    token = server.make_token(pwd.getpwuid(os.geteuid()).pw_name)
+    script = server.folder / "post.lua"
+    script.write_text(
+        'wrk.method = "POST"\n'
+        f"wrk.body = [==[{body}]==]\n"
+        'wrk.headers["Content-Type"] = "application/json"\n'
+        f'wrk.headers["Authorization"] = "Bearer {token}"\n'
+    )
+    url = f"http://127.0.0.1:{server.port}{path}"
+    said = subprocess.run(
+        ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--latency", "-s", str(script), url],
+        capture_output=True, text=True, check=True, timeout=seconds + 60).stdout
+    if "Non-2xx" in said or "Socket errors" in said:
+        raise RuntimeError(said)
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])
+    value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", said).groups()
+    return rate, float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+
+
+def submit(options):
+    """Durable submissions over 64 connections, and in bulk."""
+    server = occupied(options)
+    try:
+        rate, p99 = wrk(server, "/api/v1/jobs", json.dumps(SPEC), 64, options.seconds)
+        at_least("submissions, 64 connections", rate, "/s", 15_000)
+        at_most("submissions, 64 connections, p99", p99, "ms", 50)
+        batch = json.dumps({"jobs": [SPEC] * 1000}, separators=(",", ":"))
+        rate, _ = wrk(server, "/api/v1/jobs:batch", batch, 4, options.seconds)
+        at_least("submissions in bulk of 1,000", rate * 1000, "jobs/s", 80_000)
+    finally:
+        server.kill()
+        server.close()
+
+
+def latency(options):
+    """From the moment a client begins to submit until the process reads the clock."""
+    server = Server(options.binary).start()
+    try:
+        taken = []
+        for _ in range(200):
+            begin = time.time_ns()
+            job = server.client.submit({"command": ["/bin/date", "+%s%N"], "resources": {"gpus": 1, "cpus": 0.001}})
+            log = wait_for("its output", 20, lambda: server.client.log(job))
+            taken.append((int(log) - begin) / 1e6)
+            wait_for("its end", 20, lambda: is_done(server.client.job(job)))
+        at_most("submission to process start, p50", statistics.median(taken), "ms", 15)
+        at_most("submission to process start, p99", percentile(taken, 99), "ms", 60)
+    finally:
+        server.close()
+
+
+def throughput(options):
+    """/bin/true, one GPU each, on 8 simulated ones."""
+    server = Server(options.binary, gpus="8xH100").start()
+    try:
+        count = 4000
+        begin = time.monotonic()
+        spec = {**SPEC, "command": ["/bin/true"], "resources": {"gpus": 1, "cpus": 0.001}}
+        for _ in range(count // 1000):
+            assert server.client.post("/api/v1/jobs:batch", {"jobs": [spec] * 1000}).status == 201
+        wait_for("all have ended", 120, lambda: not server.client.get(
+            "/api/v1/jobs", state="pending,scheduled,running,stopping", limit=1).json["items"])
+        at_least("/bin/true completed", count / (time.monotonic() - begin), "jobs/s", 400)
+    finally:
+        server.close()
+
+
+def shims(options):
+    """Private memory of the shims of 1,000 running tasks."""
+    server = Server(options.binary).start()
+    try:
+        count = 1000
+        spec = {"command": ["/bin/sleep", "600"], "resources": {"cpus": 0.001}, "env": {"BENCH": "shims"}}
+        assert server.client.post("/api/v1/jobs:batch", {"jobs": [spec] * count}).status == 201
+        wait_for("all run", 120, lambda: count_running(server) == count)
+        parents = set()
+        for folder in pathlib.Path("/proc").iterdir():
+            if folder.name.isdigit():
+                try:
+                    if b"BENCH=shims" in (folder / "environ").read_bytes().split(b"\0"):
+                        parents.add(int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1]))
+                except OSError:
+                    continue
+        private = 0
+        for parent in parents:
+            text = pathlib.Path(f"/proc/{parent}/smaps_rollup").read_text()
+            private += sum(int(kib) for kib in re.findall(r"Private_\w+:\s+(\d+) kB", text))
+        assert len(parents) == count, f"{len(parents)} shims"
+        at_most("private memory of a shim, mean of 1,000", private / 1024 / count, "MiB", 1)
+    finally:
+        server.close()
+
+
+def count_running(server):
+    return sum(1 for _ in server.client.pages("/api/v1/jobs", state="running", limit=1000))
+
+
+def million(options):
+    """A million queued jobs, each its own record."""
+    server = occupied(options)
+    try:
+        single = json.dumps(SPEC)
+        empty_rate, _ = wrk(server, "/api/v1/jobs", single, 64, options.seconds)
+        batch = json.dumps({"jobs": [SPEC] * 1000}, separators=(",", ":")).encode()
+
+        def send(_):
+            answer = server.client.request("POST", "/api/v1/jobs:batch", batch)
+            assert answer.status == 201, answer
+
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            list(pool.map(send, range(options.million // 1000)))
+        at_most("1,000,000 queued: resident", resident_mib(server.process.pid), "MiB", 953.7)
+        times = []
+        for _ in range(20):
+            begin = time.monotonic()
+            assert len(server.client.get("/api/v1/jobs", limit=100).json["items"]) == 100
+            times.append((time.monotonic() - begin) * 1000)
+        at_most("1,000,000 queued: first page, median", statistics.median(times), "ms", 20)
+        full_rate, _ = wrk(server, "/api/v1/jobs", single, 64, options.seconds)
+        at_least("1,000,000 queued: submission rate, of empty", full_rate / empty_rate * 100, "%", 80)
+        server.kill()
+        begin = time.monotonic()
+        server.start()
+        at_most("1,000,000 queued: restart to ready", time.monotonic() - begin, "s", 15)
+    finally:
+        server.kill()
+        server.close()
+
+
+def idle(options):
+    """A server that has nothing to do."""
+    server = Server(options.binary).start()
+    try:
+        time.sleep(5)  # Past what starting costs; nothing is waited for.
+        before, begin = cpu_seconds(server.process.pid), time.monotonic()
+        time.sleep(20)
+        used = (cpu_seconds(server.process.pid) - before) / (time.monotonic() - begin) * 100
+        at_most("idle: CPU", used, "% of one", 0.5)
+        at_most("idle: resident", resident_mib(server.process.pid), "MiB", 40)
+    finally:
+        server.close()
+
+
+def status(options):
+    """GET /status of the node, 1,000 times a second, evenly, over 4 connections."""
+    server = Server(options.binary).start()
+    try:
+        taken, lock, rate, seconds, clients = [], threading.Lock(), 1000, 10, 4
+
+        def ask(number):
+            connection = socket.create_connection(("127.0.0.1", server.status_port), 5)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            mine, begin = [], time.monotonic() + number / rate
+            for step in range(rate * seconds // clients):
+                due = begin + step * clients / rate
+                time.sleep(max(0, due - time.monotonic()))
+                sent = time.monotonic()
+                connection.sendall(b"GET /status HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                assert b" 200 " in connection.recv(65536)
+                mine.append((time.monotonic() - sent) * 1000)
+            with lock:
+                taken.extend(mine)
+
+        with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+            list(pool.map(ask, range(clients)))
+        at_most("/status at 1,000/s, p99", percentile(taken, 99), "ms", 2)
+    finally:
+        server.close()
+
+
+def sbatch(seconds):
+    """Jobs per second of `sbatch` with 4 clients."""
+    script = tempfile.NamedTemporaryFile("w", suffix=".sh", delete=False)
+    script.write("#!/bin/sh\nsleep 100000\n")
+    script.close()
+    deadline, done = time.monotonic() + seconds, []
+
+    def client(_):
+        count = 0
+        while time.monotonic() < deadline:
+            subprocess.run(["sbatch", "--hold", "--output=/dev/null", "--gres=gpu:1", script.name],
+                           check=True, capture_output=True, timeout=60)
+            count += 1
+        done.append(count)
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(client, range(4)))
+    os.unlink(script.name)
+    return sum(done) / seconds
+
+
+FIGURES = {f.__name__: f for f in (submit, latency, throughput, shims, idle, status, million)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description="figures of docs/performance.md")
+    parser.add_argument("binary")
+    parser.add_argument("figures", nargs="*", help=", ".join(FIGURES))
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--seconds", type=int, default=8, help="of each load")
+    parser.add_argument("--million", type=int, default=1_000_000)
+    parser.add_argument("--sbatch", action="store_true")
+    options = parser.parse_intermixed_args()
+    if options.list:
+        for name, each in FIGURES.items():
+            print(f"{name:<12} {each.__doc__.splitlines()[0]}")
+        return 0
+    for name in options.figures or FIGURES:
+        try:
+            FIGURES[name](options)
+        except (AssertionError, OSError, RuntimeError, http.client.HTTPException, subprocess.SubprocessError) as error:
+            figure(f"{name}: {error}"[:300], float("nan"), "", "", False)
+    if options.sbatch:
+        ours = next((value for name, value, *_ in rows if name == "submissions, 64 connections"), None)
+        theirs = sbatch(options.seconds)
+        print(f"{'sbatch, 4 clients':<46} {theirs:>12,.2f} /s")
+        if ours:
+            at_least("submissions, of sbatch's", ours / theirs, "times", 50)
+    missed = sum(1 for row in rows if not row[4])
+    print(f"{len(rows) - missed} reached, {missed} not")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,5 +1,5 @@
 # What is installed, by `cmake --install` and by the .deb alike:
-#   cmake --build --preset release && cpack --config build/release/CPackConfig.cmake
+#   cmake --build --preset release --target reeve_package && (cd build/release && cpack)
 if(NOT TARGET reeve)
     return()  # No program yet.
 endif()
@@ -33,6 +33,9 @@ add_custom_command(
     VERBATIM)
 add_custom_target(reeve_man ALL DEPENDS ${man_page})
 install(FILES ${man_page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+
+# All that is installed; without it, `cmake --build` makes the tests, too.
+add_custom_target(reeve_package DEPENDS reeve reeve_nvml_sim reeve_completions reeve_man)
 
 # ExecStart names /usr/bin: an installation elsewhere gets a unit that names its own.
 install(CODE "

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -59,6 +60,7 @@ TurnResult Controller::turn(std::vector<Request> requests, Instant wall) {
     const Instant now = ledger_time(wall);
     TurnResult result;
     if (!is_writable(now)) {
+        keep_hellos(requests);
         for (const Request& request : requests) {
             if (request.ticket != 0) {
                 result.answers.push_back(
@@ -68,6 +70,8 @@ TurnResult Controller::turn(std::vector<Request> requests, Instant wall) {
         }
         return result;
     }
+    add_missed_hellos(requests);
+    keep_hellos(requests);
     for (Request& request : requests) {
         Result<ledger::Reply> reply = apply(std::move(request.command), now);
         if (request.ticket != 0) {
@@ -83,6 +87,7 @@ TurnResult Controller::turn(std::vector<Request> requests, Instant wall) {
     if (const Result<void> done = commit(); !done) {
         take_back(result, done.error(), now);
     } else {
+        hellos_.clear();
         add_orders(result.orders);
         ledger_.committed();
         add_greetings(result.orders, now);
@@ -91,6 +96,31 @@ TurnResult Controller::turn(std::vector<Request> requests, Instant wall) {
     publish();
     result.view = view_;
     return result;
+}
+
+/// A node that the ledger has never heard of cannot be asked to say hello again, so a hello that
+/// could not be made durable is kept until it can.
+void Controller::keep_hellos(const std::vector<Request>& requests) {
+    for (const Request& request : requests) {
+        const auto* report = std::get_if<ledger::Report>(&request.command);
+        if (report == nullptr) {
+            continue;
+        }
+        if (const auto* hello = std::get_if<model::NodeHello>(&report->report)) {
+            hellos_.insert_or_assign(hello->node, *hello);
+        }
+    }
+}
+
+void Controller::add_missed_hellos(std::vector<Request>& requests) {
+    std::vector<Request> missed;
+    for (auto& [node, hello] : hellos_) {
+        missed.push_back({.ticket = 0, .command = ledger::Report{std::move(hello)}});
+    }
+    hellos_.clear();
+    requests.insert(
+        requests.begin(), std::make_move_iterator(missed.begin()),
+        std::make_move_iterator(missed.end()));
 }
 
 /// The commit failed: nothing of this turn has happened.

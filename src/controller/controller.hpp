@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -81,6 +82,8 @@ class Controller {
     void take_back(TurnResult& result, const Error& error, Instant now);
     [[nodiscard]] Result<void> commit();
     [[nodiscard]] bool is_writable(Instant now);
+    void keep_hellos(const std::vector<Request>& requests);
+    void add_missed_hellos(std::vector<Request>& requests);
     void add_orders(std::vector<Order>& orders);
     void add_greetings(std::vector<Order>& orders, Instant now);
     void add_deletions(std::vector<Order>& orders, Instant now);
@@ -100,6 +103,8 @@ class Controller {
     Instant probed_at_ = model::kNever;
     Instant repeated_at_ = model::kNever;
     Instant pruned_at_ = model::kNever;
+    std::map<std::string, model::NodeHello> hellos_ =
+        {};                  // By node; of this turn, or not yet durable.
     bool asks_all_ = false;  // Reports may have been lost: ask every agent to say all again.
 };
 

@@ -9,13 +9,12 @@
 namespace reeve::cli {
 namespace {
 
+// clang-format off: it takes the shell's language for ours.
 constexpr std::string_view kBash = R"sh(# reeve completion for bash: eval "$(reeve completion bash)"
 _reeve() {
     local IFS=$'\n' cur=${COMP_WORDS[COMP_CWORD]}
-    COMPREPLY=($(compgen -W "$(reeve __complete "${
-    COMP_WORDS[@] : 1 : COMP_CWORD}" 2>/dev/null | cut -f1)" -- "$cur"))
-    [[ ${
-#COMPREPLY[@] } - eq 0]]&& COMPREPLY = ($(compgen - f-- "$cur"))
+    COMPREPLY=($(compgen -W "$(reeve __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | cut -f1)" -- "$cur"))
+    ((${#COMPREPLY[@]})) || COMPREPLY=($(compgen -f -- "$cur"))
 }
 complete -o filenames -F _reeve reeve
 )sh";
@@ -24,17 +23,24 @@ constexpr std::string_view kZsh = R"sh(#compdef reeve
 # reeve completion for zsh: eval "$(reeve completion zsh)"
 _reeve() {
     local -a found lines
-    lines=("${(@f)$(reeve __complete "${
-        (@) words[2, CURRENT]}" 2>/dev/null)}")
     local line
-    for line in $lines;
-    do {
-        [[-n $line]]&& found += ("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")done if ((${#found}));
-    }
-    then _describe reeve found else _files fi
+    lines=("${(@f)$(reeve __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+    for line in $lines; do
+        [[ -n $line ]] && found+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
+    done
+    if ((${#found})); then
+        _describe reeve found
+    else
+        _files
+    fi
 }
-compdef _reeve reeve
+if [[ $funcstack[1] == _reeve ]]; then
+    _reeve "$@"
+else
+    compdef _reeve reeve
+fi
 )sh";
+// clang-format on
 
 constexpr std::string_view kFish = R"sh(# reeve completion for fish: reeve completion fish | source
 complete -c reeve -a '(reeve __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'

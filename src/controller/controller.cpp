@@ -114,6 +114,7 @@ void Controller::keep_hellos(const std::vector<Request>& requests) {
 
 void Controller::add_missed_hellos(std::vector<Request>& requests) {
     std::vector<Request> missed;
+    missed.reserve(hellos_.size());
     for (auto& [node, hello] : hellos_) {
         missed.push_back({.ticket = 0, .command = ledger::Report{std::move(hello)}});
     }

@@ -61,7 +61,20 @@ def occupied(options, **kwargs):
     server = Server(options.binary, **kwargs).start()
     job = server.client.submit({"command": ["/bin/sleep", "100000"], "resources": {"gpus": 4, "cpus": 0.001}})
     wait_for("the GPUs are taken", 20, lambda: server.client.job(job)["state"] == "running")
+    server.occupier = job
     return server
+
+
+def end_occupied(server):
+    """Ends what runs, starts nothing of what is queued, and removes all of it."""
+    if not server.is_ready():
+        server.start()
+    for node in server.client.pages("/api/v1/nodes"):
+        server.client.post(f"/api/v1/nodes/{node['name']}:drain")
+    server.client.post(f"/api/v1/jobs/{server.occupier}:stop", {"force": True})
+    wait_for("nothing runs", 20, lambda: is_done(server.client.job(server.occupier)))
+    server.kill()
+    server.close()
 
 
 def resident_mib(pid):
@@ -105,8 +118,7 @@ def submit(options):
         rate, _ = wrk(server, "/api/v1/jobs:batch", batch, 4, options.seconds)
         at_least("submissions in bulk of 1,000", rate * 1000, "jobs/s", 80_000)
     finally:
-        server.kill()
-        server.close()
+        end_occupied(server)
 
 
 def latency(options):
@@ -200,8 +212,7 @@ def million(options):
         server.start()
         at_most("1,000,000 queued: restart to ready", time.monotonic() - begin, "s", 15)
     finally:
-        server.kill()
-        server.close()
+        end_occupied(server)
 
 
 def idle(options):

@@ -251,6 +251,13 @@ TEST_F(HttpServerTest, ABodyOf100MegabytesIsRefusedBeforeItIsRead) {
     EXPECT_TRUE(client.read_answer().starts_with("HTTP/1.1 413"));
 }
 
+TEST_F(HttpServerTest, ABodyMayBeAsLargeAsItsLimit) {
+    serve({});
+    LoopbackClient client = connect();
+    EXPECT_TRUE(client.ask(post("/a", std::string(1000, 'x'))).starts_with("HTTP/1.1 200"));
+    EXPECT_TRUE(client.ask(post("/a", std::string(1001, 'x'))).starts_with("HTTP/1.1 413"));
+}
+
 TEST_F(HttpServerTest, SaysContinueOnlyIfItWantsTheBody) {
     serve({});
     LoopbackClient client = connect();

@@ -108,6 +108,15 @@ TEST(RequestParser, LimitsTheHeadAsAWholeNotEachPiece) {
         std::vector<Progress>{Progress::kHeadTooLarge});
 }
 
+TEST(RequestParser, TheRequestLineIsPartOfTheHead) {
+    const std::string half(kHeadBytesMax / 2, 'a');
+    const std::string line = "GET /" + half + " HTTP/1.1\r\n";
+    RequestParser parser;
+    EXPECT_EQ(
+        feed(parser, line + "Host: a\r\nX-A: " + half + "\r\n\r\n", line.size()).progress,
+        std::vector<Progress>{Progress::kHeadTooLarge});
+}
+
 TEST(RequestParser, LeavesTheNextRequestAlone) {
     const std::string first = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi";
     RequestParser parser;

@@ -13,11 +13,6 @@ using model::ElementRecord;
 using model::ElementState;
 using model::StopIntent;
 
-bool is_live(ElementState state) {
-    return state == ElementState::kScheduled || state == ElementState::kRunning ||
-           state == ElementState::kStopping;
-}
-
 /// What a control that changed nothing is refused with.
 std::string why_nothing(Control control) {
     switch (control) {

@@ -38,11 +38,6 @@ std::string gate_text(const Gate& gate, const model::NodeSample& sample) {
     return "";
 }
 
-bool is_live(ElementState state) {
-    return state == ElementState::kScheduled || state == ElementState::kRunning ||
-           state == ElementState::kStopping;
-}
-
 }  // namespace
 
 void Ledger::report(const model::NodeHello& hello, const Lookups& lookups) {

@@ -32,11 +32,6 @@ const Record& either(const Put<Record>& put) {
     return put.after ? *put.after : *put.before;
 }
 
-bool is_live(ElementState state) {
-    return state == ElementState::kScheduled || state == ElementState::kRunning ||
-           state == ElementState::kStopping;
-}
-
 /// Two requests with the same text ask for the same. A separator that no name may hold.
 std::string request_text(const model::GpuAsk& gpus, const model::HostAmount& host) {
     std::string text;

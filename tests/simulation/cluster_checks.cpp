@@ -168,11 +168,8 @@ void ClusterWorld::check_accounts(const ledger::NodeState& node) {
 void ClusterWorld::check_owners() {
     const ledger::State& state = controller_->ledger().state();
     for (const auto& [key, element] : state.elements()) {
-        const bool is_live = element.state == ElementState::kScheduled ||
-                             element.state == ElementState::kRunning ||
-                             element.state == ElementState::kStopping;
         const model::AllocationRecord* allocation = state.allocation(element.allocation);
-        if (is_live && (allocation == nullptr || is_end(allocation->state))) {
+        if (is_live(element.state) && (allocation == nullptr || is_end(allocation->state))) {
             fail_with(model::to_string(key, true) + " is live without an allocation");
         }
     }

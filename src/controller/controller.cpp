@@ -64,8 +64,7 @@ TurnResult Controller::turn(std::vector<Request> requests, Instant wall) {
         for (const Request& request : requests) {
             if (request.ticket != 0) {
                 result.answers.push_back(
-                    {.ticket = request.ticket,
-                     .reply = fail(ErrorCode::kStorageFull, storage_trouble_)});
+                    {.ticket = request.ticket, .reply = tl::unexpected<Error>(*storage_error_)});
             }
         }
         return result;
@@ -127,7 +126,7 @@ void Controller::add_missed_hellos(std::vector<Request>& requests) {
 /// The commit failed: nothing of this turn has happened.
 void Controller::take_back(TurnResult& result, const Error& error, Instant now) {
     ledger_.undo();
-    storage_trouble_ = error.message;
+    storage_error_ = error;
     probed_at_ = now;
     asks_all_ = true;
     result.has_more = false;
@@ -198,7 +197,7 @@ Result<void> Controller::commit() {
 }
 
 bool Controller::is_writable(Instant now) {
-    if (storage_trouble_.empty()) {
+    if (!storage_error_) {
         return true;
     }
     if (now - probed_at_ < kProbeInterval) {
@@ -206,7 +205,11 @@ bool Controller::is_writable(Instant now) {
     }
     probed_at_ = now;
     const Result<void> probed = store_.probe();
-    storage_trouble_ = probed ? "" : probed.error().message;
+    if (probed) {
+        storage_error_.reset();
+    } else {
+        storage_error_ = probed.error();
+    }
     publish();
     return probed.has_value();
 }
@@ -336,7 +339,7 @@ std::string Controller::node_name(NodeId id) const {
 }
 
 std::optional<Instant> Controller::next_wakeup() const {
-    if (!storage_trouble_.empty()) {
+    if (storage_error_) {
         return probed_at_ + kProbeInterval;
     }
     return ledger_.next_wakeup();
@@ -352,7 +355,7 @@ void Controller::publish() {
     next->element_counts = state.element_counts();
     next->limits = ledger_.options().limits;
     next->usage = state.usage_of_all();
-    next->storage_trouble = storage_trouble_;
+    next->storage_trouble = storage_error_ ? storage_error_->message : "";
     for (const auto& [id, model] : state.gpu_models()) {
         next->gpu_models.emplace(id, model.name);
     }

@@ -97,8 +97,8 @@ class Controller {
     ledger::StoreHeader header_;
     ledger::Ledger ledger_;
     std::shared_ptr<const View> view_;
-    std::string storage_trouble_;
-    Instant time_ = model::kNever;  // Never goes back.
+    std::optional<Error> storage_error_ = {};  // Why nothing can be made durable now.
+    Instant time_ = model::kNever;             // Never goes back.
     Instant last_wall_ = model::kNever;
     Instant probed_at_ = model::kNever;
     Instant repeated_at_ = model::kNever;

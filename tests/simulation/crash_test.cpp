@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -39,6 +40,28 @@ std::string run(std::uint64_t seed, std::size_t& ended) {
         return world.trouble() + "\n" + world.summary();
     }
     return world.is_settled() ? "" : "it does not settle\n" + world.summary();
+}
+
+/// The numbers that begin the lines of seeds/crash.txt.
+std::vector<std::uint64_t> kept_seeds() {
+    std::ifstream file(REEVE_SEEDS_DIR "/crash.txt");
+    std::vector<std::uint64_t> seeds;
+    for (std::string line; std::getline(file, line);) {
+        const Result<std::int64_t> seed = parse_integer(split(line, ' ').front());
+        if (seed) {
+            seeds.push_back(static_cast<std::uint64_t>(*seed));
+        }
+    }
+    return seeds;
+}
+
+TEST(Crash, SeedsThatFoundABugFindItNoMore) {
+    const std::vector<std::uint64_t> seeds = kept_seeds();
+    EXPECT_FALSE(seeds.empty());
+    std::size_t ended = 0;
+    for (const std::uint64_t seed : seeds) {
+        EXPECT_EQ(run(seed, ended), "") << "replay with REEVE_SIM_SEED=" << seed;
+    }
 }
 
 TEST(Crash, NothingAcknowledgedIsLostAndNothingRunsTwice) {

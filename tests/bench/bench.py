@@ -128,7 +128,7 @@ def latency(options):
         taken = []
         for _ in range(200):
             begin = time.time_ns()
-            job = server.client.submit({"command": ["/bin/date", "+%s%N"], "resources": {"gpus": 1, "cpus": 0.001}})
+            job = server.client.submit({"command": ["/bin/date", "+%s%N"], "resources": {"gpus": 1}})
             log = wait_for("its output", 20, lambda: server.client.log(job))
             taken.append((int(log) - begin) / 1e6)
             wait_for("its end", 20, lambda: is_done(server.client.job(job)))
@@ -144,7 +144,7 @@ def throughput(options):
     try:
         count = 4000
         begin = time.monotonic()
-        spec = {**SPEC, "command": ["/bin/true"], "resources": {"gpus": 1, "cpus": 0.001}}
+        spec = {**SPEC, "command": ["/bin/true"], "resources": {"gpus": 1, "cpus": 0.25}}
         for _ in range(count // 1000):
             assert server.client.post("/api/v1/jobs:batch", {"jobs": [spec] * 1000}).status == 201
         wait_for("all have ended", 120, lambda: not server.client.get(

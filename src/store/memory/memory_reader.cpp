@@ -126,6 +126,15 @@ class MemoryReader final : public ledger::Reader {
         return std::min(before, ledger::kPositionMax) + 1;
     }
 
+    Result<std::vector<std::uint64_t>> positions(
+        const std::vector<ledger::JobCursor>& jobs) override {
+        std::vector<std::uint64_t> all;
+        for (const auto& [priority, id] : jobs) {
+            all.push_back(position(priority, id).value());
+        }
+        return all;
+    }
+
     Result<ledger::EventPage> events(Revision since, std::size_t limit) override {
         limit = std::clamp<std::size_t>(limit, 1, ledger::kPageMax);
         const std::uint64_t last = state_.header.last_rev.value();

@@ -18,7 +18,7 @@ void replace(Map& map, const Key& key_of, const ledger::Put<Record>& put) {
     }
 }
 
-const auto kId = [](const auto& record) { return record.id; };
+constexpr auto kId = [](const auto& record) { return record.id; };
 
 /// Puts a body in place.
 class Replace {

@@ -191,15 +191,15 @@ CREATE TABLE probe (id INTEGER PRIMARY KEY, room BLOB NOT NULL);
 constexpr auto kSteps = std::to_array<std::string_view>({kFirst});
 
 Result<std::int64_t> version_of(Database& database) {
-    const auto version = database.integer_of("PRAGMA user_version");
+    auto version = database.integer_of("PRAGMA user_version");
     if (!version) {
         return version;
     }
-    const auto application = database.integer_of("PRAGMA application_id");
+    auto application = database.integer_of("PRAGMA application_id");
     if (!application) {
         return application;
     }
-    const auto tables = database.integer_of("SELECT count(*) FROM sqlite_schema");
+    auto tables = database.integer_of("SELECT count(*) FROM sqlite_schema");
     if (!tables) {
         return tables;
     }

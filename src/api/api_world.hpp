@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -156,12 +157,12 @@ class FakeReaders final : public ledger::ReaderSource {
     FakeStore& store_;
 };
 
-/// Keeps the commands, and answers each with `reply`.
+/// Keeps the commands, and answers each with `reply`, or as `decide` says.
 class FakeCommands final : public Commands {
   public:
     void submit(ledger::Command command, Callback callback) override {
         seen.push_back(std::move(command));
-        callback(reply);
+        callback(decide ? decide(seen.back()) : reply);
     }
 
     [[nodiscard]] std::shared_ptr<const controller::View> view() const override {
@@ -180,6 +181,7 @@ class FakeLogs final : public TaskLogs {
         const std::scoped_lock lock(mutex);
         last = place;
         if (!exists) {
+    std::function<Result<ledger::Reply>(const ledger::Command&)> decide = {};  // In its place.
             return fail(ErrorCode::kNotFound, "there is no such log");
         }
         const std::size_t from = std::min(static_cast<std::size_t>(place.offset), text.size());

@@ -13,16 +13,6 @@ using controller::View;
 
 constexpr std::size_t kReasonsPerPage = 200;  // A reason costs a look at every node.
 
-/// The job, if there is one that the caller may know of.
-Result<ledger::JobRow> visible_job(ledger::Reader& reader, JobId id, const Caller& caller) {
-    auto job = reader.job(id);
-    const bool is_hidden = job && !may_see(caller, job->user);
-    if (is_hidden || (!job && job.error().code == ErrorCode::kNotFound)) {
-        return fail(ErrorCode::kNotFound, "there is no job " + to_string(id));
-    }
-    return job;
-}
-
 controller::Why why_of(
     const ledger::JobRow& job,
     std::optional<std::uint64_t> position,

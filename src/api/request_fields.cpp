@@ -244,7 +244,16 @@ ledger::Actor actor_of(const HttpRequest& request) {
 }
 
 bool may_see(const Caller& caller, const std::string& user) {
-    return caller.role == Role::kAdmin || (!user.empty() && caller.user == user);
+    return ledger::Reach{.user = caller.user, .is_admin = caller.role == Role::kAdmin}.covers(user);
+}
+
+Result<ledger::JobRow> visible_job(ledger::Reader& reader, JobId id, const Caller& caller) {
+    auto job = reader.job(id);
+    const bool is_hidden = job && !may_see(caller, job->user);
+    if (is_hidden || (!job && job.error().code == ErrorCode::kNotFound)) {
+        return fail(ErrorCode::kNotFound, "there is no job " + to_string(id));
+    }
+    return job;
 }
 
 }  // namespace reeve::api

@@ -69,4 +69,9 @@ struct EventCursor {
 /// True if the caller may see and name what is `user`'s.
 [[nodiscard]] bool may_see(const Caller& caller, const std::string& user);
 
+/// The job, if there is one that the caller may know of. Changes of jobs are held to the same rule
+/// (ledger::Reach) by the ledger, with the same words. Errors: kNotFound, and those of the reader.
+[[nodiscard]] Result<ledger::JobRow> visible_job(
+    ledger::Reader& reader, JobId id, const Caller& caller);
+
 }  // namespace reeve::api

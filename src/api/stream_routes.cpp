@@ -147,18 +147,6 @@ HttpResponse read_log(ledger::Reader& reader, const ApiParts& parts, const LogQu
     return piece ? bytes_of(std::move(*piece)) : refuse(std::move(piece.error()));
 }
 
-/// Tells whether the caller may read the job before anything of it is said.
-Result<void> check_visible(ledger::Reader& reader, JobId id, const Caller& caller) {
-    const auto job = reader.job(id);
-    if (!job && job.error().code != ErrorCode::kNotFound) {
-        return tl::unexpected<Error>(job.error());
-    }
-    if (!job || !may_see(caller, job->user)) {
-        return fail(ErrorCode::kNotFound, "there is no job " + to_string(id));
-    }
-    return {};
-}
-
 void logs(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
     const auto query = log_query(request);
     if (!query) {
@@ -167,8 +155,8 @@ void logs(const ApiParts& parts, const HttpRequest& request, const Responder& re
     }
     parts.reads.run(
         responder, [&parts, responder, query = *query, caller = request.caller](auto& reader) {
-            if (auto visible = check_visible(reader, query.wish.job, caller); !visible) {
-                responder.fail(std::move(visible.error()));
+            if (const auto job = visible_job(reader, query.wish.job, caller); !job) {
+                responder.fail(job.error());
                 return;
             }
             if (!query.follows) {

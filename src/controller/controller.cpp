@@ -154,8 +154,12 @@ Result<ledger::Lookups> Controller::look_up(const ledger::Command& command) {
         if (!counts) {
             return tl::unexpected<Error>(std::move(counts.error()));
         }
-        if (*counts) {
-            lookups.ended_jobs.emplace(id, **counts);
+        Result<std::optional<UserId>> owner = store_.owner_of(id);
+        if (!owner) {
+            return tl::unexpected<Error>(std::move(owner.error()));
+        }
+        if (*counts && *owner) {
+            lookups.ended_jobs.emplace(id, ledger::EndedJob{.user = **owner, .counts = **counts});
         }
     }
     for (const model::TaskKey& key : ledger_.unknown_tasks(command)) {

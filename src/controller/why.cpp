@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "base/text.hpp"
+#include "ledger/command.hpp"
 #include "ledger/event.hpp"
 #include "scheduler/quota.hpp"
 
@@ -242,7 +243,8 @@ class Explanation {
                 continue;
             }
             Holder holder{.until = holding.until};
-            if (viewer_.is_admin || holding.user == viewer_.user) {
+            if (ledger::Reach{.user = viewer_.user, .is_admin = viewer_.is_admin}.covers(
+                    holding.user)) {
                 holder.element =
                     model::to_string(holding.allocation.task.element, holding.is_array);
                 holder.user = holding.user;

@@ -44,18 +44,27 @@ Result<Reply> Ledger::control(const ControlJobs& command, const Lookups& lookups
     return Reply(controlled);
 }
 
+/// False for what belongs to somebody else as well as for what does not exist: the two are not to
+/// be told apart.
+bool Ledger::may_know(const Actor& actor, JobId id, const Lookups& lookups) const {
+    const model::JobRecord* job = state_.job(id);
+    const auto ended = lookups.ended_jobs.find(id);
+    if (job == nullptr && ended == lookups.ended_jobs.end()) {
+        return false;
+    }
+    const model::UserRecord* owner = state_.user(job != nullptr ? job->user : ended->second.user);
+    return owner != nullptr && actor.reach().covers(owner->name);
+}
+
 Result<std::uint32_t> Ledger::control_one(
     const ControlJobs& command, const Target& target, const Lookups& lookups) {
     const std::string name = name_of(target);
     const model::JobRecord* job = state_.job(target.job);
-    if (job == nullptr) {
-        if (lookups.ended_jobs.contains(target.job)) {
-            return fail(ErrorCode::kConflict, name + " has already ended");
-        }
-        return fail(ErrorCode::kNotFound, "there is no " + name);
+    if (!may_know(command.actor, target.job, lookups)) {
+        return fail(ErrorCode::kNotFound, "there is no job " + to_string(target.job));
     }
-    if (!command.actor.is_admin && state_.user(job->user)->name != command.actor.identity.user) {
-        return fail(ErrorCode::kForbidden, name + " belongs to somebody else");
+    if (job == nullptr) {
+        return fail(ErrorCode::kConflict, name + " has already ended");
     }
     std::uint32_t count = 0;
     if (target.index) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -13,11 +14,26 @@
 
 namespace reeve::ledger {
 
+/// Whose jobs somebody may know of, read and change: their own, and an administrator everybody's.
+/// The one rule of this; what lies outside is answered as if it were not there.
+struct Reach {
+    std::string_view user = {};  // "" for somebody unknown.
+    bool is_admin = false;
+
+    [[nodiscard]] bool covers(std::string_view owner) const noexcept {
+        return is_admin || (!user.empty() && user == owner);
+    }
+};
+
 /// Who asks. Commands are checked against it where they touch what belongs to somebody.
 struct Actor {
     model::Identity identity = {};
     bool is_admin = false;
     std::string request_id = {};
+
+    [[nodiscard]] Reach reach() const noexcept {
+        return {.user = identity.user, .is_admin = is_admin};
+    }
 };
 
 struct NewJob {

@@ -36,9 +36,15 @@ struct LedgerOptions {
     std::optional<std::chrono::hours> ended_jobs_kept = {};  // Then they are deleted; else never.
 };
 
+/// A job that left memory.
+struct EndedJob {
+    UserId user = UserId(0);
+    model::StateCounts counts = {};
+};
+
 /// What the writer looked up in the store before it applied a command: jobs that left memory.
 struct Lookups {
-    std::map<JobId, model::StateCounts> ended_jobs = {};
+    std::map<JobId, EndedJob> ended_jobs = {};
     std::optional<model::IdempotencyRecord> earlier_request = {};
     std::set<model::TaskKey> ended_attempts = {};  // Of tasks in a report.
 };
@@ -109,9 +115,11 @@ class Ledger {
     [[nodiscard]] Result<void> check_admission(const SubmitJobs& command) const;
     [[nodiscard]] Result<void> check_pending(ProjectId project, std::int64_t more) const;
     [[nodiscard]] Result<void> check_can_ever_run(model::RequestId request);
+    [[nodiscard]] bool may_know(const Actor& actor, JobId job, const Lookups& lookups) const;
     [[nodiscard]] Result<std::vector<model::Dependency>> unsettled(
-        const model::JobTerms& terms, const Lookups& lookups) const;
-    [[nodiscard]] Result<void> submit_one(UserId user, NewJob& job, const Lookups& lookups);
+        const Actor& actor, const model::JobTerms& terms, const Lookups& lookups) const;
+    [[nodiscard]] Result<void> submit_one(
+        const Actor& actor, UserId user, NewJob& job, const Lookups& lookups);
     UserId intern_user(const model::Identity& identity);
     model::RequestId intern_request(const model::JobTerms& terms);
 

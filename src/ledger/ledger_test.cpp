@@ -258,8 +258,45 @@ TEST(Ledger, TheSameRequestIsAnsweredAlike) {
 TEST(Ledger, OthersJobsAreNotOnesOwn) {
     World world(1);
     const JobId job = world.submit(one_gpu(), "bob");
-    EXPECT_EQ(world.control(Control::kStop, job).error().code, ErrorCode::kForbidden);
-    EXPECT_EQ(world.control(Control::kStop, JobId(77)).error().code, ErrorCode::kNotFound);
+    world.lookups.ended_jobs[JobId(70)].user = world.ledger.state().user_named("bob")->id;
+    for (const Control control :
+         {Control::kStop, Control::kStopForced, Control::kHold, Control::kRelease,
+          Control::kRequeue}) {
+        for (const JobId id : {job, JobId(70), JobId(77)}) {  // Live, ended, and of nobody.
+            for (const std::optional<std::uint32_t> index : {std::optional<std::uint32_t>(), {3}}) {
+                const auto reply = world.control(control, id, index);
+                ASSERT_FALSE(reply);
+                EXPECT_EQ(reply.error().code, ErrorCode::kNotFound);
+                EXPECT_EQ(reply.error().message, "there is no job " + to_string(id));
+            }
+        }
+    }
+    EXPECT_EQ(world.state(job), "scheduled");
+    const auto root = world.apply(ControlJobs{
+        .actor = {.identity = {"root"}, .is_admin = true},
+        .control = Control::kStop,
+        .targets = {{job}}
+    });
+    EXPECT_TRUE(root);
+}
+
+TEST(Ledger, OthersJobsAreNotWaitedFor) {
+    World world(1);
+    const JobId live = world.submit(one_gpu(), "bob");
+    EndedJob ended{.user = world.ledger.state().user_named("bob")->id};
+    ended.counts[model::ElementState::kSucceeded] = 1;
+    world.lookups.ended_jobs[JobId(70)] = ended;
+    for (const JobId id : {live, JobId(70), JobId(77)}) {
+        model::JobTerms terms = one_gpu();
+        terms.after = {
+            {.kind = model::DependencyKind::kAny, .job = id}
+        };
+        const auto hidden = world.try_submit({terms}, "ada");
+        ASSERT_FALSE(hidden);
+        EXPECT_EQ(
+            hidden.error().message, "after: there is no job " + to_string(id) + " to wait for");
+        EXPECT_EQ(world.try_submit({terms}, "bob").has_value(), id != JobId(77));
+    }
 }
 
 TEST(Ledger, QuotasHoldAtEveryAncestor) {

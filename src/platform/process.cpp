@@ -2,6 +2,7 @@
 
 #include <array>
 #include <sstream>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -26,12 +27,14 @@ std::optional<ProcessFacts> process_facts(pid_t pid) {
     if (!stat) {
         return std::nullopt;
     }
+    const std::size_t name_begin = stat->find('(');
     const std::size_t name_end = stat->rfind(')');  // The name before it may hold anything.
-    if (name_end == std::string::npos) {
+    if (name_begin == std::string::npos || name_end == std::string::npos) {
         return std::nullopt;
     }
     std::istringstream words(stat->substr(name_end + 1));
-    ProcessFacts facts = {.id = {.pid = pid}};
+    ProcessFacts facts = {
+        .id = {.pid = pid}, .name = stat->substr(name_begin + 1, name_end - name_begin - 1)};
     pid_t group = 0;
     words >> facts.state >> facts.parent >> group >> facts.session;
     std::string skipped;
@@ -50,7 +53,7 @@ std::vector<ProcessFacts> list_processes() {
             continue;
         }
         if (auto facts = process_facts(static_cast<pid_t>(*pid)); facts) {
-            processes.push_back(*facts);
+            processes.push_back(std::move(*facts));
         }
     }
     return processes;

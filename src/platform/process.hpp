@@ -26,6 +26,7 @@ struct ProcessFacts {
     pid_t parent = 0;
     pid_t session = 0;
     char state = '?';  // 'Z' is dead and not yet waited for.
+    std::string name = {};
 };
 
 [[nodiscard]] std::optional<ProcessFacts> process_facts(pid_t pid);

@@ -136,6 +136,16 @@ class FakeReader final : public ledger::Reader {
         return page;
     }
 
+    [[nodiscard]] Result<std::vector<std::uint64_t>> positions(
+        const std::vector<ledger::JobCursor>& jobs) override {
+        std::vector<std::uint64_t> all;
+        all.reserve(jobs.size());
+        for (const auto& [priority, id] : jobs) {
+            all.push_back(position(priority, id).value());
+        }
+        return all;
+    }
+
     [[nodiscard]] Result<std::pair<std::uint64_t, Revision>> head() override {
         const std::scoped_lock lock(store_.mutex);
         return std::pair(store_.incarnation, store_.newest());

@@ -5,6 +5,7 @@
 #include "api/job_json.hpp"
 #include "api/request_fields.hpp"
 #include "api/routes.hpp"
+#include "api/timeline.hpp"
 
 namespace reeve::api {
 namespace {
@@ -35,35 +36,17 @@ std::optional<std::uint64_t> position_of(ledger::Reader& reader, const ledger::J
     return position ? std::optional(*position) : std::nullopt;
 }
 
-/// The positions of a page in the order of the queue. Without a filter each job comes one after the
-/// job before; with one there are gaps, and only so many are counted one by one.
-class Positions {
-  public:
-    explicit Positions(const ledger::JobFilter& filter)
-        : is_whole_queue_(
-              filter.states.empty() && !filter.user && !filter.project && !filter.name &&
-              filter.labels.empty() && filter.ids.empty()) {}
-
-    std::optional<std::uint64_t> next(ledger::Reader& reader, const ledger::JobRow& job) {
-        if (is_whole_queue_ && last_) {
-            last_ = std::min(*last_ + 1, ledger::kPositionMax + 1);
-            return last_;
+/// The positions of those jobs of a page that are queued, in the order of the page.
+Result<std::vector<std::uint64_t>> positions_of(
+    ledger::Reader& reader, const std::vector<ledger::JobRow>& rows) {
+    std::vector<ledger::JobCursor> queued;
+    for (const ledger::JobRow& job : rows) {
+        if (is_queued(job)) {
+            queued.push_back({.priority = job.record.priority, .id = job.record.id});
         }
-        if (lookups_left_ == 0) {
-            return std::nullopt;
-        }
-        --lookups_left_;
-        last_ = position_of(reader, job);
-        return last_;
     }
-
-  private:
-    static constexpr std::size_t kLookupsMax = 25;  // Each may count to 10,000.
-
-    bool is_whole_queue_;
-    std::size_t lookups_left_ = kLookupsMax;
-    std::optional<std::uint64_t> last_ = {};
-};
+    return queued.empty() ? std::vector<std::uint64_t>() : reader.positions(queued);
+}
 
 /// A page of jobs with what can be said of each at little cost.
 HttpResponse list_jobs(
@@ -76,7 +59,11 @@ HttpResponse list_jobs(
         return refuse(page.error());
     }
     const auto view = parts.commands.view();
-    Positions positions(query.filter);
+    const auto positions = positions_of(reader, page->rows);
+    if (!positions) {
+        return refuse(positions.error());
+    }
+    auto position = positions->begin();
     std::size_t reasons_left = kReasonsPerPage;
     JsonText json;
     json.begin_object();
@@ -87,8 +74,8 @@ HttpResponse list_jobs(
         if (job.element) {
             extras.allocation = live_allocation(*view, *job.element);
         }
-        if (query.order == ledger::JobOrder::kQueue) {
-            extras.position = positions.next(reader, job);
+        if (is_queued(job)) {
+            extras.position = *position++;
         }
         if (job.record.counts.pending() > 0 && reasons_left > 0) {
             --reasons_left;
@@ -182,20 +169,22 @@ HttpResponse timeline(
     if (!page) {
         return refuse(page.error());
     }
+    const auto controls = reader.controls(job.record.id, ledger::kPageMax);
+    if (!controls) {
+        return refuse(controls.error());
+    }
     const auto view = parts.commands.view();
     JsonText json;
     json.begin_object();
     json.key("items");
     json.begin_array();
-    if (!query.after) {
-        write_submitted(json, job);
-    }
-    for (const model::ElementRecord& attempt : page->rows) {
-        write_attempt_timeline(json, job, attempt, *view);
-    }
-    if (!page->next && job.record.ended_at != model::kNever) {
-        write_ended(json, job);
-    }
+    write_timeline(
+        json, {.job = job,
+               .view = *view,
+               .attempts = page->rows,
+               .controls = *controls,
+               .is_first = !query.after,
+               .is_last = !page->next});
     json.end_array();
     if (page->next) {
         json.field("next", encode(*page->next));

@@ -115,6 +115,11 @@ class Reader {
     [[nodiscard]] virtual Result<EventPage> events(Revision since, std::size_t limit) = 0;
 
     /// The newest committed revision and the incarnation.
+    /// The position() of each, in the order given. Costs one walk of the queue, kPositionMax jobs
+    /// of it at most, however many are asked for.
+    [[nodiscard]] virtual Result<std::vector<std::uint64_t>> positions(
+        const std::vector<JobCursor>& jobs) = 0;
+
     [[nodiscard]] virtual Result<std::pair<std::uint64_t, Revision>> head() = 0;
 };
 

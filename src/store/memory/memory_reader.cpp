@@ -141,6 +141,7 @@ class MemoryReader final : public ledger::Reader {
         const std::uint64_t floor = last - state_.events.size();
         ledger::EventPage page{.last_rev = state_.header.last_rev};
         page.is_gap = since.value() > last || since.value() < floor;
+        all.reserve(jobs.size());
         for (std::uint64_t rev = since.value();
              !page.is_gap && rev < last && page.events.size() < limit; ++rev) {
             page.events.push_back(state_.events[rev - floor].event);

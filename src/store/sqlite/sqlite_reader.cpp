@@ -37,6 +37,8 @@ class SqliteReader final : public ledger::Reader {
     Result<std::optional<model::AllocationRecord>> allocation(AllocationId id) override;
     Result<std::uint64_t> position(std::int32_t priority, JobId id) override;
     Result<ledger::EventPage> events(Revision since, std::size_t limit) override;
+    Result<std::vector<std::uint64_t>> positions(
+        const std::vector<ledger::JobCursor>& jobs) override;
     Result<std::pair<std::uint64_t, Revision>> head() override;
 
   private:
@@ -422,6 +424,43 @@ Result<ledger::EventPage> SqliteReader::events(Revision since, std::size_t limit
         if (page.events.empty() && first_rev.value() > since.value() + 1) {
             page.is_gap = true;
             return page;
+Result<std::vector<std::uint64_t>> SqliteReader::positions(
+    const std::vector<ledger::JobCursor>& jobs) {
+    using Place = std::pair<std::int64_t, std::uint64_t>;
+    std::vector<std::pair<Place, std::size_t>> wanted;
+    wanted.reserve(jobs.size());
+    for (const ledger::JobCursor& job : jobs) {
+        wanted.emplace_back(Place(-std::int64_t{job.priority}, job.id.value()), wanted.size());
+    }
+    std::ranges::sort(wanted);
+    std::vector<std::uint64_t> positions(jobs.size());
+    Run run(at(kQueueFront));
+    run.unsigned_integer(ledger::kPositionMax);
+    std::optional<Place> next;  // The job that `before` others stand before.
+    std::uint64_t before = 0;
+    const auto step = [&]() -> Result<void> {
+        const auto has_row = run.step();
+        if (!has_row) {
+            return tl::unexpected(has_row.error());
+        }
+        next.reset();
+        if (*has_row) {
+            const std::int64_t priority_negated = run.read_integer();
+            next = Place(priority_negated, run.read_unsigned());
+        }
+        return {};
+    };
+    Result<void> stepped = step();
+    for (const auto& [place, index] : wanted) {
+        for (; stepped && next && *next < place; stepped = step()) {
+            ++before;
+        }
+        positions[index] = before + 1;
+    }
+    return stepped ? Result<std::vector<std::uint64_t>>(std::move(positions))
+                   : tl::unexpected(std::move(stepped.error()));
+}
+
         }
         if (auto done = unpack_events(run.read_text(), first_rev, range, page.events); !done) {
             return tl::unexpected(std::move(done.error()));

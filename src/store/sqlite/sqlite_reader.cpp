@@ -57,6 +57,7 @@ class SqliteReader final : public ledger::Reader {
         kAllocation,
         kBeforePriority,
         kBeforeId,
+        kQueueFront,
         kChanges,
         kStatements,
     };
@@ -112,6 +113,9 @@ std::string SqliteReader::sql_of(Index index) {
         case kBeforeId:
             return "SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY jobs_by_queue "
                    "WHERE queue_class = 0 AND priority_negated = ? AND id < ? LIMIT ?)";
+        case kQueueFront:
+            return "SELECT priority_negated, id FROM jobs INDEXED BY jobs_by_queue "
+                   "WHERE queue_class = 0 ORDER BY priority_negated, id LIMIT ?";
         case kChanges:
             return "SELECT first_rev, events FROM changes WHERE last_rev > ? ORDER BY last_rev";
         case kStatements: break;

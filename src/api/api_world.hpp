@@ -28,6 +28,7 @@ struct FakeStore {
     std::vector<ledger::JobRow> jobs = {};
     std::vector<model::ElementRecord> elements = {};
     std::vector<model::AllocationRecord> allocations = {};
+    std::vector<model::ControlRecord> controls = {};
     std::vector<ledger::Event> events = {};
     Revision floor = Revision(0);  // Changes up to here were pruned.
     std::uint64_t incarnation = 1;
@@ -113,6 +114,16 @@ class FakeReader final : public ledger::Reader {
         return found == store_.allocations.end() ? std::nullopt : std::optional(*found);
     }
 
+    [[nodiscard]] Result<std::vector<model::ControlRecord>> controls(
+        JobId id, std::size_t /*limit*/) override {
+        const std::scoped_lock lock(store_.mutex);
+        std::vector<model::ControlRecord> found;
+        std::ranges::copy_if(store_.controls, std::back_inserter(found), [&](const auto& control) {
+            return control.job == id;
+        });
+        return found;
+    }
+
     [[nodiscard]] Result<std::uint64_t> position(std::int32_t /*priority*/, JobId id) override {
         const std::scoped_lock lock(store_.mutex);
         std::uint64_t position = 1;
@@ -125,6 +136,16 @@ class FakeReader final : public ledger::Reader {
         return position;
     }
 
+    [[nodiscard]] Result<std::vector<std::uint64_t>> positions(
+        const std::vector<ledger::JobCursor>& jobs) override {
+        std::vector<std::uint64_t> all;
+        all.reserve(jobs.size());
+        for (const auto& [priority, id] : jobs) {
+            all.push_back(position(priority, id).value());
+        }
+        return all;
+    }
+
     [[nodiscard]] Result<ledger::EventPage> events(Revision since, std::size_t limit) override {
         const std::scoped_lock lock(store_.mutex);
         ledger::EventPage page{.is_gap = since < store_.floor, .last_rev = store_.newest()};
@@ -134,16 +155,6 @@ class FakeReader final : public ledger::Reader {
             }
         }
         return page;
-    }
-
-    [[nodiscard]] Result<std::vector<std::uint64_t>> positions(
-        const std::vector<ledger::JobCursor>& jobs) override {
-        std::vector<std::uint64_t> all;
-        all.reserve(jobs.size());
-        for (const auto& [priority, id] : jobs) {
-            all.push_back(position(priority, id).value());
-        }
-        return all;
     }
 
     [[nodiscard]] Result<std::pair<std::uint64_t, Revision>> head() override {
@@ -181,6 +192,7 @@ class FakeCommands final : public Commands {
 
     std::vector<ledger::Command> seen = {};
     Result<ledger::Reply> reply = ledger::Reply();
+    std::function<Result<ledger::Reply>(const ledger::Command&)> decide = {};  // In its place.
     controller::View shown = {};
 };
 
@@ -191,7 +203,6 @@ class FakeLogs final : public TaskLogs {
         const std::scoped_lock lock(mutex);
         last = place;
         if (!exists) {
-    std::function<Result<ledger::Reply>(const ledger::Command&)> decide = {};  // In its place.
             return fail(ErrorCode::kNotFound, "there is no such log");
         }
         const std::size_t from = std::min(static_cast<std::size_t>(place.offset), text.size());

@@ -26,6 +26,8 @@ struct Peer {
 /// Where a caller's identity comes from.
 enum class CallerSource : std::uint8_t { kAnonymous, kUnix, kToken };
 
+[[nodiscard]] std::string_view word_of(CallerSource source) noexcept;  // "unix".
+
 /// On whose behalf a request is made.
 struct Caller {
     std::string user = {};  // "" for an anonymous one.

@@ -5,6 +5,7 @@
 #include "api/job_json.hpp"
 #include "api/request_fields.hpp"
 #include "api/routes.hpp"
+#include "api/timeline.hpp"
 
 namespace reeve::api {
 namespace {
@@ -168,20 +169,22 @@ HttpResponse timeline(
     if (!page) {
         return refuse(page.error());
     }
+    const auto controls = reader.controls(job.record.id, ledger::kPageMax);
+    if (!controls) {
+        return refuse(controls.error());
+    }
     const auto view = parts.commands.view();
     JsonText json;
     json.begin_object();
     json.key("items");
     json.begin_array();
-    if (!query.after) {
-        write_submitted(json, job);
-    }
-    for (const model::ElementRecord& attempt : page->rows) {
-        write_attempt_timeline(json, job, attempt, *view);
-    }
-    if (!page->next && job.record.ended_at != model::kNever) {
-        write_ended(json, job);
-    }
+    write_timeline(
+        json, {.job = job,
+               .view = *view,
+               .attempts = page->rows,
+               .controls = *controls,
+               .is_first = !query.after,
+               .is_last = !page->next});
     json.end_array();
     if (page->next) {
         json.field("next", encode(*page->next));

@@ -276,6 +276,58 @@ TEST_F(RoutesTest, TheTimelineFollowsTheAttempts) {
     EXPECT_FALSE(has(rest.body, "job.submitted")) << rest.body;
 }
 
+TEST_F(RoutesTest, TheTimelineNamesWhoeverCausedWhat) {
+    ledger::JobRow& job = world.store.jobs[1];
+    job.record.counts = {};
+    job.record.counts[ElementState::kCancelled] = 1;
+    const auto at = [](int seconds) { return kWorldNow + std::chrono::seconds(seconds); };
+    job.record.ended_at = at(9);
+    model::ElementRecord first = element(8, 1, ElementState::kFailed);
+    first.intent = model::StopIntent::kRequeue;
+    first.ended_at = at(5);
+    first.state = ElementState::kQueued;
+    model::ElementRecord second = element(8, 2, ElementState::kCancelled);
+    second.scheduled_at = model::kNever;
+    second.ended_at = at(9);
+    world.store.elements = {first, second};
+    const auto control = [&](std::uint64_t rev, model::JobControl what, std::string actor,
+                             int when) {
+        return model::ControlRecord{
+            .job = JobId(8),
+            .rev = Revision(rev),
+            .control = what,
+            .actor = std::move(actor),
+            .at = at(when)};
+    };
+    world.store.controls = {
+        control(2, model::JobControl::kHold, "ann", -2),
+        control(3, model::JobControl::kRelease, "ben", -1),
+        control(4, model::JobControl::kRequeue, "cat", 4),
+        control(5, model::JobControl::kStopForced, "dan", 9)};
+    world.store.controls[2].index = 0;
+    world.store.jobs[1].record.submitted_at = at(-3);
+    const HttpResponse response = world.get("/api/v1/jobs/8/timeline", kAda);
+    EXPECT_EQ(response.status, 200) << response.body;
+    std::size_t from = 0;
+    for (
+        const char* part :
+        {R"("kind":"job.submitted","object":"job/8","actor":"ada")",
+         R"("kind":"job.hold","object":"job/8","actor":"ann"})",
+         R"("kind":"job.release","object":"job/8","actor":"ben"})",
+         R"("kind":"element.scheduled","object":"element/8","attempt":1,"node":"jw2"})",
+         R"("kind":"element.requeue","object":"element/8","actor":"cat"})",
+         R"("kind":"element.requeued","object":"element/8","attempt":1,"node":"jw2","actor":"cat")",
+         R"("kind":"job.stop","object":"job/8","actor":"dan","message":"without grace"})",
+         R"("kind":"element.cancelled","object":"element/8","attempt":2,"node":"jw2","actor":"dan")",
+         R"("kind":"job.ended","object":"job/8","actor":"dan"})"}) {
+        const std::size_t found = response.body.find(part, from);
+        EXPECT_NE(found, std::string::npos) << part << "\n" << response.body;
+        from = found == std::string::npos ? from : found;
+    }
+    const HttpResponse second_page = world.get("/api/v1/jobs/8/timeline?cursor=0.1", kAda);
+    EXPECT_FALSE(has(second_page.body, "job.hold")) << second_page.body;
+}
+
 TEST_F(RoutesTest, SubmitsAJob) {
     world.commands.reply =
         ledger::Reply(ledger::Submitted{.first_job = JobId(1842), .job_count = 1});
@@ -293,6 +345,7 @@ TEST_F(RoutesTest, SubmitsAJob) {
     EXPECT_EQ(command.actor.identity, (model::Identity{.user = "ada", .uid = kAda, .gid = 100}));
     EXPECT_FALSE(command.actor.is_admin);
     EXPECT_EQ(command.actor.request_id, "id-1");
+    EXPECT_EQ(command.actor.source, "unix");
     EXPECT_EQ(command.idempotency_key, "k1");
     EXPECT_NE(command.fingerprint, 0U);
     ASSERT_EQ(command.jobs.size(), 1U);

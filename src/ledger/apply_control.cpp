@@ -79,6 +79,14 @@ Result<std::uint32_t> Ledger::control_one(
     if (count == 0) {
         return fail(ErrorCode::kConflict, name + " " + why_nothing(command.control));
     }
+    put(Put<model::ControlRecord>{
+        .after = {
+            {.job = target.job,
+             .rev = Revision(last_rev_.value() + 1),  // put() gives it this one.
+             .control = command.control,
+             .index = target.index,
+             .actor = actor_,
+             .at = state_.now()}}});
     return count;
 }
 
@@ -178,6 +186,9 @@ void Ledger::request_stop(ElementRecord element, StopIntent intent, Control how)
     }
     element.is_forced = element.is_forced || is_forced;
     put_moved(element, from);
+    if (element.state == from) {
+        put_job(*state_.job(element.key.job));  // What it asks of an element has changed.
+    }
 }
 
 Result<Reply> Ledger::put_project(const PutProject& command) {
@@ -230,7 +241,7 @@ Result<Reply> Ledger::control_node(const ControlNode& command) {
                 "node '" + command.node + "' answers, so it is not lost; drain it instead");
         }
         for (const ElementKey& key : state_.live_on(id)) {
-            lose_attempt(key, "node " + command.node + " was declared lost");
+            lose_attempt(key, "node " + command.node + " was declared lost by " + actor_);
         }
         return Reply();
     }

@@ -30,6 +30,7 @@ struct Actor {
     model::Identity identity = {};
     bool is_admin = false;
     std::string request_id = {};
+    std::string source = {};  // How they are known: "unix", "token" or "anonymous".
 
     [[nodiscard]] Reach reach() const noexcept {
         return {.user = identity.user, .is_admin = is_admin};
@@ -55,13 +56,7 @@ struct Target {
     std::optional<std::uint32_t> index = {};
 };
 
-enum class Control : std::uint8_t {
-    kStop,        // Cancel: what waits never starts, what runs is stopped.
-    kStopForced,  // Likewise, without grace.
-    kHold,
-    kRelease,
-    kRequeue,
-};
+using Control = model::JobControl;
 
 /// All of `targets`, or none.
 struct ControlJobs {

@@ -51,19 +51,26 @@ void Ledger::restore(Recovered&& record) {
 
 void Ledger::begin(Instant now) {
     state_.advance(now);
-    actor_ = kOwnActor;
+    act_for_nobody();
     if (state_.project_named("default") == nullptr) {
         put(Put<model::ProjectRecord>{.after = {{.id = ProjectId(1), .name = "default"}}});
     }
 }
 
-Result<Reply> Ledger::apply(Command command, const Lookups& lookups, Instant now) {
+/// What changes from now on follows by itself.
+void Ledger::act_for_nobody() {
     actor_ = kOwnActor;
+    source_.clear();
     request_id_.clear();
+}
+
+Result<Reply> Ledger::apply(Command command, const Lookups& lookups, Instant now) {
+    act_for_nobody();
     std::visit(
         [&](const auto& any) {
             if constexpr (requires { any.actor; }) {
                 actor_ = any.actor.identity.user;
+                source_ = any.actor.source;
                 request_id_ = any.actor.request_id;
             }
         },
@@ -103,6 +110,7 @@ void Ledger::put(Body body) {
         {.rev = last_rev_,
          .at = state_.now(),
          .actor = actor_,
+         .source = source_,
          .request_id = request_id_,
          .body = std::move(body)});
 }
@@ -120,6 +128,7 @@ void Ledger::put_job(model::JobRecord job, std::optional<JobTexts> texts) {
     const bool ends_now =
         has_ended && change.before && change.before->counts.ended() < change.before->range.count();
     const JobId id = job.id;
+    job.rev = Revision(last_rev_.value() + 1);  // put() gives it this one.
     change.after = std::move(job);
     change.texts = std::move(texts);
     put(std::move(change));

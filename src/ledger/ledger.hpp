@@ -175,6 +175,8 @@ class Ledger {
     bool place_head(const Queue::Head& head, std::vector<scheduler::NodeView>& nodes);
     [[nodiscard]] bool is_within_quota(ProjectId project, const model::Grant& grant) const;
 
+    void act_for_nobody();
+
     // Every change goes through these.
     void put(Body body);
     void put_job(model::JobRecord job, std::optional<JobTexts> texts = {});
@@ -199,6 +201,7 @@ class Ledger {
     JobId last_job_;
     AllocationId last_allocation_;
     std::string actor_;
+    std::string source_;
     std::string request_id_;
 
     std::optional<Queue::Place> cursor_;  // Where an unfinished pass goes on.

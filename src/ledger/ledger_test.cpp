@@ -1,7 +1,9 @@
 #include "ledger/ledger.hpp"
 
 #include <chrono>
+#include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -278,6 +280,112 @@ TEST(Ledger, OthersJobsAreNotOnesOwn) {
         .targets = {{job}}
     });
     EXPECT_TRUE(root);
+}
+
+/// The changes of `command`, each with who is behind it.
+std::set<std::string> behind(World& world, Command command) {
+    EXPECT_TRUE(world.apply(std::move(command)));
+    while (world.ledger.schedule(100, 100)) {
+    }
+    std::set<std::string> found;
+    for (const Change& change : world.ledger.changes()) {
+        found.insert(change.actor + " " + change.source + " " + change.request_id);
+    }
+    world.ledger.committed();
+    return found;
+}
+
+TEST(Ledger, EachChangeSaysWhoIsBehindIt) {
+    World world(1);
+    const Actor root{
+        .identity = {"root", 5},
+          .is_admin = true, .request_id = "r1", .source = "unix"
+    };
+    const std::set<std::string> roots = {"root unix r1"};
+    const JobId job = world.submit(one_gpu());  // Runs.
+    const JobId waits = world.submit(one_gpu());
+    const JobId other = world.submit(one_gpu());
+    const auto control = [&](Control what, JobId id) {
+        return behind(world, ControlJobs{.actor = root, .control = what, .targets = {{id}}});
+    };
+    EXPECT_EQ(control(Control::kHold, waits), roots);
+    EXPECT_EQ(control(Control::kRelease, waits), roots);
+    EXPECT_EQ(control(Control::kRequeue, job), roots);
+    EXPECT_EQ(control(Control::kStop, waits), roots);
+    EXPECT_EQ(control(Control::kStop, job), roots);
+    EXPECT_EQ(control(Control::kStopForced, job), roots);
+    EXPECT_EQ(behind(world, PutProject{.actor = root, .name = "lab"}), roots);
+    EXPECT_EQ(behind(world, ControlNode{.actor = root, .node = "n1", .reason = "fan"}), roots);
+    const NodeControl resume = NodeControl::kResume;
+    const std::set<std::string> own = {"reeve  "};
+    EXPECT_EQ(behind(world, ControlNode{.actor = root, .control = resume, .node = "n1"}), roots);
+    // The end frees the GPU: the agent's word, and then a start. Both follow by themselves.
+    EXPECT_EQ(
+        behind(
+            world,
+            Report{
+                model::TaskEnded{
+                                 .node = "n1",
+                                 .key = world.key(job),
+                                 .outcome = {.end = model::TaskEnd::kStopped}}
+    }),
+        own);
+    EXPECT_EQ(world.state(other), "scheduled");
+    EXPECT_EQ(
+        behind(world, SubmitJobs{.actor = root, .jobs = {{.terms = one_gpu(), .spec_json = "{}"}}}),
+        roots);
+}
+
+TEST(Ledger, AControlIsRecordedWithItsActor) {
+    World world(1);
+    model::JobTerms terms = one_gpu();
+    terms.is_held = true;
+    terms.array = model::ArrayRange{.first = 1, .last = 4};
+    const JobId job = world.submit(terms);
+    ASSERT_TRUE(world.apply(ControlJobs{
+        .actor = {.identity = {"root"}, .is_admin = true},
+        .control = Control::kStopForced,
+        .targets = {{job, 3}}
+    }));
+    std::vector<model::ControlRecord> found;
+    for (const Change& change : world.ledger.changes()) {
+        if (const auto* put = std::get_if<Put<model::ControlRecord>>(&change.body)) {
+            EXPECT_EQ(put->after->rev, change.rev);
+            found.push_back(*put->after);
+        }
+    }
+    ASSERT_EQ(found.size(), 1U);
+    const model::ControlRecord want{
+        .job = job,
+        .rev = found[0].rev,
+        .control = Control::kStopForced,
+        .index = 3,
+        .actor = "root",
+        .at = world.now};
+    EXPECT_EQ(found[0], want);
+    world.ledger.committed();
+    EXPECT_FALSE(world.control(Control::kRequeue, job));  // It changed nothing, and is no record.
+    EXPECT_TRUE(world.ledger.changes().empty());
+}
+
+TEST(Ledger, TheRevisionOfAJobFollowsWhateverIsAskedOfIt) {
+    World world(1);
+    const JobId job = world.submit(one_gpu());
+    const auto rev = [&] { return world.ledger.state().job(job)->rev; };
+    Revision before = rev();
+    EXPECT_GT(before, Revision(0));
+    const auto moves = [&] { return std::exchange(before, rev()) < rev(); };
+    world.say(world.hello);
+    EXPECT_FALSE(moves());  // Nothing of it has changed.
+    world.start(job);
+    EXPECT_TRUE(moves());
+    ASSERT_TRUE(world.control(Control::kRequeue, job));
+    EXPECT_TRUE(moves());
+    ASSERT_TRUE(world.control(Control::kStop, job));  // Stopping already, now for good.
+    EXPECT_TRUE(moves());
+    ASSERT_TRUE(world.control(Control::kStopForced, job));
+    EXPECT_TRUE(moves());
+    world.ledger.undo();
 }
 
 TEST(Ledger, OthersJobsAreNotWaitedFor) {

@@ -76,6 +76,25 @@ class Sqlite : public testing::Test {
     TempDirectory directory;
 };
 
+TEST_F(Sqlite, BringsTheFirstSchemaUpToDate) {
+    make(3);
+    tamper(
+        path(), "DROP TABLE controls; ALTER TABLE jobs DROP COLUMN rev; PRAGMA user_version = 1");
+    const auto store = open_sqlite({.path = path()});
+    ASSERT_TRUE(store) << store.error().context;
+    const auto header = (*store)->open_epoch().value();
+    EXPECT_EQ(header.last_job, JobId(3));
+    const auto reader = (*store)->open_reader().value();
+    EXPECT_EQ(reader->job(JobId(3))->record.rev, Revision(0));
+    EXPECT_TRUE(reader->controls(JobId(3), 10)->empty());
+    Script changes(header);
+    model::JobRecord held = job_in(3, ElementState::kHeld);
+    held.rev = Revision(header.last_rev.value() + 1);
+    changes.update(job_in(3, ElementState::kQueued), held);
+    ASSERT_TRUE(changes.commit(**store));
+    EXPECT_EQ((*store)->open_reader().value()->job(JobId(3))->record.rev, held.rev);
+}
+
 TEST_F(Sqlite, RefusesANewerSchema) {
     make(1);
     tamper(path(), "PRAGMA user_version = 4711");

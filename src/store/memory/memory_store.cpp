@@ -178,6 +178,7 @@ void MemoryStore::prune_job(JobId id, std::vector<PrunedTask>& tasks) {
         }
     }
     state_.elements.erase(first, last);
+    std::erase_if(state_.controls, [&](const auto& entry) { return entry.first.first == id; });
     state_.jobs.erase(id);
 }
 

@@ -35,10 +35,11 @@ class SqliteReader final : public ledger::Reader {
     Result<ledger::ElementPage> elements(
         JobId id, const ElementCursor& after, std::size_t limit) override;
     Result<std::optional<model::AllocationRecord>> allocation(AllocationId id) override;
+    Result<std::vector<model::ControlRecord>> controls(JobId id, std::size_t limit) override;
     Result<std::uint64_t> position(std::int32_t priority, JobId id) override;
-    Result<ledger::EventPage> events(Revision since, std::size_t limit) override;
     Result<std::vector<std::uint64_t>> positions(
         const std::vector<ledger::JobCursor>& jobs) override;
+    Result<ledger::EventPage> events(Revision since, std::size_t limit) override;
     Result<std::pair<std::uint64_t, Revision>> head() override;
 
   private:
@@ -58,6 +59,7 @@ class SqliteReader final : public ledger::Reader {
         kBeforePriority,
         kBeforeId,
         kQueueFront,
+        kControls,
         kChanges,
         kStatements,
     };
@@ -116,6 +118,9 @@ std::string SqliteReader::sql_of(Index index) {
         case kQueueFront:
             return "SELECT priority_negated, id FROM jobs INDEXED BY jobs_by_queue "
                    "WHERE queue_class = 0 ORDER BY priority_negated, id LIMIT ?";
+        case kControls:
+            return "SELECT " + std::string(kControlColumns) +
+                   " FROM controls WHERE job = ? ORDER BY rev DESC LIMIT ?";
         case kChanges:
             return "SELECT first_rev, events FROM changes WHERE last_rev > ? ORDER BY last_rev";
         case kStatements: break;
@@ -380,6 +385,21 @@ Result<std::optional<model::AllocationRecord>> SqliteReader::allocation(Allocati
                     : std::optional<model::AllocationRecord>();
 }
 
+Result<std::vector<model::ControlRecord>> SqliteReader::controls(JobId id, std::size_t limit) {
+    std::vector<model::ControlRecord> found;
+    Run run(at(kControls));
+    limit = std::clamp<std::size_t>(limit, 1, ledger::kPageMax);
+    auto has_row = run.id(id).integer(static_cast<std::int64_t>(limit)).step();
+    for (; has_row && *has_row; has_row = run.step()) {
+        found.push_back(read_control(run));
+    }
+    if (!has_row) {
+        return tl::unexpected(std::move(has_row.error()));
+    }
+    std::ranges::reverse(found);
+    return found;
+}
+
 Result<std::uint64_t> SqliteReader::position(std::int32_t priority, JobId id) {
     auto transaction = Transaction::begin_read(*database_);
     if (!transaction) {
@@ -404,30 +424,6 @@ Result<std::uint64_t> SqliteReader::position(std::int32_t priority, JobId id) {
     return before + run.read_unsigned() + 1;
 }
 
-Result<ledger::EventPage> SqliteReader::events(Revision since, std::size_t limit) {
-    auto transaction = Transaction::begin_read(*database_);
-    if (!transaction) {
-        return tl::unexpected(std::move(transaction.error()));
-    }
-    const auto now = head();
-    if (!now) {
-        return tl::unexpected(now.error());
-    }
-    ledger::EventPage page{.last_rev = now->second};
-    page.is_gap = since > page.last_rev;  // A cursor of another incarnation.
-    const EventRange range{
-        .since = since, .limit = std::clamp<std::size_t>(limit, 1, ledger::kPageMax)};
-    Run run(at(kChanges));
-    run.id(since);
-    auto has_row = run.step();
-    if (has_row && !*has_row) {  // Nothing after it: either it is the newest, or all was pruned.
-        page.is_gap = since != page.last_rev;
-    }
-    for (; has_row && *has_row && page.events.size() < range.limit; has_row = run.step()) {
-        const auto first_rev = run.read_id<Revision>();
-        if (page.events.empty() && first_rev.value() > since.value() + 1) {
-            page.is_gap = true;
-            return page;
 Result<std::vector<std::uint64_t>> SqliteReader::positions(
     const std::vector<ledger::JobCursor>& jobs) {
     using Place = std::pair<std::int64_t, std::uint64_t>;
@@ -465,6 +461,30 @@ Result<std::vector<std::uint64_t>> SqliteReader::positions(
                    : tl::unexpected(std::move(stepped.error()));
 }
 
+Result<ledger::EventPage> SqliteReader::events(Revision since, std::size_t limit) {
+    auto transaction = Transaction::begin_read(*database_);
+    if (!transaction) {
+        return tl::unexpected(std::move(transaction.error()));
+    }
+    const auto now = head();
+    if (!now) {
+        return tl::unexpected(now.error());
+    }
+    ledger::EventPage page{.last_rev = now->second};
+    page.is_gap = since > page.last_rev;  // A cursor of another incarnation.
+    const EventRange range{
+        .since = since, .limit = std::clamp<std::size_t>(limit, 1, ledger::kPageMax)};
+    Run run(at(kChanges));
+    run.id(since);
+    auto has_row = run.step();
+    if (has_row && !*has_row) {  // Nothing after it: either it is the newest, or all was pruned.
+        page.is_gap = since != page.last_rev;
+    }
+    for (; has_row && *has_row && page.events.size() < range.limit; has_row = run.step()) {
+        const auto first_rev = run.read_id<Revision>();
+        if (page.events.empty() && first_rev.value() > since.value() + 1) {
+            page.is_gap = true;
+            return page;
         }
         if (auto done = unpack_events(run.read_text(), first_rev, range, page.events); !done) {
             return tl::unexpected(std::move(done.error()));

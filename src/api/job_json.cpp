@@ -290,9 +290,13 @@ std::string reason_word(const controller::Why& why) {
     return is_behind ? "behind" : "starting";
 }
 
-void write_why(JsonText& json, const ledger::JobRow& job, const controller::Why& why) {
-    json.field("id", job.record.id.value());
-    json.field("state", model::word_of(model::state_of(job.record.counts)));
+void write_why(JsonText& json, const controller::Waiter& waiter, const controller::Why& why) {
+    const model::JobRecord& record = waiter.job.record;
+    json.field("id", record.id.value());
+    if (waiter.state) {
+        json.field("element", waiter.index);
+    }
+    json.field("state", model::word_of(waiter.state.value_or(model::state_of(record.counts))));
     if (why.position) {
         json.key("position");
         write_position(json, *why.position);

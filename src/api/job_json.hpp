@@ -33,7 +33,7 @@ void write_element(
     const controller::View& view,
     const std::optional<model::AllocationRecord>& allocation);
 
-void write_why(JsonText& json, const ledger::JobRow& job, const controller::Why& why);
+void write_why(JsonText& json, const controller::Waiter& waiter, const controller::Why& why);
 
 void write_as_of(JsonText& json, std::uint64_t incarnation, Revision rev, Instant now);
 void write_position(JsonText& json, std::uint64_t position);

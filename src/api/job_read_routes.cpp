@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/element_lookup.hpp"
 #include "api/job_json.hpp"
 #include "api/request_fields.hpp"
 #include "api/routes.hpp"
@@ -194,15 +195,43 @@ HttpResponse timeline(
     return {.body = json.take()};
 }
 
+/// The job as a whole, or the element of it that is asked for. Errors: kNotFound.
+Result<controller::Waiter> waiter_of(
+    ledger::Reader& reader, const ledger::JobRow& job, const std::optional<std::uint32_t>& index) {
+    controller::Waiter waiter{.job = job};
+    if (!index) {
+        return waiter;
+    }
+    const model::JobRecord& record = job.record;
+    if (!record.range.has(*index)) {
+        return no_element(record.id, *index);
+    }
+    auto attempt = find_attempt(reader, {.job = record.id, .index = *index}, std::nullopt);
+    if (!attempt) {
+        return tl::unexpected<Error>(std::move(attempt.error()));
+    }
+    waiter.index = *index;
+    waiter.attempt = std::move(*attempt);
+    waiter.state = state_of_element(record, *index, waiter.attempt);
+    return waiter;
+}
+
 HttpResponse why(
     ledger::Reader& reader,
     const ApiParts& parts,
-    const ledger::JobRow& job,
+    const controller::Waiter& waiter,
     const Caller& caller) {
     const auto view = parts.commands.view();
+    const bool has_position =
+        waiter.state.value_or(model::ElementState::kQueued) == model::ElementState::kQueued;
+    const auto position = has_position ? position_of(reader, waiter.job) : std::nullopt;
     JsonText json;
     json.begin_object();
-    write_why(json, job, why_of(job, position_of(reader, job), *view, caller));
+    write_why(
+        json, waiter,
+        controller::why_pending(
+            waiter, position, *view,
+            {.user = caller.user, .is_admin = caller.role == Role::kAdmin}));
     write_as_of(json, view->incarnation, view->rev, parts.now());
     json.end_object();
     return {.body = json.take()};
@@ -271,13 +300,16 @@ void get_timeline(const ApiParts& parts, const HttpRequest& request, const Respo
 }
 
 void get_why(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
-    if (const auto element = element_of(request); !element) {
+    const auto element = element_of(request);
+    if (!element) {
         responder.fail(element.error());
         return;
     }
     answer_of_job(
-        parts, request, responder, [&parts, caller = request.caller](auto& reader, auto& job) {
-            return why(reader, parts, job, caller);
+        parts, request, responder,
+        [&parts, element = *element, caller = request.caller](auto& reader, auto& job) {
+            const auto waiter = waiter_of(reader, job, element);
+            return waiter ? why(reader, parts, *waiter, caller) : refuse(waiter.error());
         });
 }
 

@@ -225,6 +225,61 @@ TEST_F(RoutesTest, WhyNamesHoldersOnlyToThoseWhoMayKnowThem) {
     EXPECT_FALSE(has(others.body, "secret-project")) << others.body;
 }
 
+TEST_F(RoutesTest, WhyAnswersForTheElementThatIsAskedFor) {
+    ledger::JobRow array = job(5, "ada", ElementState::kQueued);
+    array.record.is_array = true;
+    array.record.range = {.first = 10, .last = 20, .step = 2};
+    array.record.next = 2;
+    array.record.taken = {3};
+    array.record.counts = {};
+    array.record.counts[ElementState::kQueued] = 4;
+    array.record.counts[ElementState::kRunning] = 1;
+    array.record.counts[ElementState::kHeld] = 1;
+    world.store.jobs.push_back(array);
+    model::ElementRecord waits = element(5, 2, ElementState::kQueued);
+    waits.key.index = 10;
+    waits.not_before = kWorldNow + std::chrono::hours(1);
+    model::ElementRecord runs = element(5, 1, ElementState::kRunning);
+    runs.key.index = 12;
+    model::ElementRecord held = element(5, 1, ElementState::kHeld);
+    held.key.index = 16;
+    world.store.elements = {waits, runs, held};
+    world.commands.shown.at = kWorldNow;
+
+    struct Case {
+        const char* query;
+        int status;
+        std::vector<const char*> parts;
+        const char* missing;
+    };
+
+    const std::vector<Case> cases = {
+        {"",            200, {R"("id":5,"state":"running")", R"("position":)"},                    "element\":"},
+        {"?element=10", 200, {R"("element":10,"state":"queued")", "attempt 2 waits until"},        "held"      },
+        {"?element=12", 200, {R"("element":12,"state":"running","blockers":[])"},                  "position"  },
+        {"?element=14",
+         200,                {R"("element":14,"state":"queued","position":)", R"("gpu_short")"},
+         "attempt"                                                                                             },
+        {"?element=16",
+         200,                {R"("element":16,"state":"held","binding")", "`reeve release 5_16`"},
+         "position"                                                                                            },
+        {"?element=11", 404, {"job 5 has no element 11"},                                          "state"     },
+        {"?element=9",  404, {"job 5 has no element 9"},                                           "state"     },
+        {"?element=22", 404, {"job 5 has no element 22"},                                          "state"     },
+    };
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.query);
+        const HttpResponse response = world.get("/api/v1/jobs/5/why" + std::string(c.query), kAda);
+        EXPECT_EQ(response.status, c.status) << response.body;
+        for (const char* part : c.parts) {
+            EXPECT_TRUE(has(response.body, part)) << part << "\n" << response.body;
+        }
+        EXPECT_FALSE(has(response.body, c.missing)) << response.body;
+    }
+    EXPECT_EQ(world.get("/api/v1/jobs/8/why?element=0", kAda).status, 200);
+    EXPECT_EQ(world.get("/api/v1/jobs/8/why?element=1", kAda).status, 404);
+}
+
 TEST_F(RoutesTest, GpusNameHoldersOnlyToThoseWhoMayKnowThem) {
     const HttpResponse own = world.get("/api/v1/gpus", kAda);
     EXPECT_TRUE(has(own.body, R"("owner":"task","job":7,"element":0,"user":"ada")")) << own.body;

@@ -93,14 +93,13 @@ Result<std::uint32_t> Ledger::control_one(
 /// The element that a target names; from now on it has a record.
 Result<ElementKey> Ledger::element_named(const Target& target, const model::JobRecord& job) {
     const ElementKey key{.job = target.job, .index = *target.index};
-    const std::uint32_t offset = key.index - job.range.first;
-    if (key.index < job.range.first || key.index > job.range.last || offset % job.range.step != 0) {
+    if (!job.range.has(key.index)) {
         return fail(ErrorCode::kNotFound, "there is no " + name_of(target));
     }
     if (state_.element(key) != nullptr) {
         return key;
     }
-    const std::uint32_t position = offset / job.range.step;
+    const std::uint32_t position = (key.index - job.range.first) / job.range.step;
     if (position < job.next || std::ranges::binary_search(job.taken, position)) {
         return fail(ErrorCode::kConflict, name_of(target) + " has already ended");
     }

@@ -380,6 +380,15 @@ Result<void> Server::start_api() {
         committed_.notify_all();
     });
 
+    if (config_.audit_files > 0) {
+        audit_ = std::make_unique<api::AuditLog>(api::AuditLogOptions{
+            .path = config_.data + kAuditFile,
+            .file_bytes_max = config_.audit_file_bytes,
+            .files_max = static_cast<int>(config_.audit_files),
+            .now = platform::now_utc,
+            .report = [](const Error& error) { log_error("audit", error); }});
+        audit_->start();
+    }
     api_parts_ = std::make_unique<api::ApiParts>(api::ApiParts{
         .commands = *commands_,
         .reads = *reads_,
@@ -391,14 +400,17 @@ Result<void> Server::start_api() {
         .version = kVersion,
         .backup = [this](const std::string& path) { return back_up(path); },
         .http_counters = [this] { return http_ ? &http_->counters() : nullptr; },
-        .writer_counters = &writer_->counters()});
+        .writer_counters = &writer_->counters(),
+        .audit_counters = audit_ ? &audit_->counters() : nullptr});
     if (Result<void> loaded = load_compat(api_parts_->compat); !loaded) {
         return loaded;
     }
     router_ = std::make_unique<api::Router>(
         api::routes_of(*api_parts_), *identities_,
         api::RouterOptions{
-            .hosts = config_.hosts, .allows_anonymous_compat = config_.compat_anonymous});
+            .hosts = config_.hosts,
+            .allows_anonymous_compat = config_.compat_anonymous,
+            .audit = audit_.get()});
     http_ = std::make_unique<api::HttpServer>(
         *router_, api::HttpServerOptions{
                       .threads = kHttpThreads,

@@ -359,11 +359,13 @@ struct World {
         .backup = [](const std::string& /*path*/) -> Result<std::uint64_t> { return 4096; }};
     std::shared_ptr<RecordedStream> stream = {};  // Of the last answer, if it was one.
     bool allows_anonymous_compat = false;
+    Audit* audit = nullptr;
 
     /// The answer as a client gets it, held to the contract.
     HttpResponse ask(const Ask& ask) {
         Router router(
-            routes_of(parts), identities, {.allows_anonymous_compat = allows_anonymous_compat});
+            routes_of(parts), identities,
+            {.allows_anonymous_compat = allows_anonymous_compat, .audit = audit});
         HttpRequest request{.method = ask.method, .target = ask.target, .fields = ask.fields};
         request.fields.host = "localhost";
         request.fields.content_type = "application/json";

@@ -176,7 +176,25 @@ class BulkAnswer {
     }
 
   private:
+    /// Ids of others look as if they were not there; the audit log knows.
+    void note_denials() const {
+        std::string owner;
+        std::string ids;
+        for (std::size_t i = 0; i < ids_.size(); ++i) {
+            const auto& reply = replies_[i];
+            if (!reply && reply.error().context.starts_with(ledger::kHiddenOf)) {
+                const std::string one = reply.error().context.substr(ledger::kHiddenOf.size());
+                owner = owner.empty() || owner == one ? one : "*";
+                ids += (ids.empty() ? "jobs " : ", ") + to_string(ids_[i]);
+            }
+        }
+        if (!owner.empty()) {
+            responder_.note_denial(owner, ids);
+        }
+    }
+
     void send() const {
+        note_denials();
         JsonText json;
         json.begin_object();
         json.key("items");

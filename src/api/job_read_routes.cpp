@@ -248,8 +248,9 @@ void answer_of_job(
         return;
     }
     parts.reads.answer(
-        responder, [id = *id, caller = request.caller, read = std::move(read)](auto& reader) {
-            const auto job = visible_job(reader, id, caller);
+        responder,
+        [id = *id, caller = request.caller, responder, read = std::move(read)](auto& reader) {
+            const auto job = visible_job(reader, id, caller, responder);
             return job ? read(reader, *job) : refuse(job.error());
         });
 }
@@ -259,6 +260,9 @@ void get_list(const ApiParts& parts, const HttpRequest& request, const Responder
     if (!query) {
         responder.fail(query.error());
         return;
+    }
+    if (query->filter.user != request.caller.user) {
+        responder.note_read_of(query->filter.user ? *query->filter.user : "*");
     }
     parts.reads.answer(responder, [&parts, query = *query, caller = request.caller](auto& reader) {
         return list_jobs(reader, parts, query, caller);

@@ -248,11 +248,18 @@ bool may_see(const Caller& caller, const std::string& user) {
     return ledger::Reach{.user = caller.user, .is_admin = caller.role == Role::kAdmin}.covers(user);
 }
 
-Result<ledger::JobRow> visible_job(ledger::Reader& reader, JobId id, const Caller& caller) {
+Result<ledger::JobRow> visible_job(
+    ledger::Reader& reader, JobId id, const Caller& caller, const Responder& responder) {
     auto job = reader.job(id);
-    const bool is_hidden = job && !may_see(caller, job->user);
-    if (is_hidden || (!job && job.error().code == ErrorCode::kNotFound)) {
-        return fail(ErrorCode::kNotFound, "there is no job " + to_string(id));
+    if (!job) {
+        return job.error().code == ErrorCode::kNotFound ? tl::unexpected<Error>(ledger::no_job(id))
+                                                        : job;
+    }
+    if (!may_see(caller, job->user)) {
+        return tl::unexpected<Error>(ledger::no_job(id, job->user));
+    }
+    if (job->user != caller.user) {
+        responder.note_read_of(job->user);
     }
     return job;
 }

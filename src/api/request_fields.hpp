@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/http_message.hpp"
+#include "api/responder.hpp"
 #include "base/result.hpp"
 #include "ledger/command.hpp"
 #include "ledger/reader.hpp"
@@ -70,8 +71,9 @@ struct EventCursor {
 [[nodiscard]] bool may_see(const Caller& caller, const std::string& user);
 
 /// The job, if there is one that the caller may know of. Changes of jobs are held to the same rule
-/// (ledger::Reach) by the ledger, with the same words. Errors: kNotFound, and those of the reader.
+/// (ledger::Reach) by the ledger, with the same words. A read of somebody else's is noted for the
+/// audit log. Errors: kNotFound, and those of the reader.
 [[nodiscard]] Result<ledger::JobRow> visible_job(
-    ledger::Reader& reader, JobId id, const Caller& caller);
+    ledger::Reader& reader, JobId id, const Caller& caller, const Responder& responder);
 
 }  // namespace reeve::api

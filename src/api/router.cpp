@@ -70,6 +70,18 @@ Router::Router(std::vector<Route> routes, const Identities& identities, RouterOp
 }
 
 std::optional<HttpResponse> Router::admit(HttpRequest& request, std::uint64_t& body_limit) {
+    std::optional<HttpResponse> refusal = refusal_of(request, body_limit);
+    if (refusal && options_.audit != nullptr && is_denial(*refusal)) {
+        AuditEntry entry = entry_of(request);
+        entry.status = refusal->status;
+        entry.detail = refusal->problem->message;
+        options_.audit->record(std::move(entry));
+    }
+    return refusal;
+}
+
+std::optional<HttpResponse> Router::refusal_of(
+    HttpRequest& request, std::uint64_t& body_limit) const {
     if (auto browser = check_browser(request); !browser) {
         return refuse(std::move(browser.error()));
     }
@@ -98,6 +110,9 @@ void Router::handle(HttpRequest& request, Responder responder) {
                  {}});
             return;
         }
+    }
+    if (request.route->permission != Permission::kAnonymous) {
+        responder = audited(request, std::move(responder), options_.audit);
     }
     request.route->handler(request, std::move(responder));
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/audit.hpp"
 #include "api/http_service.hpp"
 #include "api/identity.hpp"
 #include "api/permission.hpp"
@@ -39,6 +40,9 @@ struct RouterOptions {
 
     /// Serves the node's own port: callers are not looked at, kAnonymous routes are all there is.
     bool is_anonymous_only = false;
+
+    /// Is told of denials and of reads of what is others'. Null, or outlives the router.
+    Audit* audit = nullptr;
 };
 
 /// Finds the route, refuses who may not use it, and calls its handler. Immutable once made, so
@@ -65,6 +69,8 @@ class Router final : public HttpService {
         std::vector<Segment> segments = {};
     };
 
+    [[nodiscard]] std::optional<HttpResponse> refusal_of(
+        HttpRequest& request, std::uint64_t& body_limit) const;
     [[nodiscard]] Result<void> check_browser(const HttpRequest& request) const;
     [[nodiscard]] std::optional<HttpResponse> find_route(HttpRequest& request) const;
     [[nodiscard]] Result<void> check_caller(HttpRequest& request) const;

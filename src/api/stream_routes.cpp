@@ -17,6 +17,8 @@ void watch_events(const ApiParts& parts, const HttpRequest& request, const Respo
     WatchOptions options{.since = view->rev};
     if (request.caller.role != Role::kAdmin) {
         options.user = request.caller.user;
+    } else {
+        responder.note_read_of("*");
     }
     const auto job = integer_parameter(request, "job", {.least = 1, .most = kIdMax});
     if (!job) {
@@ -155,7 +157,7 @@ void logs(const ApiParts& parts, const HttpRequest& request, const Responder& re
     }
     parts.reads.run(
         responder, [&parts, responder, query = *query, caller = request.caller](auto& reader) {
-            if (const auto job = visible_job(reader, query.wish.job, caller); !job) {
+            if (const auto job = visible_job(reader, query.wish.job, caller, responder); !job) {
                 responder.fail(job.error());
                 return;
             }

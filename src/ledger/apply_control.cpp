@@ -44,24 +44,24 @@ Result<Reply> Ledger::control(const ControlJobs& command, const Lookups& lookups
     return Reply(controlled);
 }
 
-/// False for what belongs to somebody else as well as for what does not exist: the two are not to
-/// be told apart.
-bool Ledger::may_know(const Actor& actor, JobId id, const Lookups& lookups) const {
+/// Whose a job is, as far as that is known; "" if there is no such job.
+std::string Ledger::owner_of(JobId id, const Lookups& lookups) const {
     const model::JobRecord* job = state_.job(id);
     const auto ended = lookups.ended_jobs.find(id);
     if (job == nullptr && ended == lookups.ended_jobs.end()) {
-        return false;
+        return {};
     }
     const model::UserRecord* owner = state_.user(job != nullptr ? job->user : ended->second.user);
-    return owner != nullptr && actor.reach().covers(owner->name);
+    return owner == nullptr ? std::string() : owner->name;
 }
 
 Result<std::uint32_t> Ledger::control_one(
     const ControlJobs& command, const Target& target, const Lookups& lookups) {
     const std::string name = name_of(target);
     const model::JobRecord* job = state_.job(target.job);
-    if (!may_know(command.actor, target.job, lookups)) {
-        return fail(ErrorCode::kNotFound, "there is no job " + to_string(target.job));
+    const std::string owner = owner_of(target.job, lookups);
+    if (owner.empty() || !command.actor.reach().covers(owner)) {
+        return tl::unexpected<Error>(no_job(target.job, owner));
     }
     if (job == nullptr) {
         return fail(ErrorCode::kConflict, name + " has already ended");

@@ -248,7 +248,8 @@ Result<std::vector<model::Dependency>> Ledger::unsettled(
     for (const model::Dependency& dependency : terms.after) {
         const std::string name = to_string(dependency.job);
         const model::JobRecord* job = state_.job(dependency.job);
-        if (!may_know(actor, dependency.job, lookups)) {
+        const std::string owner = owner_of(dependency.job, lookups);
+        if (owner.empty() || !actor.reach().covers(owner)) {
             return fail(ErrorCode::kInvalid, "after: there is no job " + name + " to wait for");
         }
         const model::StateCounts& counts =

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/result.hpp"
 #include "base/strong_id.hpp"
 #include "model/agent_messages.hpp"
 #include "model/job_spec.hpp"
@@ -24,6 +25,19 @@ struct Reach {
         return is_admin || (!user.empty() && user == owner);
     }
 };
+
+inline constexpr std::string_view kHiddenOf =
+    "hidden, of ";  // Begins a context; the owner follows.
+
+/// What is said of a job that is not there, and of one that the asker may not know of: its context,
+/// which is for the operator, then names the owner.
+[[nodiscard]] inline Error no_job(JobId id, std::string_view hidden_owner = {}) {
+    return {
+        .code = ErrorCode::kNotFound,
+        .message = "there is no job " + to_string(id),
+        .context = hidden_owner.empty() ? std::string()
+                                        : std::string(kHiddenOf) + std::string(hidden_owner)};
+}
 
 /// Who asks. Commands are checked against it where they touch what belongs to somebody.
 struct Actor {

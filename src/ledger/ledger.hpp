@@ -115,7 +115,7 @@ class Ledger {
     [[nodiscard]] Result<void> check_admission(const SubmitJobs& command) const;
     [[nodiscard]] Result<void> check_pending(ProjectId project, std::int64_t more) const;
     [[nodiscard]] Result<void> check_can_ever_run(model::RequestId request);
-    [[nodiscard]] bool may_know(const Actor& actor, JobId job, const Lookups& lookups) const;
+    [[nodiscard]] std::string owner_of(JobId job, const Lookups& lookups) const;
     [[nodiscard]] Result<std::vector<model::Dependency>> unsettled(
         const Actor& actor, const model::JobTerms& terms, const Lookups& lookups) const;
     [[nodiscard]] Result<void> submit_one(

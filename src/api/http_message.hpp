@@ -45,6 +45,7 @@ struct HeaderFields {
     std::string_view authorization = {};
     std::string_view content_type = {};
     std::optional<std::string_view> idempotency_key = {};
+    std::optional<std::string_view> if_match = {};
     std::optional<std::string_view> last_event_id = {};
     std::string_view request_id = {};
 };

@@ -296,6 +296,11 @@ void write_why(JsonText& json, const controller::Waiter& waiter, const controlle
     if (waiter.state) {
         json.field("element", waiter.index);
     }
+    write_reasons(json, waiter, why);
+}
+
+void write_reasons(JsonText& json, const controller::Waiter& waiter, const controller::Why& why) {
+    const model::JobRecord& record = waiter.job.record;
     json.field("state", model::word_of(waiter.state.value_or(model::state_of(record.counts))));
     if (why.position) {
         json.key("position");

@@ -33,6 +33,9 @@ void write_element(
     const controller::View& view,
     const std::optional<model::AllocationRecord>& allocation);
 
+/// The part of Why that comes after what it is about.
+void write_reasons(JsonText& json, const controller::Waiter& waiter, const controller::Why& why);
+
 void write_why(JsonText& json, const controller::Waiter& waiter, const controller::Why& why);
 
 void write_as_of(JsonText& json, std::uint64_t incarnation, Revision rev, Instant now);

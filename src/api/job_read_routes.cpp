@@ -119,7 +119,9 @@ HttpResponse get_job(
     }
     JsonText json;
     write_job(json, job, *view, extras);
-    return {.body = json.take()};
+    HttpResponse response{.body = json.take()};
+    response.headers.emplace_back("ETag", etag_of(job.record.rev));
+    return response;
 }
 
 struct ElementQuery {

@@ -65,6 +65,16 @@ struct EventCursor {
 
 [[nodiscard]] Result<EventCursor> parse_event_cursor(std::string_view text);
 
+/// A job's entity tag: its revision, in quotes.
+[[nodiscard]] std::string etag_of(Revision rev);
+
+/// The revisions of If-Match; nothing if it is absent, or "*". A weak tag, and one that is none of
+/// ours, matches no job.
+[[nodiscard]] Result<std::optional<std::vector<Revision>>> if_match_of(const HttpRequest& request);
+
+/// The parameter `name`, "0", "1", "false" or "true"; false if absent.
+[[nodiscard]] Result<bool> truth_parameter(const HttpRequest& request, std::string_view name);
+
 [[nodiscard]] ledger::Actor actor_of(const HttpRequest& request);
 
 /// True if the caller may see and name what is `user`'s.

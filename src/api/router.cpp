@@ -94,6 +94,10 @@ std::optional<HttpResponse> Router::refusal_of(
     if (auto query = check_query(request); !query) {
         return refuse(std::move(query.error()));
     }
+    if (has_body(request.method) && request.fields.if_match && !request.route->takes_if_match) {
+        return refuse(
+            ErrorCode::kInvalid, "If-Match: is taken where one job is changed, and not here");
+    }
     body_limit = has_body(request.method) ? request.route->body_max : 0;
     return std::nullopt;
 }

@@ -480,6 +480,88 @@ TEST_F(RoutesTest, Controls) {
     EXPECT_TRUE(world.commands.seen.empty());
 }
 
+TEST_F(RoutesTest, AChangeMayAskThatTheJobIsAsItWasRead) {
+    world.store.jobs[2].record.rev = Revision(918);
+    const HttpResponse read = world.get("/api/v1/jobs/7", kAda);
+    ASSERT_EQ(read.headers.size(), 1U);
+    EXPECT_EQ(read.headers[0].first, "ETag");
+    EXPECT_EQ(read.headers[0].second, "\"918\"");
+
+    struct Case {
+        std::optional<std::string_view> if_match;
+        std::optional<std::vector<std::uint64_t>> want;
+        bool is_good = true;
+    };
+
+    const std::vector<Case> cases = {
+        {{}, {}},
+        {"*", {}},
+        {R"("918")", {{918}}},
+        {R"("918", "7"  ,"x")", {{918, 7}}},
+        {R"(W/"918")", {std::vector<std::uint64_t>()}},
+        {"", {}, false},
+        {"918", {}, false},
+        {R"("918)", {}, false},
+        {R"("918",)", {}, false},
+        {R"(")", {}, false},
+    };
+    world.commands.reply =
+        ledger::Reply(ledger::Controlled{.element_count = 1, .rev = Revision(920)});
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.if_match.value_or("absent"));
+        world.commands.seen.clear();
+        const HttpResponse response = world.ask(
+            {.method = Method::kPost,
+             .target = "/api/v1/jobs/7:stop",
+             .uid = kAda,
+             .fields = {.if_match = c.if_match}});
+        EXPECT_EQ(response.status, c.is_good ? 200 : 400) << response.body;
+        if (!c.is_good) {
+            EXPECT_TRUE(world.commands.seen.empty());
+            continue;
+        }
+        EXPECT_EQ(response.headers.at(0).second, "\"920\"");
+        const auto& if_rev = only_command<ledger::ControlJobs>().if_rev;
+        ASSERT_EQ(if_rev.has_value(), c.want.has_value());
+        for (std::size_t i = 0; c.want && i < c.want->size(); ++i) {
+            EXPECT_EQ(if_rev->at(i).value(), c.want->at(i));
+        }
+    }
+    world.commands.reply = fail(ErrorCode::kPrecondition, "it has changed");
+    EXPECT_EQ(world.post("/api/v1/jobs/7:stop", "", kAda).status, 412);
+    const HttpResponse bulk = world.ask(
+        {.method = Method::kPost,
+         .target = "/api/v1/jobs:stop",
+         .body = R"({"ids":[7]})",
+         .fields = {.if_match = "\"918\""}});
+    EXPECT_EQ(bulk.status, 400) << bulk.body;  // It could not be kept.
+}
+
+TEST_F(RoutesTest, ADryRunSaysWhatWouldComeOfIt) {
+    model::JobRecord record;
+    record.counts[ElementState::kQueued] = 3;
+    record.range = {.first = 1, .last = 3};
+    record.is_array = true;
+    world.commands.reply = ledger::Reply(ledger::Checked{.job = record});
+    const std::string body =
+        R"({"command":["a"],"resources":{"gpus":1},"array":{"first":1,"last":3}})";
+    const HttpResponse response = world.post("/api/v1/jobs?dry_run=true", body, kBob);
+    EXPECT_EQ(response.status, 200) << response.body;
+    EXPECT_TRUE(
+        has(response.body, R"({"elements":3,"reason":"gpu_short","state":"queued","position":3,)"))
+        << response.body;
+    EXPECT_FALSE(has(response.body, "ada")) << response.body;
+    EXPECT_TRUE(only_command<ledger::SubmitJobs>().is_dry_run);
+    world.commands.reply = fail(ErrorCode::kUnsatisfiable, "no node can ever run this");
+    EXPECT_EQ(world.post("/api/v1/jobs?dry_run=1", body).status, 422);
+    EXPECT_EQ(world.post("/api/v1/jobs?dry_run=yes", body).status, 400);
+    EXPECT_EQ(world.post("/api/v1/jobs?dry_run=1", "{}").status, 400);
+    world.commands.seen.clear();
+    world.commands.reply = ledger::Reply(ledger::Submitted{.first_job = JobId(4), .job_count = 1});
+    EXPECT_EQ(world.post("/api/v1/jobs?dry_run=0", body).status, 201);
+    EXPECT_FALSE(only_command<ledger::SubmitJobs>().is_dry_run);
+}
+
 TEST_F(RoutesTest, EachJobOfABulkStopAnswersForItself) {
     world.commands.reply = fail(ErrorCode::kConflict, "it has already ended");
     const HttpResponse response = world.post("/api/v1/jobs:stop", R"({"ids":[7,9]})");

@@ -49,14 +49,6 @@ struct LogQuery {
     bool follows = false;
 };
 
-Result<bool> follows(const HttpRequest& request) {
-    const std::string_view follow = request.parameter("follow").value_or("0");
-    if (follow != "0" && follow != "1" && follow != "false" && follow != "true") {
-        return fail(ErrorCode::kInvalid, "follow: expects 0, 1, false or true");
-    }
-    return follow == "1" || follow == "true";
-}
-
 Result<LogStream> stream_of(const HttpRequest& request) {
     const std::string_view stream = request.parameter("stream").value_or("output");
     if (stream != "output" && stream != "stderr") {
@@ -85,7 +77,7 @@ Result<LogQuery> log_query(const HttpRequest& request) {
     const auto rank = integer_parameter(request, "rank", {.least = 0, .most = 65'535});
     const auto limit = integer_parameter(request, "limit", {.least = 1, .most = kLogBytesMax});
     const auto stream = stream_of(request);
-    const auto follow = follows(request);
+    const auto follow = truth_parameter(request, "follow");
     const auto offset =
         integer_parameter(request, "offset", {.least = -kOffsetMax, .most = kOffsetMax});
     const auto last_offset = last_offset_of(request);

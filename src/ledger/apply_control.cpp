@@ -40,6 +40,7 @@ Result<Reply> Ledger::control(const ControlJobs& command, const Lookups& lookups
             return tl::unexpected<Error>(count.error());
         }
         controlled.element_count += *count;
+        controlled.rev = state_.job(target.job)->rev;
     }
     return Reply(controlled);
 }
@@ -65,6 +66,12 @@ Result<std::uint32_t> Ledger::control_one(
     }
     if (job == nullptr) {
         return fail(ErrorCode::kConflict, name + " has already ended");
+    }
+    if (command.if_rev && std::ranges::find(*command.if_rev, job->rev) == command.if_rev->end()) {
+        return fail(
+            ErrorCode::kPrecondition, "job " + to_string(target.job) +
+                                          " has changed since it was read (If-Match); read it "
+                                          "again");
     }
     std::uint32_t count = 0;
     if (target.index) {

@@ -60,16 +60,17 @@ Result<Reply> Ledger::submit(SubmitJobs& command, const Lookups& lookups) {
     }
     const UserId user = intern_user(identity);
     const JobId first(last_job_.value() + 1);
-    const JobId last_before = last_job_;
     for (std::size_t i = 0; i < command.jobs.size(); ++i) {
         if (Result<void> done = submit_one(command.actor, user, command.jobs[i], lookups); !done) {
-            last_job_ = last_before;
             Error error = std::move(done.error());
             if (command.jobs.size() > 1) {
                 error.message = "jobs[" + std::to_string(i) + "]: " + error.message;
             }
             return tl::unexpected<Error>(std::move(error));
         }
+    }
+    if (command.is_dry_run) {
+        return Reply(Checked{.job = *state_.job(first)});
     }
     const auto count = static_cast<std::uint32_t>(command.jobs.size());
     if (!command.idempotency_key.empty()) {

@@ -62,6 +62,7 @@ struct SubmitJobs {
     std::vector<NewJob> jobs = {};
     std::string idempotency_key = {};  // "" for none.
     std::uint64_t fingerprint = 0;     // Of the request's body.
+    bool is_dry_run = false;           // Say what would come of it, and change nothing.
 };
 
 /// A job, or one element of it.
@@ -77,6 +78,9 @@ struct ControlJobs {
     Actor actor = {};
     Control control = Control::kStop;
     std::vector<Target> targets = {};
+
+    /// The revisions that the job may have; else it changed since it was read. Absent: any.
+    std::optional<std::vector<Revision>> if_rev = {};
 };
 
 struct PutProject {
@@ -129,8 +133,15 @@ struct Submitted {
 /// What ControlJobs is answered with.
 struct Controlled {
     std::uint32_t element_count = 0;  // How many elements it changed.
+    Revision rev = Revision(0);       // Of the (last) job, now.
 };
 
-using Reply = std::variant<std::monostate, Submitted, Controlled>;
+/// What a dry run of SubmitJobs is answered with: the first job as it would be. Its id is not
+/// given.
+struct Checked {
+    model::JobRecord job = {};
+};
+
+using Reply = std::variant<std::monostate, Submitted, Controlled, Checked>;
 
 }  // namespace reeve::ledger

@@ -23,7 +23,8 @@ struct Names {
 ///  "object":"element/1842_7","actor":"alice","source":"unix","request_id":"…","payload":{"state":"running",…}}
 /// Kinds: job.submitted, job.changed, job.ended; element.<state>; allocation.<state>; node.added,
 /// node.changed; project.changed; and each of the five with ".removed". Interning, idempotency and
-/// the record of a control (what it did has events of its own) are "internal": numbered, but shown to nobody, and without JSON.
+/// the record of a control (what it did has events of its own) are "internal": numbered, but shown
+/// to nobody, and without JSON.
 [[nodiscard]] Event event_of(const Change& change, const Names& names);
 
 /// "2026-11-24T15:00:00.000000Z".

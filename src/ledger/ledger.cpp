@@ -77,6 +77,9 @@ Result<Reply> Ledger::apply(Command command, const Lookups& lookups, Instant now
         command);
     state_.advance(now);
     const std::size_t mark = changes_.size();
+    const auto* submitted = std::get_if<SubmitJobs>(&command);
+    const bool is_dry_run = submitted != nullptr && submitted->is_dry_run;
+    const JobId last_job = last_job_;
     Result<Reply> reply = std::visit(
         Overloaded{
             [&](SubmitJobs& submission) { return submit(submission, lookups); },
@@ -93,8 +96,9 @@ Result<Reply> Ledger::apply(Command command, const Lookups& lookups, Instant now
                 return Result<Reply>(Reply());
             }},
         command);
-    if (!reply) {
+    if (!reply || is_dry_run) {
         undo_to(mark);
+        last_job_ = last_job;
     }
     return reply;
 }

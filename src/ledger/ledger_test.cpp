@@ -388,6 +388,52 @@ TEST(Ledger, TheRevisionOfAJobFollowsWhateverIsAskedOfIt) {
     world.ledger.undo();
 }
 
+TEST(Ledger, AControlMayAskThatTheJobIsAsItWasRead) {
+    World world(1);
+    const JobId job = world.submit(one_gpu());
+    const auto stop = [&](std::optional<std::vector<Revision>> revs) {
+        return world.apply(ControlJobs{
+            .actor = {.identity = {"ada"}},
+            .control = Control::kStop,
+            .targets = {{job}},
+            .if_rev = std::move(revs)});
+    };
+    const Revision read = world.ledger.state().job(job)->rev;
+    EXPECT_EQ(stop(std::vector{Revision(1)}).error().code, ErrorCode::kPrecondition);
+    EXPECT_EQ(stop(std::vector<Revision>()).error().code, ErrorCode::kPrecondition);
+    EXPECT_TRUE(world.ledger.changes().empty());
+    const auto stopped = stop(std::vector{Revision(1), read});
+    ASSERT_TRUE(stopped);
+    EXPECT_EQ(std::get<Controlled>(*stopped).rev, world.ledger.state().job(job)->rev);
+    EXPECT_GT(std::get<Controlled>(*stopped).rev, read);
+    EXPECT_EQ(stop(std::vector{read}).error().code, ErrorCode::kPrecondition);
+}
+
+TEST(Ledger, ADryRunSaysWhatWouldComeOfItAndChangesNothing) {
+    World world(1);
+    SubmitJobs command{
+        .actor = {.identity = {"new", 1000, 1000}},
+        .jobs = {{.terms = one_gpu()}},
+        .idempotency_key = "k",
+        .is_dry_run = true};
+    command.jobs[0].terms.is_held = true;
+    const Revision before = world.ledger.last_rev();
+    const auto reply = world.apply(command);
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(std::get<Checked>(*reply).job.counts[kHeld], 1U);
+    EXPECT_TRUE(world.ledger.changes().empty());
+    EXPECT_EQ(world.ledger.last_rev(), before);
+    EXPECT_EQ(world.ledger.state().user_named("new"), nullptr);
+    command.jobs[0].terms.gpus.count = 2;
+    EXPECT_EQ(world.apply(command).error().code, ErrorCode::kUnsatisfiable);
+    command.jobs[0].terms.gpus.count = 1;
+    command.is_dry_run = false;
+    const auto real = world.apply(command);
+    ASSERT_TRUE(real);
+    EXPECT_EQ(std::get<Submitted>(*real).first_job, JobId(1));  // No id was used up.
+    EXPECT_FALSE(std::get<Submitted>(*real).is_replay);
+}
+
 TEST(Ledger, OthersJobsAreNotWaitedFor) {
     World world(1);
     const JobId live = world.submit(one_gpu(), "bob");

@@ -18,6 +18,7 @@
 #include "platform/clock.hpp"
 #include "platform/host.hpp"
 #include "platform/identity.hpp"
+#include "platform/process.hpp"
 #include "store/sqlite/backup.hpp"
 #include "version.hpp"
 
@@ -44,6 +45,19 @@ void log_error(const std::string& where, const Error& error) {
     std::fprintf(
         stderr, "reeve: %s: %s%s%s\n", where.c_str(), error.message.c_str(),
         error.context.empty() ? "" : ": ", error.context.c_str());
+}
+
+/// Says who has `port`, and what to do.
+std::string holder_of(std::uint16_t port) {
+    const std::optional<platform::ProcessFacts> holder = platform::listener_on(port);
+    const std::string who =
+        holder && !holder->name.empty()
+            ? " by " + holder->name + " (pid " + std::to_string(holder->id.pid) + ")"
+        : holder ? " by a process of another user"
+                 : "";
+    return who +
+           "; end that, or give another (--listen, --status-listen), or take the next free one "
+           "(--next-free-port)";
 }
 
 }  // namespace
@@ -138,6 +152,7 @@ Result<void> Server::open_ledger() {
     }
     cluster_id_ = (*opened)->header().cluster_id;
     writer_ = std::make_unique<controller::Writer>(*std::move(opened), platform::now_utc);
+    writer_->on_trouble([](const Error& error) { log_error("writer", error); });
     return {};
 }
 
@@ -313,6 +328,11 @@ Result<std::uint16_t> Server::listen(
                 "port " + std::to_string(endpoint.port) + " is in use, so " + what + " has " +
                 std::to_string(*port));
         }
+    }
+    if (!port && port.error().code == ErrorCode::kConflict) {
+        Error error = port.error();
+        error.message += holder_of(endpoint.port);
+        return tl::unexpected(std::move(error));
     }
     return port;
 }

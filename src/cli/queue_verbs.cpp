@@ -416,7 +416,7 @@ class WhyVerb final : public Verb {
 
 std::vector<VerbRow> queue_verbs() {
     return {
-        {"q",    "What waits and runs, in order",            "[TARGET…] [flags]",
+        {"q",    "What waits and runs, newest first",        "[TARGET…] [flags]",
          "  reeve q                      all that waits and runs\n"
          "  reeve q @me -o wide          what is mine, with more columns\n"
          "  reeve q --state done -o json ended jobs, for a program\n",         make_verb<QueueVerb>},

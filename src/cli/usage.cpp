@@ -26,7 +26,10 @@ Result<void> parse_arguments(CLI::App& app, const std::vector<std::string>& word
     try {
         app.parse(std::move(reversed));
     } catch (const CLI::ParseError& error) {
-        return fail(ErrorCode::kInvalid, error.what());
+        const std::string text = error.what();  // "--server: 1 required TEXT missing"
+        return fail(
+            ErrorCode::kInvalid,
+            text.ends_with(" missing") ? text.substr(0, text.find(':')) + " needs a value" : text);
     }
     const std::vector<std::string> left = app.remaining();
     if (!left.empty() && left.front().starts_with('-') && left.front().size() > 1) {

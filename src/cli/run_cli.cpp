@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "base/text.hpp"
+#include "cli/help.hpp"
 #include "cli/overview.hpp"
 #include "cli/usage.hpp"
 #include "cli/verb.hpp"
@@ -203,41 +204,6 @@ int unknown_verb_of(
                       ""});
 }
 
-/// The usage line is the table's, which knows more than CLI11 can.
-class HelpFormatter final : public CLI::Formatter {
-  public:
-    [[nodiscard]] std::string make_usage(const CLI::App* /*app*/, std::string name) const override {
-        return "Usage: " + name + "\n";
-    }
-};
-
-/// CLI11 leaves more lines empty than one.
-std::string help_text(const CLI::App& app) {
-    std::string text = app.help();
-    for (std::size_t at = 0; (at = text.find("\n\n\n", at)) != std::string::npos;) {
-        text.erase(at, 1);
-    }
-    text.erase(text.find_last_not_of('\n') + 1);
-    return text + "\n";
-}
-
-/// True if --help is there, and not as a part of the command that `run` takes.
-bool wants_help(const CLI::App& app, const std::vector<std::string>& words) {
-    const auto is_help = [](const std::string& word) { return word == "-h" || word == "--help"; };
-    if (!app.get_prefix_command()) {
-        return std::ranges::any_of(words, is_help);
-    }
-    for (std::size_t at = 0; at < words.size() && words[at].starts_with('-'); ++at) {
-        const CLI::Option* flag = app.get_option_no_throw(words[at]);
-        const bool has_value = flag != nullptr && flag->get_items_expected_min() > 0;
-        if (is_help(words[at]) || (has_value && at + 1 < words.size() && is_help(words[at + 1]))) {
-            return true;
-        }
-        at += has_value ? 1U : 0U;
-    }
-    return false;
-}
-
 int run_verb(
     const VerbRow& row, const std::vector<std::string>& words, const CliEnvironment& environment) {
     const auto dashes = std::ranges::find(words, "--");
@@ -248,7 +214,6 @@ int run_verb(
     CLI::App app(
         "Examples:\n" + std::string(row.examples) + "\n" + std::string(row.summary) + ".",
         "reeve " + std::string(row.name) + " " + std::string(row.usage));
-    app.formatter(std::make_shared<HelpFormatter>());
     verb->add_options(app);
     add_global_flags(app, session.flags);
     app.set_help_flag("-h,--help", "This text")->group("Global");

@@ -146,7 +146,11 @@ TEST(RunCli, HelpOfEveryVerbBeginsWithExamples) {
         const Call made = call(words);
         EXPECT_EQ(made.code, 0);
         EXPECT_TRUE(made.out.starts_with("Examples:\n"));
-        EXPECT_NE(made.out.find("reeve " + std::string(row.name)), std::string::npos);
+        EXPECT_NE(made.out.find("\nUsage: reeve " + std::string(row.name)), std::string::npos);
+        EXPECT_NE(made.out.find("  -q,--quiet   "), std::string::npos) << made.out;
+        for (const char* inner : {"UINT", "INT in", "{", "\n\n\n", "[OPTIONS]"}) {
+            EXPECT_EQ(made.out.find(inner), std::string::npos) << inner << "\n" << made.out;
+        }
     }
 }
 

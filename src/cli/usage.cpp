@@ -9,6 +9,9 @@ namespace reeve::cli {
 std::vector<std::string> flags_of(const CLI::App& app) {
     std::vector<std::string> flags;
     for (const CLI::Option* option : app.get_options()) {
+        if (option->get_group().empty()) {
+            continue;  // Hidden.
+        }
         for (const std::string& name : option->get_lnames()) {
             flags.push_back("--" + name);
         }

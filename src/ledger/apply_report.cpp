@@ -8,7 +8,6 @@ namespace reeve::ledger {
 namespace {
 
 using model::ElementRecord;
-using model::ElementState;
 
 /// What the gate finds wrong with a sample; "" if it lets new work in.
 std::string gate_text(const Gate& gate, const model::NodeSample& sample) {

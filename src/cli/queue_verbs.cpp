@@ -289,12 +289,9 @@ class ShowVerb final : public Verb {
         if (!list || !client) {
             return tl::unexpected(list ? client.error() : list.error());
         }
-        const auto targets = look_up(**client, *list);
-        if (!targets || targets->empty()) {
-            return targets ? fail(
-                                 ErrorCode::kNotFound,
-                                 "no job is meant; name one by its id, or say last")
-                           : tl::unexpected(targets.error());
+        const auto targets = look_up_some(**client, *list);
+        if (!targets) {
+            return tl::unexpected(targets.error());
         }
         for (const Target& target : *targets) {
             if (auto shown = show(session, **client, target); !shown) {
@@ -429,6 +426,9 @@ class WhyVerb final : public Verb {
         const auto targets = look_up(**client, meant);
         if (!targets) {
             return tl::unexpected(targets.error());
+        }
+        if (targets->empty()) {
+            session.note("No job matches.");
         }
         for (const Target& target : *targets) {
             if (auto done = explain(session, **client, target); !done) {

@@ -39,7 +39,15 @@ Result<std::map<std::string, std::string>> parse_labels(std::string_view text) {
         if (equals == std::string::npos || equals == 0) {
             return fail(ErrorCode::kInvalid, "label: expects key=value, several joined by commas");
         }
-        labels.insert_or_assign(part.substr(0, equals), part.substr(equals + 1));
+        const std::string key = part.substr(0, equals);
+        std::string value = part.substr(equals + 1);
+        if (const std::string fault = model::fault_of_label_key(key); !fault.empty()) {
+            return fail(ErrorCode::kInvalid, "label: " + fault);
+        }
+        if (const std::string fault = model::fault_of_label_value(value); !fault.empty()) {
+            return fail(ErrorCode::kInvalid, "label: " + fault);
+        }
+        labels.insert_or_assign(key, std::move(value));
     }
     return labels;
 }

@@ -55,6 +55,8 @@ TEST_F(RoutesTest, RefusesParametersThatMeanNothing) {
           "/api/v1/jobs?limit=-1",
           "/api/v1/jobs?order=name",
           "/api/v1/jobs?label=x",
+          "/api/v1/jobs?label=a=b%01",
+          "/api/v1/jobs?label=a%20b=c",
           "/api/v1/jobs?label==x",
           "/api/v1/jobs?cursor=x",
           "/api/v1/jobs?cursor=1.2.3",

@@ -260,7 +260,7 @@ Result<Reply> Ledger::control_node(const ControlNode& command) {
     return Reply();
 }
 
-Result<Reply> Ledger::control_quarantine(const ControlQuarantine& command) {
+Result<Reply> Ledger::control_quarantine(const ControlQuarantine& command, const Lookups& lookups) {
     if (!command.actor.is_admin) {
         return fail(ErrorCode::kForbidden, "only an administrator decides about quarantine");
     }
@@ -268,10 +268,12 @@ Result<Reply> Ledger::control_quarantine(const ControlQuarantine& command) {
         if (!allocation.is_quarantined || allocation.task != command.task) {
             continue;
         }
-        if (command.control == QuarantineControl::kStop) {
-            unwanted_.emplace_back(allocation.node, allocation.task);
-        } else {
-            release(id);
+        switch (command.control) {
+            case QuarantineControl::kAdopt: return adopt_quarantined(allocation, lookups);
+            case QuarantineControl::kStop:
+                unwanted_.emplace_back(allocation.node, allocation.task);
+                break;
+            case QuarantineControl::kRelease: release(id); break;
         }
         return Reply();
     }

@@ -103,9 +103,10 @@ struct ControlNode {
     std::string reason = {};
 };
 
-enum class QuarantineControl : std::uint8_t { kStop, kRelease };
+enum class QuarantineControl : std::uint8_t { kAdopt, kStop, kRelease };
 
-/// About a task that is ours but unknown: stop it, or (once nothing of it runs) let go of its GPUs.
+/// About a task that is ours but unknown: make it a job of the ledger again, stop it, or (once
+/// nothing of it runs) let go of its GPUs.
 struct ControlQuarantine {
     Actor actor = {};
     QuarantineControl control = QuarantineControl::kStop;

@@ -86,7 +86,7 @@ Result<Reply> Ledger::apply(Command command, const Lookups& lookups, Instant now
             [&](ControlJobs& control_jobs) { return control(control_jobs, lookups); },
             [&](PutProject& project) { return put_project(project); },
             [&](ControlNode& node) { return control_node(node); },
-            [&](ControlQuarantine& task) { return control_quarantine(task); },
+            [&](ControlQuarantine& task) { return control_quarantine(task, lookups); },
             [&](Report& any) {
                 std::visit([&](const auto& said) { report(said, lookups); }, any.report);
                 return Result<Reply>(Reply());
@@ -206,6 +206,8 @@ std::set<JobId> Ledger::unknown_jobs(const Command& command) const {
         for (const Target& target : control_jobs->targets) {
             look_at(target.job);
         }
+    } else if (const auto* quarantine = std::get_if<ControlQuarantine>(&command)) {
+        look_at(quarantine->task.element.job);
     }
     return unknown;
 }

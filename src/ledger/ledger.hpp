@@ -136,7 +136,8 @@ class Ledger {
     void request_stop(model::ElementRecord element, model::StopIntent intent, Control how);
     [[nodiscard]] Result<Reply> put_project(const PutProject& command);
     [[nodiscard]] Result<Reply> control_node(const ControlNode& command);
-    [[nodiscard]] Result<Reply> control_quarantine(const ControlQuarantine& command);
+    [[nodiscard]] Result<Reply> control_quarantine(
+        const ControlQuarantine& command, const Lookups& lookups);
 
     // apply_report.cpp
     void report(const model::NodeHello& hello, const Lookups& lookups);
@@ -147,10 +148,20 @@ class Ledger {
     GpuModelId intern_model(const std::string& name);
     void reconcile(NodeId node, const model::KnownTask& task, const Lookups& lookups);
     void quarantine(NodeId node, const model::KnownTask& task);
+    [[nodiscard]] model::AllocationRecord allocation_of(
+        NodeId node, const model::KnownTask& task) const;
     [[nodiscard]] const model::AllocationRecord* quarantined(
         NodeId node, const model::TaskKey& task) const;
     void heard_from(const std::string& node);
     void tick();
+
+    // adoption.cpp: tasks that run though the ledger did not start them.
+    [[nodiscard]] std::optional<model::ElementRecord> waiting_for(const model::TaskKey& task);
+    void adopt_wanted(model::ElementRecord element, NodeId node, const model::KnownTask& task);
+    void adopt(model::ElementRecord element, model::AllocationRecord allocation);
+    [[nodiscard]] Result<Reply> adopt_quarantined(
+        const model::AllocationRecord& held, const Lookups& lookups);
+    [[nodiscard]] Result<model::ElementRecord> put_adopted_job(const model::TaskOrder& order);
 
     // life.cpp: how elements and allocations move, whoever asks.
     void start_attempt(model::ElementRecord element, std::int64_t pid);
@@ -191,6 +202,7 @@ class Ledger {
     std::vector<NodeTask> unwanted_;
     std::vector<NodeTask> acknowledged_;
     std::set<NodeId> greeted_;
+    std::map<model::TaskKey, std::string> quarantined_orders_;  // As their nodes said at hello.
     std::map<std::pair<UserId, std::string>, model::IdempotencyRecord> requests_of_turn_;
     std::vector<JobId> to_settle_;
     bool is_settling_ = false;

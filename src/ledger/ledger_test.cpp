@@ -486,31 +486,6 @@ TEST(Ledger, AnotherBootProvesThatTasksEnded) {
     EXPECT_TRUE(world.ledger.state().allocations().empty());
 }
 
-TEST(Ledger, WhatIsOursButUnknownIsQuarantined) {
-    World world(1);
-    const model::TaskKey key{
-        .element = {JobId(500), 0}
-    };
-    model::NodeHello hello = world.hello;
-    hello.tasks = {
-        {.key = key, .cluster_id = "c", .gpus = {{"GPU-0", 1000, 10000}}, .has_started = true},
-        {.key = {.element = {JobId(9), 0}}, .cluster_id = "another", .has_started = true}
-    };
-    world.say(hello);
-    world.say(hello);
-    EXPECT_EQ(world.ledger.state().allocations().size(), 1U);
-    EXPECT_TRUE(world.ledger.take_unwanted().empty()) << "never killed by itself";
-    const JobId job = world.submit(one_gpu());
-    EXPECT_EQ(world.state(job), "queued") << "it keeps its GPU";
-    ASSERT_TRUE(world.apply(ControlQuarantine{
-        .actor = {.identity = {"root"}, .is_admin = true},
-          .task = key
-    }));
-    EXPECT_EQ(world.ledger.take_unwanted().size(), 1U);
-    world.say(model::TaskEnded{.node = "n1", .key = key, .outcome = {.end = TaskEnd::kStopped}});
-    EXPECT_EQ(world.state(job), "scheduled");
-}
-
 TEST(Ledger, ASilentNodeGetsNothingNew) {
     World world(1);
     world.now = world.now + 11s;

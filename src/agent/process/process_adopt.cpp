@@ -123,6 +123,7 @@ std::optional<model::KnownTask> ProcessRuntime::adopt(const model::TaskKey& key)
         task.cluster_id = order->cluster_id;
         task.identity = order->identity;
         task.gpus = order->gpus;
+        task.order_json = *text;
     }
     if (status && status->phase == TaskPhase::kEnded) {
         task.outcome = status->outcome;

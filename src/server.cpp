@@ -12,6 +12,7 @@
 #include "agent/process/task_directory.hpp"
 #include "base/text.hpp"
 #include "cli/job_file.hpp"
+#include "cli/yaml_json.hpp"
 #include "controller/controller.hpp"
 #include "gpu/nvml/nvml_source.hpp"
 #include "gpu/simulated/simulation.hpp"
@@ -166,8 +167,7 @@ Result<void> Server::open_nodes() {
     }
     if (!config_.gpus_simulated.empty()) {
         const std::string state = config_.data + kSimulationFile;
-        const Result<void> made =
-            gpu::simulated::ensure_simulation(state, config_.gpus_simulated, config_.node_name);
+        const Result<void> made = make_simulation(state);
         if (!made) {
             return tl::unexpected<Error>(made.error());
         }
@@ -183,6 +183,28 @@ Result<void> Server::open_nodes() {
         return add_node(config_.node_name, *std::move(source));
     }
     return add_node(config_.node_name, open_gpus());
+}
+
+/// Of a preset, or of a file that describes the GPUs.
+Result<void> Server::make_simulation(const std::string& state) {
+    const std::string& wanted = config_.gpus_simulated;
+    if (!wanted.ends_with(".yaml") && !wanted.ends_with(".yml") && !wanted.ends_with(".json")) {
+        return gpu::simulated::ensure_simulation(state, wanted, config_.node_name);
+    }
+    constexpr std::size_t kTopologyBytesMax = 1 << 20;
+    const auto documents =
+        platform::read_file(wanted, kTopologyBytesMax).and_then([](const std::string& yaml) {
+            return cli::json_of_yaml(yaml, {});
+        });
+    if (!documents || documents->size() != 1) {
+        return documents ? fail(ErrorCode::kInvalid, wanted + ": expects one document")
+                         : tl::unexpected<Error>(documents.error());
+    }
+    return gpu::simulated::ensure_topology(state, documents->front(), wanted)
+        .map_error([&](Error error) {
+            error.message = wanted + ": " + error.message;
+            return error;
+        });
 }
 
 /// "8x4xA30": eight nodes, sim1 to sim8, with four A30 each.

@@ -101,6 +101,7 @@ class Server {
     [[nodiscard]] Result<void> open_ledger();
     [[nodiscard]] Result<void> open_nodes();
     [[nodiscard]] Result<void> open_simulated_nodes();
+    [[nodiscard]] Result<void> make_simulation(const std::string& state);
     [[nodiscard]] Result<void> add_node(std::string name, std::unique_ptr<model::GpuSource> gpus);
     [[nodiscard]] std::unique_ptr<model::GpuSource> open_gpus();
     [[nodiscard]] Result<void> start_agents();

@@ -10,7 +10,7 @@
 namespace reeve::model {
 namespace {
 
-/// Not `quoted`: of a `std::string` that means `std::quoted`, which <chrono> of GCC 13 brings along.
+/// Not `quoted`: for a `std::string` that is `std::quoted`, which <chrono> of GCC 13 includes.
 std::string in_quotes(std::string_view text) {
     return "'" + std::string(text) + "'";
 }

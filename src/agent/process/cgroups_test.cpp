@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -152,7 +153,10 @@ TEST_F(FakeMachine, V1IsTakenWhereV2HasNoControllers) {
     EXPECT_EQ(paths.freezer, "") << "not mounted";
     EXPECT_EQ(directories_of(paths).size(), 4U);
     ASSERT_TRUE(make_cgroup(
-        paths, {.cpu_millicores = 500, .memory_mib = 1, .pids_max = 9, .gpu_minors = {{}}}));
+        paths, {.cpu_millicores = 500,
+                .memory_mib = 1,
+                .pids_max = 9,
+                .gpu_minors = std::vector<std::int32_t>{}}));
     EXPECT_EQ(get("/cg/cpu/reeve/t/cpu.cfs_quota_us"), "50000");
     EXPECT_EQ(get("/cg/memory/box/reeve/t/memory.limit_in_bytes"), "1048576");
     EXPECT_EQ(get("/cg/pids/reeve/t/pids.max"), "9");

@@ -45,8 +45,8 @@ ElementState state_of_element(
         return job.waiting_state;
     }
     // It ended without ever leaving the queue: cancelled, or with all others by its dependency.
-    return job.counts[ElementState::kCancelled] > 0 ? ElementState::kCancelled
-                                                    : ElementState::kFailed;
+    const bool is_cancelled = job.after.empty() && job.counts[ElementState::kCancelled] > 0;
+    return is_cancelled ? ElementState::kCancelled : ElementState::kFailed;
 }
 
 tl::unexpected<Error> no_element(JobId job, std::uint32_t index) {

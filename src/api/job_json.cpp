@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/job_end.hpp"
+
 namespace reeve::api {
 namespace {
 
@@ -245,6 +247,10 @@ void write_job(
         }
     } else {
         write_time(json, "ended_at", record.ended_at);
+        if (const std::optional<model::JobEnd> end = model::end_of(record)) {
+            json.field("end_reason", model::word_of(end->reason));
+            write_text(json, "message", end->message);
+        }
     }
     write_counts(json, record);
     write_resources(json, job);

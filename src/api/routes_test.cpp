@@ -197,6 +197,35 @@ TEST_F(RoutesTest, TheTimelineFollowsTheAttempts) {
     EXPECT_FALSE(has(rest.body, "job.submitted")) << rest.body;
 }
 
+TEST_F(RoutesTest, AJobThatNeverLeftTheQueueSaysWhyItEnded) {
+    struct Case {
+        ElementState state;
+        std::vector<model::Dependency> after;
+        const char* want;
+    };
+
+    const std::vector<Case> cases = {
+        {ElementState::kFailed,
+         {{model::DependencyKind::kNotOk, JobId(4)}, {model::DependencyKind::kOk, JobId(5)}},
+         R"(reason":"dependency_never","message":"job 4 succeeded; job 5 did not succeed")"                           },
+        {ElementState::kCancelled, {},                                                        R"(reason":"cancelled")"},
+    };
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.want);
+        ledger::JobRow row = job(8, "ada", c.state);
+        row.record.ended_at = kWorldNow;
+        row.record.after = c.after;
+        world.store.jobs[1] = row;
+        const std::string end = std::string(R"("end_)") + c.want;
+        EXPECT_TRUE(has(world.get("/api/v1/jobs/8", kAda).body, end));
+        EXPECT_TRUE(has(world.get("/api/v1/jobs", kAda).body, end));
+        const HttpResponse timeline = world.get("/api/v1/jobs/8/timeline", kAda);
+        EXPECT_TRUE(
+            has(timeline.body, R"("kind":"job.ended","object":"job/8",")" + std::string(c.want)))
+            << timeline.body;
+    }
+}
+
 TEST_F(RoutesTest, SubmitsAJob) {
     world.commands.reply =
         ledger::Reply(ledger::Submitted{.first_job = JobId(1842), .job_count = 1});

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "api/job_json.hpp"
+#include "model/job_end.hpp"
 
 namespace reeve::api {
 namespace {
@@ -68,6 +69,14 @@ class Timeline {
                 write_actor(json, last(record.ended_at, [](const ControlRecord& control) {
                                 return is_stop(control.control);
                             }));
+            }
+            // Of one element that had attempts, its own end has said it.
+            const bool is_said = !record.is_array && !page_.attempts.empty();
+            if (const auto end = is_said ? std::nullopt : model::end_of(record)) {
+                json.field("reason", word_of(end->reason));
+                if (!end->message.empty()) {
+                    json.field("message", end->message);
+                }
             }
         });
     }

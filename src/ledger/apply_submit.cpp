@@ -280,10 +280,14 @@ void Ledger::settle_dependents() {
         const model::StateCounts counts = state_.job(ended)->counts;
         for (const JobId id : state_.dependents_of(ended)) {
             model::JobRecord job = *state_.job(id);
-            const bool is_never = std::ranges::any_of(job.after, [&](const auto& dependency) {
+            const auto is_never_now = [&](const model::Dependency& dependency) {
                 return dependency.job == ended && !has_happened(dependency.kind, counts);
+            };
+            const bool is_never = std::ranges::any_of(job.after, is_never_now);
+            const bool says_why = is_never && job.counts.live() == 0;  // It ends by this.
+            std::erase_if(job.after, [&](const model::Dependency& dependency) {
+                return says_why ? !is_never_now(dependency) : dependency.job == ended;
             });
-            std::erase_if(job.after, [&](const auto& open) { return open.job == ended; });
             put_job(std::move(job));
             if (is_never) {
                 end_waiting(id, model::ElementEvent::kDependencyNever);

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "model/job_end.hpp"
+
 namespace reeve::ledger {
 namespace {
 
@@ -210,6 +212,10 @@ class Line {
         payload.number("priority", job.priority);
         put_counts(payload, job);
         payload.time_if_any("ended_at", job.ended_at);
+        if (const std::optional<model::JobEnd> end = model::end_of(job)) {
+            payload.text("reason", word_of(end->reason));
+            payload.text_if_any("message", end->message);
+        }
         finish(event, payload);
         return event;
     }

@@ -96,6 +96,22 @@ TEST(EventOf, AJobThatIsSubmitted) {
         R"("state":"queued","user":"alice","project":"vision","priority":-3}})");
 }
 
+TEST(EventOf, AJobThatCouldNeverStart) {
+    JobPut put;
+    put.before = job_in(ElementState::kQueued);
+    put.after = job_in(ElementState::kFailed);
+    put.after->ended_at = kNoon;
+    put.after->after = {
+        {model::DependencyKind::kOk, JobId(3)}
+    };
+    const Event event = event_of(change_of(put), names());
+    EXPECT_EQ(event.kind, "job.ended");
+    EXPECT_NE(
+        event.json.find(R"("reason":"dependency_never","message":"job 3 did not succeed")"),
+        std::string::npos)
+        << event.json;
+}
+
 TEST(EventOf, AnElementThatEnds) {
     ElementPut put;
     put.user = UserId(1);

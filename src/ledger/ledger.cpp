@@ -127,7 +127,10 @@ void Ledger::put_job(model::JobRecord job, std::optional<JobTexts> texts) {
     const bool has_ended = job.counts.ended() == job.range.count();
     if (has_ended && job.ended_at == model::kNever) {
         job.ended_at = state_.now();
-        job.after.clear();  // It waits for nothing any more.
+        std::erase_if(job.after, [&](const model::Dependency& dependency) {
+            const model::JobRecord* other = state_.job(dependency.job);
+            return other != nullptr && other->ended_at == model::kNever;
+        });  // What is left can never happen, and says why it ended.
     }
     const bool ends_now =
         has_ended && change.before && change.before->counts.ended() < change.before->range.count();

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "ledger/ledger_world.hpp"
+#include "model/job_end.hpp"
 
 namespace reeve::ledger {
 namespace {
@@ -173,6 +174,73 @@ TEST(Ledger, DependenciesAreSettledOrNeverHappen) {
         world.end(job, c.outcome);
         EXPECT_EQ(world.state(waiting), c.want);
     }
+}
+
+/// The last of what `world` has not committed yet of job `id`.
+std::optional<model::JobRecord> last_put(const World& world, JobId id) {
+    std::optional<model::JobRecord> last;
+    for (const Change& change : world.ledger.changes()) {
+        const auto* put = std::get_if<JobPut>(&change.body);
+        if (put != nullptr && put->after && put->after->id == id) {
+            last = *put->after;
+        }
+    }
+    return last;
+}
+
+TEST(Ledger, AJobThatCouldNeverStartSaysWhatItWaitedFor) {
+    for (const std::optional<model::ArrayRange>& array :
+         {std::optional<model::ArrayRange>(), {model::ArrayRange{.first = 1, .last = 900}}}) {
+        SCOPED_TRACE(array.has_value());
+        World world(2);
+        const JobId first = world.submit(one_gpu());
+        const JobId other = world.submit(one_gpu());
+        model::JobTerms terms = one_gpu();
+        terms.array = array;
+        terms.after = {
+            {model::DependencyKind::kAny,   other},
+            {model::DependencyKind::kNotOk, first}
+        };
+        const JobId waiting = world.submit(terms);
+        if (array) {
+            ASSERT_TRUE(world.control(Control::kHold, waiting, 3));  // It has a record now.
+        }
+        ASSERT_TRUE(world.apply(Report{
+            model::TaskEnded{.node = "n1", .key = world.key(first)}
+        }));
+        const auto ended = last_put(world, waiting);
+        ASSERT_TRUE(ended);
+        const auto end = model::end_of(*ended);
+        ASSERT_TRUE(end);
+        EXPECT_EQ(end->reason, model::EndReason::kDependencyNever);
+        EXPECT_EQ(end->message, "job 1 succeeded");
+        std::string of_element = array ? "" : "job 1 succeeded";
+        for (const Change& change : world.ledger.changes()) {
+            const auto* put = std::get_if<ElementPut>(&change.body);
+            if (put != nullptr && put->after->end_reason == model::EndReason::kDependencyNever) {
+                of_element = put->after->message;
+            }
+        }
+        EXPECT_EQ(of_element, "job 1 succeeded");
+        world.step();
+        world.end(other, {});
+        EXPECT_TRUE(world.ledger.state().jobs().empty());
+    }
+}
+
+TEST(Ledger, AJobThatIsCancelledWhileItWaitsSaysSo) {
+    World world(1);
+    model::JobTerms terms = one_gpu();
+    terms.after = {
+        {model::DependencyKind::kOk, world.submit(one_gpu())}
+    };
+    const JobId waiting = world.submit(terms);
+    ASSERT_TRUE(world.apply(ControlJobs{
+        .actor = {.identity = {"ada"}}, .control = Control::kStop, .targets = {{waiting}}}));
+    const auto end = model::end_of(last_put(world, waiting).value());
+    ASSERT_TRUE(end);
+    EXPECT_EQ(end->reason, model::EndReason::kCancelled);
+    EXPECT_EQ(end->message, "");
 }
 
 TEST(Ledger, ALongChainFailsWithoutRecursion) {

@@ -5,6 +5,7 @@
 
 #include "base/assert.hpp"
 #include "ledger/ledger.hpp"
+#include "model/job_end.hpp"
 
 namespace reeve::ledger {
 namespace {
@@ -239,6 +240,9 @@ std::vector<model::ElementKey> Ledger::elements_of(JobId id) const {
 std::uint32_t Ledger::end_waiting(JobId id, ElementEvent event) {
     const EndReason reason = event == ElementEvent::kDependencyNever ? EndReason::kDependencyNever
                                                                      : EndReason::kCancelled;
+    const std::string message = event == ElementEvent::kDependencyNever
+                                    ? model::never_text(state_.job(id)->after)
+                                    : std::string();
     std::uint32_t count = 0;
     for (const model::ElementKey& key : elements_of(id)) {
         ElementRecord element = *state_.element(key);
@@ -248,6 +252,7 @@ std::uint32_t Ledger::end_waiting(JobId id, ElementEvent event) {
             put_moved(element, from);
         }
         if (element.state == ElementState::kQueued || element.state == ElementState::kHeld) {
+            element.message = message;
             finish(std::move(element), event, reason);
             ++count;
         }

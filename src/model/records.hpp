@@ -154,7 +154,7 @@ struct JobRecord {
     ElementState waiting_state = ElementState::kQueued;  // Or kHeld.
     std::uint32_t next = 0;                              // Position 0..count-1 in the range.
     std::vector<std::uint32_t> taken = {};  // Positions from `next` on with a record, sorted.
-    std::vector<Dependency> after = {};     // Those not yet settled.
+    std::vector<Dependency> after = {};     // Not yet settled; once it ended: what never happened.
     StateCounts counts = {};
     Revision rev = Revision(0);  // Of the last change of it, or of what it asks of its elements.
 

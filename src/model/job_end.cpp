@@ -1,0 +1,25 @@
+#include "model/job_end.hpp"
+
+namespace reeve::model {
+
+std::string never_text(const std::vector<Dependency>& after) {
+    std::string text;
+    for (const Dependency& dependency : after) {
+        text.append(text.empty() ? "" : "; ").append("job ").append(to_string(dependency.job));
+        text += dependency.kind == DependencyKind::kNotOk ? " succeeded" : " did not succeed";
+    }
+    return text;
+}
+
+std::optional<JobEnd> end_of(const JobRecord& job) {
+    if (job.ended_at == kNever) {
+        return std::nullopt;
+    }
+    if (!job.after.empty()) {
+        return JobEnd{.reason = EndReason::kDependencyNever, .message = never_text(job.after)};
+    }
+    const bool is_cancelled = state_of(job.counts) == ElementState::kCancelled;
+    return is_cancelled ? std::optional(JobEnd{.reason = EndReason::kCancelled}) : std::nullopt;
+}
+
+}  // namespace reeve::model

@@ -24,6 +24,11 @@ std::size_t terminal_width() {
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUnknown;
 }
 
+/// "/reeve.db", as the files of a data directory are called, without the slash.
+std::string file_name(const std::string& path) {
+    return path.substr(1);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -43,7 +48,8 @@ int main(int argc, char** argv) {
               .run = reeve::run_up}},
         .open_gpus = [] { return reeve::gpu::nvml::open_nvml({}); },
         .simulation = &simulation,
-        .simulation_file = reeve::platform::default_data_directory() + reeve::kSimulationFile,
+        .simulation_file = file_name(reeve::kSimulationFile),
+        .database_file = file_name(reeve::kDatabaseFile),
         .server_files = &files};
     return reeve::cli::run_cli(arguments, environment);
 }

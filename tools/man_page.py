@@ -33,12 +33,26 @@ reeve \- share the GPUs of a team: queue, scheduler and agent
 queues GPU jobs, grants each the GPUs that it asked for, starts it on exactly those, follows it, and records how it ended.
 .B reeve up
 runs the server and the agent of this machine; every other verb talks to a server, on this machine through a Unix socket.
+.PP
+On a terminal
+.B reeve run
+follows the job and ends as it does. Where standard input or output is no terminal it prints the id of the job and returns;
+.B \-\-attach
+follows there too, an array until all of its elements have ended.
 '''
 
 TAIL = r'''.SH ENVIRONMENT
 .TP
 .B REEVE_SERVER
 unix:/path/reeve.sock or http://host:port, in place of \-\-server.
+.TP
+.B REEVE_TOKEN
+A token of
+.BR "reeve server token" ,
+sent to the server with every call; nothing shows it.
+.TP
+.B REEVE_TOKEN_FILE
+A file that has it, in place of \-\-token\-file.
 .TP
 .B REEVE_PROJECT
 The project, in place of \-\-project.

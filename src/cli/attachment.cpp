@@ -1,6 +1,7 @@
 #include "cli/attachment.hpp"
 
 #include <chrono>
+#include <map>
 #include <ostream>
 
 #include "cli/job_watch.hpp"
@@ -9,7 +10,8 @@ namespace reeve::cli {
 namespace {
 
 constexpr int kExitInterrupted = 130;  // 128 + SIGINT.
-constexpr int kSecondLooks = 20;       // For the second Ctrl-C, each 100 ms.
+constexpr std::size_t kElementsMax = 1'000'000;
+constexpr int kSecondLooks = 20;  // For the second Ctrl-C, each 100 ms.
 
 }  // namespace
 
@@ -65,6 +67,42 @@ Result<int> Attachment::follow() {
         return tl::unexpected(std::move(goes_on.error()));
     }
     return *goes_on ? Result<int>(status_) : let_go();
+}
+
+Result<int> Attachment::follow_array() {
+    const auto look = [&](const Json& job) {
+        has_ended_ = is_end_state(text_at(job, "state"));
+        status_ = has_ended_ ? exit_status_of(job) : status_;
+        return has_ended_ ? Go::kStop : Go::kOn;
+    };
+    const auto goes_on =
+        watch(client_, {job_, {}}, look, [&] { return interrupts() > 0 ? Go::kStop : Go::kOn; });
+    if (!goes_on) {
+        return tl::unexpected(goes_on.error());
+    }
+    return *goes_on ? tell_elements() : let_go();
+}
+
+Result<int> Attachment::tell_elements() {
+    const auto elements =
+        client_.get_all("/api/v1/jobs/" + std::to_string(job_) + "/elements", kElementsMax);
+    const JsonValue* items = elements ? find(*elements, "items") : nullptr;
+    std::map<std::int64_t, const JsonValue*> newest;  // Later attempts come later.
+    for (rapidjson::SizeType i = 0; items != nullptr && i < items->Size(); ++i) {
+        newest[integer_at((*items)[i], "index").value_or(0)] = &(*items)[i];
+    }
+    int status = 0;
+    for (const auto& [index, element] : newest) {
+        const int own = exit_status_of(*element);
+        status = status == 0 ? own : status;
+        session_.note(
+            std::to_string(job_) + "_" + std::to_string(index) + " " + text_at(*element, "state") +
+            ": " + printable(end_in_words(*element)));
+    }
+    if (!elements) {
+        return tl::unexpected(elements.error());
+    }
+    return status == 0 ? status_ : status;
 }
 
 Result<int> Attachment::let_go() {

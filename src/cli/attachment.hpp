@@ -23,12 +23,17 @@ class Attachment {
     /// The job's own exit status; 130 after a Ctrl-C.
     [[nodiscard]] Result<int> follow();
 
+    /// Waits for the end of an array, and says how each element ended. The exit status of the first
+    /// that failed; 130 after a Ctrl-C.
+    [[nodiscard]] Result<int> follow_array();
+
   private:
     enum class Until : std::uint8_t { kStarted, kEnded };  // What has ended has started.
 
     // All of these: false if interrupted.
     [[nodiscard]] Result<bool> watch_until(Until until);
     [[nodiscard]] Result<bool> show_log();
+    [[nodiscard]] Result<int> tell_elements();
     [[nodiscard]] Result<int> let_go();
     void see(const Json& job);
     [[nodiscard]] int interrupts();

@@ -183,7 +183,7 @@ std::vector<Finding> judge_quarantine(Client& client) {
             {"quarantine", Health::kWarning,
              "task " + key + " on " + text_at((*items)[i], "node") +
                  " is ours, but unknown; it keeps its GPUs",
-             "reeve quarantine stop " + key});
+             "reeve quarantine adopt " + key + " (a job again), or reeve quarantine stop " + key});
     }
     return found;
 }

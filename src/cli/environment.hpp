@@ -86,7 +86,8 @@ struct CliEnvironment {
     /// The GPUs of this machine, for `doctor`. Empty: this build has no NVML.
     std::function<Result<std::unique_ptr<model::GpuSource>>()> open_gpus = {};
     GpuSimulation* simulation = nullptr;
-    std::string simulation_file = {};  // Of the local server, if it simulates.
+    std::string simulation_file = {};  // Its name in the data directory of a server.
+    std::string database_file = {};    // The same, of the database.
     ServerFiles* server_files = nullptr;
 };
 

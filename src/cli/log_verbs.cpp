@@ -56,8 +56,21 @@ class LogsVerb final : public Verb {
         const std::string query = query_of(*target);
         const std::string path = "/api/v1/jobs/" + std::to_string(target->job) + "/logs?" + query;
         auto next = print_so_far(session, **client, path);
-        if (!next || !follows_) {
-            return next ? Result<int>(0) : tl::unexpected(std::move(next.error()));
+        if (!next) {
+            if (!target->element &&
+                next.error().message.find(" is an array") != std::string::npos) {
+                const std::string name = to_string(*target);
+                next.error().message += "; write: reeve logs " + name + "_1";
+            }
+            return tl::unexpected(std::move(next.error()));
+        }
+        if (*next == "0") {
+            if (auto told = tell_why_empty(session, **client, *target); !told) {
+                return tl::unexpected(std::move(told.error()));
+            }
+        }
+        if (!follows_) {
+            return 0;
         }
         LogFollow follow{.job = target->job, .query = query, .from = *next};
         follow.write = [&](std::string_view bytes) { session.out() << bytes << std::flush; };
@@ -73,6 +86,36 @@ class LogsVerb final : public Verb {
         query += attempt_ > 0 ? "&attempt=" + std::to_string(attempt_) : "";
         query += shows_stderr_ ? "&stream=stderr" : "";
         return query;
+    }
+
+    /// Errors: kNotFound: there is no such attempt.
+    [[nodiscard]] Result<void> tell_why_empty(
+        const Session& session, Client& client, const Target& target) const {
+        const auto job = get_target(client, target);
+        if (!job) {
+            return tl::unexpected(job.error());
+        }
+        const std::string name = to_string(target);
+        const std::int64_t newest = integer_at(*job, "attempt").value_or(1);
+        if (attempt_ > newest) {
+            return fail(
+                ErrorCode::kNotFound, "there is no attempt " + std::to_string(attempt_) + " of " +
+                                          name + "; the newest is " + std::to_string(newest));
+        }
+        const std::string state = text_at(*job, "state");
+        if (!text_at(*job, "started_at").empty()) {
+            session.note(name + " has printed nothing" + (is_end_state(state) ? "." : " yet."));
+        } else if (is_end_state(state)) {
+            const std::string end = end_in_words(*job);
+            session.note(name + " never started: " + printable(end.empty() ? state : end) + ".");
+        } else {
+            const std::string reason = reason_in_words(text_at(*job, "reason"));
+            session.note(
+                name + " has not started: it is " + state +
+                (reason.empty() ? "" : " (" + printable(reason) + ")") + "; `reeve why " + name +
+                "` says more.");
+        }
+        return {};
     }
 
     /// Prints what is there, page by page. Gives the offset behind it.

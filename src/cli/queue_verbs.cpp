@@ -472,8 +472,12 @@ class WhyVerb final : public Verb {
         if (blockers == nullptr || !blockers->IsArray() || blockers->Empty()) {
             const std::string end = end_in_words(job);
             const std::string node = text_at(job, "node");
-            out << "  Nothing is in its way" << (end.empty() ? "" : ": it " + printable(end))
-                << (end.empty() && !node.empty() ? ": it is on " + printable(node) : "") << ".\n";
+            if (const std::string state = text_at(why, "state"); is_end_state(state)) {
+                out << "  It has ended: " << printable(end.empty() ? state : end) << ".\n";
+                return;
+            }
+            out << "  Nothing is in its way"
+                << (node.empty() ? "" : ": it is on " + printable(node)) << ".\n";
             return;
         }
         if (const std::string position = text_at(why, "position"); !position.empty()) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -63,7 +64,22 @@ FakeSimulation& simulation() {
     return fake;
 }
 
-Call call(const std::vector<std::string>& words) {
+class FakeServerFiles final : public ServerFiles {
+  public:
+    std::string said;
+
+    Result<std::string> restore(const std::string& directory, const std::string& from) override {
+        return said = "restore " + from + " to " + directory;
+    }
+
+    Result<std::string> verify(const std::string& file) override { return said = "verify " + file; }
+
+    Result<std::string> make_token(const std::string& directory, const std::string& user) override {
+        return said = "token of " + user + " in " + directory;
+    }
+};
+
+Call call(const std::vector<std::string>& words, ServerFiles* server_files = nullptr) {
     std::ostringstream out;
     std::ostringstream err;
     CliEnvironment environment{.version = "1.2.3", .out = out, .err = err};
@@ -72,7 +88,9 @@ Call call(const std::vector<std::string>& words) {
          [](const std::vector<std::string>& rest) { return static_cast<int>(40 + rest.size()); }}
     };
     environment.simulation = &simulation();
-    environment.simulation_file = "/state";
+    environment.simulation_file = "gpus.sim";
+    environment.database_file = "reeve.db";
+    environment.server_files = server_files;
     Call result;
     result.code = run_cli(words, environment);
     result.out = out.str();
@@ -118,12 +136,20 @@ TEST(RunCli, ExitCodes) {
          {"completion", "tcsh"},
          2,                                                                             "SHELL: 'tcsh' is none of bash, zsh, fish"      },
         {"nothing to run",                  {"run"},                                 2, "there is nothing to run"                       },
+        {"no time at all",                  {"run", "--time", "0", "--", "true"},    2, "leave --time out"                              },
+        {"a token file that is not there",
+         {"q", "--token-file", "/nonexistent/token"},
+         5,                                                                             "(--token-file)"                                },
         {"opposites",                       {"run", "--attach", "-d", "--", "true"}, 2, "opposites"                                     },
         {"a command that takes none",       {"q", "--", "x"},                        2, "takes no command"                              },
         {"a bad server",                    {"q", "-s", "ftp://x"},                  2, "is not a server"                               },
         {"no server",                       nowhere({"show", "7"}),                  8,
          "no server answers at unix:/nonexistent/reeve.sock"                                                                            },
         {"a node is not lost by accident",  {"node", "lost", "jw2"},                 6, "--yes"                                         },
+        {"no release by accident",          {"quarantine", "release", "7.0.1.0"},    6, "Say --yes"                                     },
+        {"a job is no quarantined task",
+         {"quarantine", "adopt", "7"},
+         2,                                                                             "`reeve quarantine list`"                       },
         {"a script that is not there",
          {"run", "/nonexistent/job.sh"},
          5,                                                                             "the script cannot be read"                     },
@@ -273,6 +299,51 @@ TEST_F(RunScript, ErrorsNameFileAndLine) {
     EXPECT_NE(call({"run", "--dry-run", binary}).err.find("is no text"), std::string::npos);
 }
 
+TEST_F(RunScript, ServerFilesAreWhereTheSocketIs) {
+    const std::string database = file("reeve.db", "");
+    const std::string directory = database.substr(0, database.rfind('/'));
+    const std::string socket = "unix:" + directory + "/reeve.sock";
+    FakeServerFiles files;
+    EXPECT_EQ(call({"server", "verify", "-s", socket}, &files).out, "verify " + database + "\n");
+    call({"server", "verify", "--data", directory}, &files);
+    EXPECT_EQ(files.said, "verify " + database);
+    call({"server", "verify", directory}, &files);
+    EXPECT_EQ(files.said, "verify " + database);
+    call({"server", "verify", "/b.db", "-s", socket}, &files);
+    EXPECT_EQ(files.said, "verify /b.db");
+    call({"server", "restore", "/b.db", "-s", socket}, &files);
+    EXPECT_EQ(files.said, "restore /b.db to " + directory);
+    call({"server", "token", "--user", "ann", "-s", socket}, &files);
+    EXPECT_EQ(files.said, "token of ann in " + directory);
+    for (const char* verb : {"verify", "token"}) {
+        std::vector<std::string> words = nowhere({"server", verb});
+        words.insert(words.end(), {"--data", "/nonexistent"});
+        if (std::string_view(verb) == "token") {
+            words.insert(words.end(), {"--user", "ann"});
+        }
+        const Call made = call(words, &files);
+        EXPECT_EQ(made.code, 5);
+        EXPECT_NE(made.err.find("with --data DIR"), std::string::npos) << made.err;
+    }
+}
+
+TEST_F(RunScript, SourceWithoutAnInterpreterIsRefused) {
+    const std::string path = file("reeve-train.py", "print(1)\n");
+    const std::string before = std::filesystem::current_path();
+    std::filesystem::current_path(path.substr(0, path.rfind('/')));
+    const Call made = call({"run", "--dry-run", "reeve-train.py"});
+    const Call meant = call({"run", "--dry-run", "--", "reeve-train.py"});
+    const Call program = call({"run", "--dry-run", "true"});
+    std::filesystem::current_path(before);
+    EXPECT_EQ(made.code, 2);
+    EXPECT_NE(
+        made.err.find("(no #! line); write: reeve run -- python3 reeve-train.py"),
+        std::string::npos)
+        << made.err;
+    EXPECT_EQ(meant.code, 0) << meant.err;
+    EXPECT_EQ(program.code, 0) << program.err;
+}
+
 TEST_F(RunScript, JobFiles) {
     const std::string path =
         file("jobs.yaml", "command: [a]\nworking_dir: /d\n---\ncommand: [b]\nworking_dir: /d\n");
@@ -284,15 +355,20 @@ TEST_F(RunScript, JobFiles) {
 }
 
 TEST(RunCli, GpuSimulation) {
-    EXPECT_EQ(
-        call({"gpu", "sim", "set", "0", "--pid", "47", "--mem", "4G", "--util", "80"}).code, 0);
-    EXPECT_EQ(simulation().said, "set /state 0 47 4096 80");
+    const std::vector<std::string> set = {"gpu", "sim",   "set", "0",      "--pid",
+                                          "47",  "--mem", "4G",  "--util", "80"};
+    EXPECT_EQ(call(nowhere(set)).code, 0);
+    EXPECT_EQ(simulation().said, "set /nonexistent/gpus.sim 0 47 4096 80");
     EXPECT_EQ(call({"gpu", "sim", "xid", "GPU-1", "79", "--state", "/other"}).code, 0);
     EXPECT_EQ(simulation().said, "xid GPU-1 79");
-    const Call listed = call({"gpu", "sim", "list", "-o", "name"});
+    const Call listed = call(nowhere({"gpu", "sim", "list", "-o", "name"}));
     EXPECT_EQ(listed.out, "GPU-1\n");
-    EXPECT_EQ(simulation().said, "list /state");
-    EXPECT_EQ(call({"gpu", "sim", "lose", "0"}).code, 6);
+    EXPECT_EQ(simulation().said, "list /nonexistent/gpus.sim");
+    EXPECT_EQ(call({"gpu", "sim", "lose", "0", "--state", "/"}).code, 6);
+    const Call lost = call(nowhere({"gpu", "sim", "lose", "0"}));
+    EXPECT_EQ(lost.code, 5);
+    EXPECT_NE(lost.err.find("there is no /nonexistent/gpus.sim"), std::string::npos) << lost.err;
+    EXPECT_NE(lost.err.find("--state FILE"), std::string::npos) << lost.err;
     EXPECT_EQ(call({"gpu", "sim", "set", "0"}).code, 2);
     EXPECT_EQ(call({"gpu", "sim", "explode"}).code, 2);
 }

@@ -47,6 +47,11 @@ Result<void> apply_numbers(const RunFlags& flags, model::JobSpec& spec) {
         {"--retry-backoff", &RunFlags::retry_backoff, parse_seconds,  &terms.retry_backoff_s      },
         {"--grace",         &RunFlags::grace,         parse_seconds,  &spec.execution.stop_grace_s},
     });
+    if (flags.time.starts_with('0') &&
+        flags.time.find_first_not_of("0smhd:-") == std::string::npos) {
+        return fail(
+            ErrorCode::kInvalid, "--time: 0 is no time to run; leave --time out for no limit");
+    }
     for (const auto& row : rows) {
         const std::string& text = flags.*row.text;
         if (text.empty()) {
@@ -186,9 +191,13 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
             "10G: of one shared GPU; with whole GPUs, least of each"),
         what);
     group(app.add_option("-c,--cpus", flags.cpus, "4, 0.5 (default 1)"), what);
-    group(app.add_option("-m,--mem", flags.memory, "8G: limit, and reserved"), what);
     group(
-        app.add_option("-t,--time", flags.time, "Time limit: 90s, 2h30m, 02:30:00, 1-00:00:00"),
+        app.add_option("-m,--mem", flags.memory, "8G: limit, and reserved; a bare number is MiB"),
+        what);
+    group(
+        app.add_option(
+            "-t,--time", flags.time,
+            "Limit: 90s, 2h30m, 02:30:00, 1-00:00:00; a bare number is seconds"),
         what);
     what = "Execution";
     group(

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 #include <ostream>
+#include <sstream>
 
 #include <unistd.h>
 
@@ -64,6 +65,45 @@ std::string file_name(const std::string& path) {
     return path.substr(path.rfind('/') + 1);
 }
 
+bool is_on_path(const std::string& word) {
+    std::istringstream path(platform::environment_variable("PATH").value_or(""));
+    for (std::string directory; std::getline(path, directory, ':');) {
+        if (platform::path_exists(directory + "/" + word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// A text file in this directory that nothing can execute: it has no #! line.
+bool is_source(const std::string& word) {
+    if (word.find('/') != std::string::npos || !platform::path_exists(word) || is_on_path(word)) {
+        return false;
+    }
+    const auto text = platform::read_file(word, model::kScriptBytesMax);
+    return text && is_utf8(*text) && text->find('\0') == std::string::npos &&
+           !text->starts_with("#!");
+}
+
+/// What runs files with this ending.
+std::string_view interpreter_of(std::string_view path) {
+    struct Row {
+        std::string_view ending;
+        std::string_view program;
+    };
+
+    constexpr auto kRows = std::to_array<Row>({
+        {".py", "python3"},
+        {".R",  "Rscript"},
+        {".jl", "julia"  },
+        {".pl", "perl"   },
+        {".js", "node"   },
+    });
+    const auto* const row = std::ranges::find_if(
+        kRows, [&](const Row& candidate) { return path.ends_with(candidate.ending); });
+    return row == kRows.end() ? "INTERPRETER" : row->program;
+}
+
 class RunVerb final : public Verb {
   public:
     void add_options(CLI::App& app) override {
@@ -71,8 +111,12 @@ class RunVerb final : public Verb {
         app.get_option("--project")->group("Job");
         app.add_option("-p", flags_.project, "Short for --project")->group("Job");
         app.add_option("-f,--file", file_, "A job file (YAML), or - for standard input");
-        app.add_flag("-d,--detach", is_detached_, "Submit, and do not wait");
-        app.add_flag("--attach", is_attached_, "Show the output, exit as the job does");
+        app.add_flag(
+            "-d,--detach", is_detached_,
+            "Submit, print the id, and do not wait (default if no terminal)");
+        app.add_flag(
+            "--attach", is_attached_,
+            "Show the output, exit as the job does (default on a terminal)");
         app.add_flag("--dry-run", is_dry_, "Show what would be submitted");
     }
 
@@ -98,9 +142,15 @@ class RunVerb final : public Verb {
         }
         const bool is_person =
             session.environment().is_out_terminal && session.environment().is_in_terminal;
-        const bool follows = specs->size() == 1 && (is_attached_ || (is_person && !is_detached_)) &&
-                             !specs->front().terms.array &&
-                             !(specs->front().terms.is_held && !is_attached_);
+        if (is_attached_ && specs->size() > 1) {
+            return fail(
+                ErrorCode::kInvalid,
+                "--attach follows one job, and this file has several; leave --attach out, and "
+                "`reeve wait` for the ids");
+        }
+        const model::JobTerms& terms = specs->front().terms;
+        const bool is_followed = is_person && !is_detached_ && !terms.array && !terms.is_held;
+        const bool follows = specs->size() == 1 && (is_attached_ || is_followed);
         // Before anything is submitted: a Ctrl-C must not fall between.
         std::optional<platform::SignalFd> signals;
         if (follows) {
@@ -119,7 +169,7 @@ class RunVerb final : public Verb {
             return 0;
         }
         Attachment attachment(session, **client, ids->front(), [&] { return signals->next(); });
-        return attachment.follow();
+        return terms.array ? attachment.follow_array() : attachment.follow();
     }
 
   private:
@@ -146,6 +196,13 @@ class RunVerb final : public Verb {
                 "there is nothing to run; write reeve run [flags] -- COMMAND…, reeve run job.sh, "
                 "or "
                 "reeve run -f job.yaml");
+        }
+        if (!is_script && after_.empty() && is_source(words.front())) {
+            const std::string& word = words.front();
+            return fail(
+                ErrorCode::kInvalid,
+                word + " is here, but is no script (no #! line); write: " + "reeve run -- " +
+                    std::string(interpreter_of(word)) + " " + word);
         }
         auto applied = apply(flags_, caller, spec);
         return finish(std::move(applied), {std::move(spec)});

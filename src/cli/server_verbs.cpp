@@ -1,8 +1,10 @@
 // server, quarantine: what an operator does.
+#include <algorithm>
 #include <ostream>
 
 #include "base/text.hpp"
 #include "cli/verb.hpp"
+#include "platform/files.hpp"
 
 namespace reeve::cli {
 namespace {
@@ -44,7 +46,8 @@ class ServerFilesVerb : public Verb {
         if (files == nullptr) {
             return fail(ErrorCode::kUnavailable, "this build of reeve has no server in it");
         }
-        const auto words = act(*files, data_.empty() ? Session::data_directory() : data_);
+        database_ = session.environment().database_file;
+        const auto words = act(*files, data_.empty() ? session.server_directory() : data_);
         if (!words) {
             return tl::unexpected(words.error());
         }
@@ -54,13 +57,30 @@ class ServerFilesVerb : public Verb {
 
   protected:
     void add_data_option(CLI::App& app) {
-        app.add_option("--data", data_, "Where the server keeps its state");
+        app.add_option(
+            "--data", data_,
+            "Where the server keeps its state (default: the folder of the socket that -s names)");
+    }
+
+    [[nodiscard]] std::string database_in(const std::string& directory) const {
+        return directory + "/" + database_;
+    }
+
+    /// Errors: kNotFound, saying how to name another.
+    [[nodiscard]] static Result<void> expect(const std::string& path) {
+        return platform::path_exists(path)
+                   ? Result<void>()
+                   : fail(
+                         ErrorCode::kNotFound,
+                         "there is no " + path +
+                             "; name the server's data directory with --data DIR");
     }
 
     [[nodiscard]] virtual Result<std::string> act(ServerFiles& files, const std::string& data) = 0;
 
   private:
     std::string data_;
+    std::string database_;
 };
 
 class RestoreVerb final : public ServerFilesVerb {
@@ -87,7 +107,13 @@ class VerifyVerb final : public ServerFilesVerb {
 
   private:
     [[nodiscard]] Result<std::string> act(ServerFiles& files, const std::string& data) override {
-        return files.verify(path_.empty() ? data : path_);
+        const std::string own = database_in(data);
+        if (auto found = path_.empty() ? expect(own) : Result<void>(); !found) {
+            return tl::unexpected(std::move(found.error()));
+        }
+        const bool is_directory = !path_.empty() && platform::path_exists(database_in(path_));
+        const std::string given = is_directory ? database_in(path_) : path_;
+        return files.verify(path_.empty() ? own : given);
     }
 
     std::string path_;
@@ -102,7 +128,8 @@ class TokenVerb final : public ServerFilesVerb {
 
   private:
     [[nodiscard]] Result<std::string> act(ServerFiles& files, const std::string& data) override {
-        return files.make_token(data, user_);
+        auto found = expect(data);
+        return found ? files.make_token(data, user_) : tl::unexpected(std::move(found.error()));
     }
 
     std::string user_;
@@ -137,9 +164,27 @@ class QuarantineControlVerb : public Verb {
 
     void add_options(CLI::App& app) override {
         app.add_option("TASK", key_, "As `reeve quarantine list` names it")->required();
+        if (action_ == "release") {
+            app.add_flag("-y,--yes", is_sure_, "Nothing of it runs any more");
+        }
     }
 
     Result<int> run(Session& session) override {
+        constexpr std::ptrdiff_t kDots = 3;  // job.element.attempt.rank
+        if (std::ranges::count(key_, '.') != kDots) {
+            return fail(
+                ErrorCode::kInvalid, "'" + key_ +
+                                         "' is not the name of a task, such as 1842.0.1.0; `reeve "
+                                         "quarantine list` names them in full");
+        }
+        if (action_ == "release" && !is_sure_) {
+            return fail(
+                ErrorCode::kPrecondition,
+                "this gives the GPUs of " + key_ +
+                    " to others, also if it still runs on them. `reeve quarantine adopt " + key_ +
+                    "` makes it a job again, `reeve quarantine stop " + key_ +
+                    "` ends it. Say --yes if nothing of it runs any more");
+        }
         auto client = session.client();
         const auto done =
             client ? (*client)->post("/api/v1/quarantine/" + escaped(key_) + ":" + action_, "")
@@ -155,6 +200,7 @@ class QuarantineControlVerb : public Verb {
     std::string action_;
     std::string done_;  // What is said of the task then.
     std::string key_;
+    bool is_sure_ = false;
 };
 
 class QuarantineAdoptVerb final : public QuarantineControlVerb {
@@ -176,23 +222,24 @@ class QuarantineStopVerb final : public QuarantineControlVerb {
 
 std::vector<VerbRow> server_verbs() {
     return {
-        {"server backup",      "Write a consistent copy of the database",              "FILE",
-         "  reeve server backup /var/backups/reeve-monday.db\n",                                                                                                       make_verb<BackupVerb>           },
-        {"server restore",     "Put a backup in place of a stopped server's database",
-         "FILE [--data DIR]",                                                                                 "  reeve server restore /var/backups/reeve-monday.db\n",
-         make_verb<RestoreVerb>                                                                                                                                                                        },
-        {"server verify",      "Read a whole database, and say what is in it",         "[FILE] [--data DIR]",
-         "  reeve server verify /var/backups/reeve-monday.db\n",                                                                                                       make_verb<VerifyVerb>           },
-        {"server token",       "Make a token for calls over TCP; it is shown once",    "--user NAME",
-         "  reeve server token --user alice > alice.token\n",                                                                                                          make_verb<TokenVerb>            },
-        {"quarantine list",    "Tasks of this cluster that it does not know",          "",
-         "  reeve quarantine list\n",                                                                                                                                  make_verb<QuarantineListVerb>   },
-        {"quarantine adopt",   "Make such a task a job again",                         "TASK",
-         "  reeve quarantine adopt 1842.0.1.0\n",                                                                                                                      make_verb<QuarantineAdoptVerb>  },
-        {"quarantine release", "Say that nothing of such a task runs any more",        "TASK",
-         "  reeve quarantine release 1842.0.1.0\n",                                                                                                                    make_verb<QuarantineReleaseVerb>},
-        {"quarantine stop",    "Stop such a task",                                     "TASK",                "  reeve quarantine stop 1842.0.1.0\n",
-         make_verb<QuarantineStopVerb>                                                                                                                                                                 },
+        {"server backup",      "Write a consistent copy of the database",                                "FILE",
+         "  reeve server backup /var/backups/reeve-monday.db\n",                                                                                                        make_verb<BackupVerb>           },
+        {"server restore",     "Make a database of a backup, for a server that is stopped and has none",
+         "FILE [--data DIR]",                                                                                                   "  reeve server restore /var/backups/reeve-monday.db\n"
+         "Move an older database aside first: mkdir DIR/old && mv DIR/reeve.db* DIR/old/\n",                                               make_verb<RestoreVerb>          },
+        {"server verify",      "Read a whole database, and say what is in it",                           "[FILE] [--data DIR]",
+         "  reeve server verify /var/backups/reeve-monday.db\n",                                                                                                        make_verb<VerifyVerb>           },
+        {"server token",       "Make a token for calls over TCP; it is shown once",                      "--user NAME",
+         "  reeve server token --user alice > alice.token\n"
+         "  reeve -s https://gpu.example --token-file alice.token q\n",                                                                                                 make_verb<TokenVerb>            },
+        {"quarantine list",    "Tasks of this cluster that it does not know",                            "",
+         "  reeve quarantine list\n",                                                                                                                                   make_verb<QuarantineListVerb>   },
+        {"quarantine adopt",   "Make such a task a job again",                                           "TASK",
+         "  reeve quarantine adopt 1842.0.1.0\n",                                                                                                                       make_verb<QuarantineAdoptVerb>  },
+        {"quarantine release", "Say that nothing of such a task runs any more",                          "TASK --yes",
+         "  reeve quarantine release 1842.0.1.0 --yes\n",                                                                                                               make_verb<QuarantineReleaseVerb>},
+        {"quarantine stop",    "Stop such a task",                                                       "TASK",                "  reeve quarantine stop 1842.0.1.0\n",
+         make_verb<QuarantineStopVerb>                                                                                                                                                                  },
     };
 }
 

@@ -16,16 +16,21 @@ namespace {
 constexpr std::size_t kTokenBytesMax = 4096;
 constexpr std::string_view kMachineSocket = "/var/lib/reeve/reeve.sock";
 
-Result<std::string> read_token() {
-    const auto path = platform::environment_variable("REEVE_TOKEN_FILE");
-    if (!path || path->empty()) {
-        return std::string();
+/// Of --token-file, else REEVE_TOKEN, else REEVE_TOKEN_FILE; "" if there is none.
+Result<std::string> read_token(const std::string& flag) {
+    Result<std::string> token = platform::environment_variable("REEVE_TOKEN").value_or("");
+    std::string path = flag;
+    if (path.empty() && token->empty()) {
+        path = platform::environment_variable("REEVE_TOKEN_FILE").value_or("");
     }
-    auto token = platform::read_file(*path, kTokenBytesMax);
+    if (!path.empty()) {
+        token = platform::read_file(path, kTokenBytesMax);
+    }
     if (!token) {
         return fail(
-            token.error().code,
-            "the token (REEVE_TOKEN_FILE) cannot be read: " + token.error().message);
+            token.error().code, std::string("the token (") +
+                                    (flag.empty() ? "REEVE_TOKEN_FILE" : "--token-file") +
+                                    ") cannot be read: " + token.error().message);
     }
     while (!token->empty() && static_cast<unsigned char>(token->back()) <= ' ') {
         token->pop_back();
@@ -47,6 +52,8 @@ void add_global_flags(CLI::App& app, GlobalFlags& flags) {
         ->group(group);
     app.add_option("--color", flags.colour, "auto, always or never")->group(group);
     app.add_option("--timeout", flags.timeout, "For one answer (30s)")->group(group);
+    app.add_option("--token-file", flags.token_file, "Has the token of `reeve server token`")
+        ->group(group);
     app.add_flag("-q,--quiet", flags.is_quiet, "Say nothing but what was asked for")->group(group);
 }
 
@@ -87,12 +94,23 @@ std::string Session::data_directory() {
     return platform::default_data_directory();
 }
 
+std::string Session::given_server() const {
+    return flags.server.empty() ? platform::environment_variable("REEVE_SERVER").value_or("")
+                                : flags.server;
+}
+
+std::string Session::server_directory() const {
+    constexpr std::string_view kUnix = "unix:";
+    const std::string name = given_server();
+    const std::size_t slash = name.rfind('/');
+    const bool is_socket = name.starts_with(kUnix) && slash != std::string::npos;
+    return is_socket && slash > kUnix.size() ? name.substr(kUnix.size(), slash - kUnix.size())
+                                             : data_directory();
+}
+
 Result<std::string> Session::server_name() const {
-    if (!flags.server.empty()) {
-        return flags.server;
-    }
-    if (auto name = platform::environment_variable("REEVE_SERVER"); name && !name->empty()) {
-        return *name;
+    if (std::string name = given_server(); !name.empty()) {
+        return name;
     }
     const std::string own = data_directory() + "/reeve.sock";
     const bool is_machine =
@@ -106,7 +124,7 @@ Result<Client*> Session::client() {
     }
     const auto name = server_name();
     auto address = name ? parse_server_address(*name) : tl::unexpected(name.error());
-    auto token = address ? read_token() : tl::unexpected(address.error());
+    auto token = address ? read_token(flags.token_file) : tl::unexpected(address.error());
     if (!token) {
         return tl::unexpected(std::move(token.error()));
     }

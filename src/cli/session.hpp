@@ -23,6 +23,7 @@ struct GlobalFlags {
     std::string output = {};
     std::string colour = "auto";
     std::string timeout = {};
+    std::string token_file = {};
     bool is_quiet = false;
 };
 
@@ -58,8 +59,12 @@ class Session {
     /// -s, else REEVE_SERVER, else the socket of the user's own server, else that of the machine's.
     [[nodiscard]] Result<std::string> server_name() const;
 
-    /// Where the local server keeps its state.
+    /// Where a user's own server keeps its state if it is not told.
     [[nodiscard]] static std::string data_directory();
+
+    /// The directory of the socket that -s or REEVE_SERVER names, which is where that server keeps
+    /// its state; else data_directory().
+    [[nodiscard]] std::string server_directory() const;
 
     /// Connects on first use. Errors: kInvalid: the address; as of the token file.
     [[nodiscard]] Result<Client*> client();
@@ -71,6 +76,9 @@ class Session {
     [[nodiscard]] std::string project() const;
 
   private:
+    /// -s, else REEVE_SERVER, else "".
+    [[nodiscard]] std::string given_server() const;
+
     const CliEnvironment& environment_;
     std::unique_ptr<Transport> transport_;
     platform::OsRandom random_;

@@ -6,6 +6,7 @@
 #include "cli/usage.hpp"
 #include "cli/verb.hpp"
 #include "platform/environment.hpp"
+#include "platform/files.hpp"
 
 namespace reeve::cli {
 namespace {
@@ -59,7 +60,7 @@ class SimulationVerb : public Verb {
             app.add_option("GPU", gpu_, "Index, UUID, or its beginning")->required();
         }
         add_more_options(app);
-        app.add_option("--state", state_, "State file (default: the local server's)");
+        app.add_option("--state", state_, "State file (default: that of the server that -s names)");
     }
 
     Result<int> run(Session& session) override {
@@ -71,11 +72,19 @@ class SimulationVerb : public Verb {
         if (path.empty()) {
             path = platform::environment_variable("REEVE_NVML_SIM").value_or("");
         }
-        path = path.empty() ? session.environment().simulation_file : path;
+        const std::string& name = session.environment().simulation_file;
+        path = path.empty() && !name.empty() ? session.server_directory() + "/" + name : path;
         if (path.empty()) {
             return fail(ErrorCode::kInvalid, "name the state file of the simulation with --state");
         }
         const auto gpus = act(*simulation, path);
+        if (!gpus && !platform::path_exists(path)) {
+            return fail(
+                ErrorCode::kNotFound,
+                "there is no " + path +
+                    ": name the state file of the server that simulates with --state FILE (it is " +
+                    name + " in its data directory), or that server with -s");
+        }
         if (!gpus) {
             return tl::unexpected(gpus.error());
         }
@@ -168,7 +177,7 @@ class SimRestoreVerb final : public SimulationVerb {
 class SimVerb final : public Verb {
   public:
     void add_options(CLI::App& app) override {
-        app.add_option("--state", state_, "State file (default: the local server's)");
+        app.add_option("--state", state_, "State file (default: that of the server that -s names)");
     }
 
     [[nodiscard]] bool takes_command() const override { return true; }

@@ -210,6 +210,15 @@ TEST(WhyVerb, WordsEveryBlocker) {
         std::string::npos);
 }
 
+TEST(WhyVerb, SaysThatItHasEnded) {
+    FakeTransport server;
+    server.answer(200, R"({"id":7,"state":"failed","blockers":[]})");
+    server.answer(
+        200, R"({"id":7,"name":"a","state":"failed","end_reason":"exit_code","exit_code":3})");
+    const Call made = call(server, "why", {"7"});
+    EXPECT_NE(made.out.find("  It has ended: exited with 3.\n"), std::string::npos) << made.out;
+}
+
 TEST(WhyVerb, MarksWhatBinds) {
     FakeTransport server;
     server.answer(200, R"({"id":7,"state":"queued","position":2,"binding_count":1,"blockers":[
@@ -259,6 +268,47 @@ TEST(LogsVerb, PrintsPageByPage) {
         "GET /api/v1/jobs/7/logs?rank=0&element=2&attempt=1&stream=stderr&limit=4194304&offset=4");
 }
 
+TEST(LogsVerb, SaysWhyThereIsNothing) {
+    struct Case {
+        std::string job;
+        std::string said;
+    };
+
+    const std::vector<Case> cases = {
+        {R"({"id":7,"state":"queued","reason":"gpu_short"})",
+         "7 has not started: it is queued (waits for GPUs)"                                        },
+        {R"({"id":7,"state":"cancelled","end_reason":"cancelled"})",            "7 never started: "},
+        {R"({"id":7,"state":"running","started_at":"2024-01-01T00:00:00Z"})",
+         "7 has printed nothing yet.\n"                                                            },
+        {R"({"id":7,"state":"succeeded","started_at":"2024-01-01T00:00:00Z"})",
+         "7 has printed nothing.\n"                                                                },
+    };
+    for (const Case& c : cases) {
+        FakeTransport server;
+        server.answers.emplace_back(HttpAnswer{200, "", "0"});
+        server.answer(200, c.job);
+        const Call made = call(server, "logs", {"7"});
+        EXPECT_EQ(made.code.value(), 0);
+        EXPECT_EQ(made.out, "");
+        EXPECT_NE(made.err.find(c.said), std::string::npos) << made.err;
+    }
+}
+
+TEST(LogsVerb, RefusesAnAttemptThatNeverWas) {
+    FakeTransport server;
+    server.answers.emplace_back(HttpAnswer{200, "", "0"});
+    server.answer(200, R"({"id":7,"state":"running","attempt":1})");
+    EXPECT_EQ(
+        call(server, "logs", {"7", "--attempt", "2"}).code.error().code, ErrorCode::kNotFound);
+}
+
+TEST(LogsVerb, SaysHowAnElementIsNamed) {
+    FakeTransport server;
+    server.answer(400, R"({"code":"INVALID","detail":"job 27 is an array: say which"})");
+    EXPECT_TRUE(
+        call(server, "logs", {"27"}).code.error().message.ends_with("write: reeve logs 27_1"));
+}
+
 TEST(LogsVerb, Tail) {
     for (const auto& [lines, want] : std::vector<std::pair<std::string, std::string>>{
              {"2", "two\nthree\n"     },
@@ -300,6 +350,24 @@ TEST(RunVerb, SubmitsAndPrintsTheId) {
         asked_of(server),
         Words{
             R"(POST /api/v1/jobs {"command":["true"],"working_dir":"/d","resources":{"gpus":1}})"});
+}
+
+TEST(RunVerb, AttachFollowsEveryElement) {
+    FakeTransport server;
+    server.answer(201, R"({"id":42,"elements":2})");
+    server.streams.push_back({});
+    server.answer(200, R"({"id":42,"state":"failed","end_reason":"exit_code","exit_code":3})");
+    server.answer(200, R"({"items":[
+        {"index":1,"attempt":1,"state":"failed","end_reason":"exit_code","exit_code":9},
+        {"index":1,"attempt":2,"state":"succeeded","end_reason":"exit_code","exit_code":0},
+        {"index":2,"attempt":1,"state":"failed","end_reason":"exit_code","exit_code":3}]})");
+    const Call made = call(server, "run", {"--attach", "--array", "1-2", "-C", "/d", "true"});
+    ASSERT_TRUE(made.code) << made.code.error().message;
+    EXPECT_EQ(*made.code, 3);
+    EXPECT_NE(
+        made.err.find("42_1 succeeded: exited with 0\n42_2 failed: exited with 3\n"),
+        std::string::npos)
+        << made.err;
 }
 
 TEST(FreeVerb, CountsDeviceByDeviceOnReadyNodes) {

@@ -25,7 +25,7 @@ void write_amount(JsonText& json, std::string_view name, std::int64_t total, std
     json.key(name);
     json.begin_object();
     json.field("total", total);
-    json.field("free", free);
+    json.field("free", std::max<std::int64_t>(free, 0));  // Less, where a machine shrank.
     json.end_object();
 }
 

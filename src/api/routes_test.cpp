@@ -197,6 +197,21 @@ TEST_F(RoutesTest, TheTimelineFollowsTheAttempts) {
     EXPECT_FALSE(has(rest.body, "job.submitted")) << rest.body;
 }
 
+TEST_F(RoutesTest, AllThatIsShortOnANodeIsNamed) {
+    auto node = std::make_shared<controller::NodeStatus>(*node_with_gpu("ada"));
+    node->view.free.host.cpu_millicores = 1000;
+    node->view.free.gpus[0].free = {.milli = -1000, .memory_mib = -5};
+    world.commands.shown.nodes = {node};
+    const HttpResponse why = world.get("/api/v1/jobs/8/why", kAda);
+    EXPECT_TRUE(has(why.body, R"("kind":"cpu_short")")) << why.body;
+    EXPECT_TRUE(has(why.body, R"("kind":"gpu_short")")) << why.body;
+    EXPECT_TRUE(has(why.body, R"("binding_count":2)")) << why.body;
+    EXPECT_TRUE(has(world.get("/api/v1/jobs", kAda).body, R"("reason":"cpu_short")"));
+    const HttpResponse gpus = world.get("/api/v1/gpus", kAda);
+    EXPECT_TRUE(has(gpus.body, R"("milli":{"total":1000,"free":0})")) << gpus.body;
+    EXPECT_FALSE(has(gpus.body, R"("free":-)")) << gpus.body;
+}
+
 TEST_F(RoutesTest, AJobThatNeverLeftTheQueueSaysWhyItEnded) {
     struct Case {
         ElementState state;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <tuple>
 
 #include "base/text.hpp"
@@ -132,7 +133,11 @@ class Explanation {
         const std::vector<scheduler::Refusal> refusals =
             scheduler::explain(resolve(job_, view_), nodes);
         // A node that would take it leaves nothing for the others to stand in the way of.
-        const bool is_binding = refusals.size() == nodes.size();
+        std::set<NodeId> refusing;
+        for (const scheduler::Refusal& refusal : refusals) {
+            refusing.insert(refusal.node);
+        }
+        const bool is_binding = refusing.size() == nodes.size();
         for (const scheduler::Refusal& refusal : refusals) {
             const auto node = std::ranges::find_if(
                 view_.nodes, [&](const auto& any) { return any->record.id == refusal.node; });

@@ -74,6 +74,40 @@ TEST(Ledger, WhatRunsAndIsStillWaitedForIsAdoptedAndNotStartedAgain) {
     }
 }
 
+TEST(Ledger, WhatItsNodeSaysStillRunsIsNotReleased) {
+    World world(1);
+    const model::TaskKey key{
+        .element = {JobId(500), 0}
+    };
+    const auto release = [&] {
+        return world.apply(ControlQuarantine{
+            .actor = {.identity = {"root"}, .is_admin = true},
+            .control = QuarantineControl::kRelease,
+            .task = key
+        });
+    };
+    const auto& allocations = world.ledger.state().allocations();
+    world.say(hello_with(world, {.key = key}));
+    const auto refused = release();
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
+    EXPECT_EQ(refused.error().message, "n1 says that 500.0.1.0 still runs; stop it, or adopt it");
+    EXPECT_EQ(allocations.size(), 1U);
+
+    world.now = world.now + std::chrono::minutes(1);  // It is silent: the operator knows better.
+    ASSERT_TRUE(world.apply(Tick{}));
+    EXPECT_TRUE(release());
+    world.step();
+    EXPECT_TRUE(allocations.empty());
+
+    world.say(hello_with(world, {.key = key}));
+    EXPECT_EQ(allocations.size(), 1U) << "it runs after all";
+    world.say(world.hello);  // Which names it no more.
+    EXPECT_TRUE(release());
+    world.step();
+    EXPECT_TRUE(allocations.empty());
+}
+
 TEST(Ledger, AnOperatorMakesAQuarantinedTaskAJobAgain) {
     World world(1);
     const model::TaskKey key{

@@ -273,11 +273,27 @@ Result<Reply> Ledger::control_quarantine(const ControlQuarantine& command, const
             case QuarantineControl::kStop:
                 unwanted_.emplace_back(allocation.node, allocation.task);
                 break;
-            case QuarantineControl::kRelease: release(id); break;
+            case QuarantineControl::kRelease:
+                if (Result<void> may = check_is_gone(allocation); !may) {
+                    return tl::unexpected<Error>(std::move(may.error()));
+                }
+                release(id);
+                break;
         }
         return Reply();
     }
     return fail(ErrorCode::kNotFound, "no task " + to_string(command.task) + " is in quarantine");
+}
+
+/// What a node that answers says of its tasks goes over an operator's word.
+Result<void> Ledger::check_is_gone(const model::AllocationRecord& allocation) const {
+    const NodeState& node = *state_.node(allocation.node);
+    if (node.liveness.is_reachable && quarantined_orders_.contains(allocation.task)) {
+        return fail(
+            ErrorCode::kConflict, node.record.name + " says that " + to_string(allocation.task) +
+                                      " still runs; stop it, or adopt it");
+    }
+    return {};
 }
 
 }  // namespace reeve::ledger

@@ -46,6 +46,9 @@ void Ledger::report(const model::NodeHello& hello, const Lookups& lookups) {
     const NodeId id = put_node(hello);
     heard_from(hello.node);
 
+    for (const AllocationId held : state_.node(id)->allocations) {
+        quarantined_orders_.erase(state_.allocation(held)->task);  // Unless it is said again.
+    }
     std::set<model::TaskKey> seen;
     for (const model::KnownTask& task : hello.tasks) {
         const bool is_lost =

@@ -138,6 +138,7 @@ class Ledger {
     [[nodiscard]] Result<Reply> control_node(const ControlNode& command);
     [[nodiscard]] Result<Reply> control_quarantine(
         const ControlQuarantine& command, const Lookups& lookups);
+    [[nodiscard]] Result<void> check_is_gone(const model::AllocationRecord& allocation) const;
 
     // apply_report.cpp
     void report(const model::NodeHello& hello, const Lookups& lookups);
@@ -202,7 +203,7 @@ class Ledger {
     std::vector<NodeTask> unwanted_;
     std::vector<NodeTask> acknowledged_;
     std::set<NodeId> greeted_;
-    std::map<model::TaskKey, std::string> quarantined_orders_;  // As their nodes said at hello.
+    std::map<model::TaskKey, std::string> quarantined_orders_;  // At the last hello.
     std::map<std::pair<UserId, std::string>, model::IdempotencyRecord> requests_of_turn_;
     std::vector<JobId> to_settle_;
     bool is_settling_ = false;

@@ -90,31 +90,43 @@ Refusal gpu_refusal(const NodeView& node, const model::GpuShare& ask) {
     return refusal;
 }
 
-std::optional<Refusal> refusal_of(const NodeView& node, const model::Request& request) {
-    const auto because = [&](Reason reason, std::int64_t asked, std::int64_t free) {
-        return Refusal{.node = node.id, .reason = reason, .asked = asked, .free = free};
-    };
+/// Why a node is not looked at, however much is free on it.
+std::optional<Reason> obstacle(const NodeView& node, const model::Request& request) {
     if (!could_hold(node, request)) {
-        return because(Reason::kTooSmall, 0, 0);
+        return Reason::kTooSmall;
     }
     switch (node.availability) {
-        case Availability::kDrained:     return because(Reason::kDrained, 0, 0);
-        case Availability::kUnreachable: return because(Reason::kUnreachable, 0, 0);
-        case Availability::kGated:       return because(Reason::kGated, 0, 0);
+        case Availability::kDrained:     return Reason::kDrained;
+        case Availability::kUnreachable: return Reason::kUnreachable;
+        case Availability::kGated:       return Reason::kGated;
         case Availability::kReady:       break;
     }
+    return std::nullopt;
+}
+
+void add_refusals(
+    const NodeView& node, const model::Request& request, std::vector<Refusal>& refusals) {
+    if (const std::optional<Reason> reason = obstacle(node, request)) {
+        refusals.push_back({.node = node.id, .reason = *reason});
+        return;
+    }
+    const auto add_if_short = [&](Reason reason, std::int64_t asked, std::int64_t free) {
+        if (asked > free) {
+            refusals.push_back(
+                {.node = node.id,
+                 .reason = reason,
+                 .asked = asked,
+                 .free = std::max<std::int64_t>(free, 0)});
+        }
+    };
     const model::HostAmount& ask = request.host;
     const model::HostAmount& free = node.free.host;
-    if (ask.cpu_millicores > free.cpu_millicores) {
-        return because(Reason::kCpuShort, ask.cpu_millicores, free.cpu_millicores);
-    }
-    if (ask.memory_mib > free.memory_mib) {
-        return because(Reason::kMemoryShort, ask.memory_mib, free.memory_mib);
-    }
+    add_if_short(Reason::kCpuShort, ask.cpu_millicores, free.cpu_millicores);
+    add_if_short(Reason::kMemoryShort, ask.memory_mib, free.memory_mib);
     if (!choose(request, node.free.gpus)) {
-        return std::visit([&](const auto& gpus) { return gpu_refusal(node, gpus); }, request.gpus);
+        refusals.push_back(
+            std::visit([&](const auto& gpus) { return gpu_refusal(node, gpus); }, request.gpus));
     }
-    return std::nullopt;
 }
 
 }  // namespace
@@ -143,11 +155,9 @@ Decision place(const model::Request& request, const std::vector<NodeView>& nodes
 std::vector<Refusal> explain(const model::Request& request, const std::vector<NodeView>& nodes) {
     std::vector<Refusal> refusals;
     for (const NodeView& node : nodes) {
-        if (const std::optional<Refusal> refusal = refusal_of(node, request)) {
-            refusals.push_back(*refusal);
-        }
+        add_refusals(node, request, refusals);
     }
-    std::ranges::sort(refusals, {}, &Refusal::node);
+    std::ranges::stable_sort(refusals, {}, &Refusal::node);
     return refusals;
 }
 

@@ -35,8 +35,9 @@ enum class Reason : std::uint8_t {
     kGpuShort,
 };
 
-/// One node's refusal. `asked` and `free` are in the unit of the reason: millicores, MiB, or for
-/// kGpuShort whole GPUs (of a share: milli, or MiB when only memory was asked).
+/// One thing that a node lacks for it, or what is in its way there. `asked` and `free` are in the
+/// unit of the reason: millicores, MiB, or for kGpuShort whole GPUs (of a share: milli, or MiB when
+/// only memory was asked).
 struct Refusal {
     NodeId node = NodeId(0);
     Reason reason = Reason::kGpuShort;
@@ -64,7 +65,8 @@ using Decision = std::variant<Placed, NotPlaced>;
 [[nodiscard]] Decision place(const model::Request& request, const std::vector<NodeView>& nodes);
 
 /// Why each node passes `request` over now, ordered by node id; a node that would take it is left
-/// out. The first thing that is short counts: availability, size, CPU, memory, GPUs.
+/// out. Size, else availability, speaks alone; else all that is short is there: CPU, memory, GPUs.
+/// Cost: one pass over the GPUs of `nodes`.
 [[nodiscard]] std::vector<Refusal> explain(
     const model::Request& request, const std::vector<NodeView>& nodes);
 

@@ -1,6 +1,7 @@
 #include "scheduler/placement.hpp"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -104,17 +105,30 @@ TEST(Explain, SaysWhatIsShortOnEachNode) {
     request.host.cpu_millicores = 1000;
     NodeView busy = node(4, {1000});
     busy.free.host.cpu_millicores = 999;
+    NodeView full = node(6, {0, 500});
+    full.free.host.cpu_millicores = -1;  // The machine shrank.
+    full.free.host.memory_mib = 3;
+    full.host_total.memory_mib = 4;
+    request.host.memory_mib = 4;
     NodeView tiny = node(5, {1000});
     tiny.host_total.cpu_millicores = 500;
 
     const std::vector<Refusal> want = {
-        {NodeId(2), Reason::kDrained,  0,    0  },
-        {NodeId(3), Reason::kGpuShort, 1,    0  },
-        {NodeId(4), Reason::kCpuShort, 1000, 999},
-        {NodeId(5), Reason::kTooSmall, 0,    0  },
+        {NodeId(2), Reason::kDrained,     0,    0  },
+        {NodeId(3), Reason::kGpuShort,    1,    0  },
+        {NodeId(4), Reason::kCpuShort,    1000, 999},
+        {NodeId(5), Reason::kTooSmall,    0,    0  },
+        {NodeId(6), Reason::kCpuShort,    1000, 0  },
+        {NodeId(6), Reason::kMemoryShort, 4,    3  },
+        {NodeId(6), Reason::kGpuShort,    1,    0  },
     };
-    const std::vector<NodeView> nodes = {
-        tiny, busy, node(3, {500, 500}), draining(node(2, {1000}))};
+    std::vector<NodeView> nodes = {
+        full, tiny, busy, node(3, {500, 500}), draining(node(2, {1000}))};
+    for (NodeView& any : nodes) {
+        if (any.id != NodeId(6)) {
+            any.free.host.memory_mib = any.host_total.memory_mib = 4;
+        }
+    }
     EXPECT_EQ(explain(request, nodes), want);
 }
 
@@ -127,7 +141,11 @@ TEST(Explain, AgreesWithPlace) {
             random.below(2) == 0 ? whole(static_cast<std::int64_t>(random.below(4)))
                                  : share(static_cast<std::int64_t>(random.below(1000)) + 1);
         const bool is_placed = where(place(request, nodes)) != "-";
-        EXPECT_EQ(explain(request, nodes).size() < nodes.size(), is_placed);
+        std::set<NodeId> refusing;
+        for (const Refusal& refusal : explain(request, nodes)) {
+            refusing.insert(refusal.node);
+        }
+        EXPECT_EQ(refusing.size() < nodes.size(), is_placed);
         EXPECT_TRUE(!is_placed || could_hold(nodes[0], request) || could_hold(nodes[1], request));
     }
 }

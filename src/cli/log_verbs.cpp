@@ -57,20 +57,11 @@ class LogsVerb final : public Verb {
         const std::string path = "/api/v1/jobs/" + std::to_string(target->job) + "/logs?" + query;
         auto next = print_so_far(session, **client, path);
         if (!next) {
-            if (!target->element &&
-                next.error().message.find(" is an array") != std::string::npos) {
-                const std::string name = to_string(*target);
-                next.error().message += "; write: reeve logs " + name + "_1";
-            }
-            return tl::unexpected(std::move(next.error()));
+            return tl::unexpected(name_element(std::move(next.error()), *target));
         }
-        if (*next == "0") {
-            if (auto told = tell_why_empty(session, **client, *target); !told) {
-                return tl::unexpected(std::move(told.error()));
-            }
-        }
-        if (!follows_) {
-            return 0;
+        auto told = *next == "0" ? tell_why_empty(session, **client, *target) : Result<void>();
+        if (!told || !follows_) {
+            return told ? Result<int>(0) : tl::unexpected(std::move(told.error()));
         }
         LogFollow follow{.job = target->job, .query = query, .from = *next};
         follow.write = [&](std::string_view bytes) { session.out() << bytes << std::flush; };
@@ -86,6 +77,14 @@ class LogsVerb final : public Verb {
         query += attempt_ > 0 ? "&attempt=" + std::to_string(attempt_) : "";
         query += shows_stderr_ ? "&stream=stderr" : "";
         return query;
+    }
+
+    /// The error, with how to name an element if it is that none was named.
+    [[nodiscard]] static Error name_element(Error error, const Target& target) {
+        if (!target.element && error.message.find(" is an array") != std::string::npos) {
+            error.message += "; write: reeve logs " + to_string(target) + "_1";
+        }
+        return error;
     }
 
     /// Errors: kNotFound: there is no such attempt.

@@ -68,7 +68,9 @@ std::string file_name(const std::string& path) {
 bool is_on_path(const std::string& word) {
     std::istringstream path(platform::environment_variable("PATH").value_or(""));
     for (std::string directory; std::getline(path, directory, ':');) {
-        if (platform::path_exists(directory + "/" + word)) {
+        directory += '/';
+        directory += word;
+        if (platform::path_exists(directory)) {
             return true;
         }
     }
@@ -140,17 +142,28 @@ class RunVerb final : public Verb {
         if (is_dry_) {
             return show_specs(session, *specs);
         }
-        const bool is_person =
-            session.environment().is_out_terminal && session.environment().is_in_terminal;
         if (is_attached_ && specs->size() > 1) {
             return fail(
                 ErrorCode::kInvalid,
                 "--attach follows one job, and this file has several; leave --attach out, and "
                 "`reeve wait` for the ids");
         }
-        const model::JobTerms& terms = specs->front().terms;
+        return submit_and_follow(session, *specs);
+    }
+
+  private:
+    [[nodiscard]] bool follows_job(
+        const Session& session, const std::vector<model::JobSpec>& specs) const {
+        const bool is_person =
+            session.environment().is_out_terminal && session.environment().is_in_terminal;
+        const model::JobTerms& terms = specs.front().terms;
         const bool is_followed = is_person && !is_detached_ && !terms.array && !terms.is_held;
-        const bool follows = specs->size() == 1 && (is_attached_ || is_followed);
+        return specs.size() == 1 && (is_attached_ || is_followed);
+    }
+
+    [[nodiscard]] Result<int> submit_and_follow(
+        Session& session, const std::vector<model::JobSpec>& specs) const {
+        const bool follows = follows_job(session, specs);
         // Before anything is submitted: a Ctrl-C must not fall between.
         std::optional<platform::SignalFd> signals;
         if (follows) {
@@ -161,7 +174,7 @@ class RunVerb final : public Verb {
             signals.emplace(std::move(*opened));
         }
         auto client = session.client();
-        auto ids = client ? submit(session, **client, *specs) : tl::unexpected(client.error());
+        auto ids = client ? submit(session, **client, specs) : tl::unexpected(client.error());
         if (!ids) {
             return tl::unexpected(std::move(ids.error()));
         }
@@ -169,10 +182,9 @@ class RunVerb final : public Verb {
             return 0;
         }
         Attachment attachment(session, **client, ids->front(), [&] { return signals->next(); });
-        return terms.array ? attachment.follow_array() : attachment.follow();
+        return specs.front().terms.array ? attachment.follow_array() : attachment.follow();
     }
 
-  private:
     // ---- What to submit.
 
     [[nodiscard]] Result<std::vector<model::JobSpec>> one_spec(const Session& session) {

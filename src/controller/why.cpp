@@ -212,7 +212,10 @@ class Explanation {
                 break;
             case Reason::kTooSmall:
                 blocker.what = "size";
-                blocker.text = name + " is too small for it, even when empty";
+                blocker.text =
+                    name + (std::ranges::all_of(node.record.gpus, &model::NodeGpu::is_present)
+                                ? " is too small for it, even when empty"
+                                : " is too small for it while some of its GPUs are lost");
                 break;
             case Reason::kCpuShort:
                 blocker.what = "cpu";

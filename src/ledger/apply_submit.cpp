@@ -2,6 +2,7 @@
 #include <string>
 
 #include "base/text.hpp"
+#include "ledger/fit.hpp"
 #include "ledger/ledger.hpp"
 
 namespace reeve::ledger {
@@ -9,31 +10,6 @@ namespace {
 
 std::int64_t element_count(const model::JobTerms& terms) {
     return terms.array ? terms.array->count() : 1;
-}
-
-/// "a30-1 (4 x NVIDIA A30, 32 CPUs, 128 GiB)": what the largest node has.
-std::string describe(const State& state, const NodeState& node) {
-    std::map<std::string, int> count_of;
-    for (const model::NodeGpu& gpu : node.record.gpus) {
-        ++count_of[state.gpu_model_name(gpu.model)];
-    }
-    std::string gpus;
-    for (const auto& [model, count] : count_of) {
-        gpus.append(gpus.empty() ? "" : " + ").append(std::to_string(count));
-        gpus.append(" x ").append(model);
-    }
-    return node.record.name + " (" + (gpus.empty() ? "no GPU" : gpus) + ", " +
-           format_milli(node.record.host.cpu_millicores) + " CPUs, " +
-           format_mib(node.record.host.memory_mib) + ")";
-}
-
-/// By GPUs, then memory of a GPU, then CPUs.
-auto size_of(const NodeState& node) {
-    std::int64_t gpu_mib = 0;
-    for (const model::NodeGpu& gpu : node.record.gpus) {
-        gpu_mib = std::max(gpu_mib, gpu.total_mib);
-    }
-    return std::tuple(node.record.gpus.size(), gpu_mib, node.record.host.cpu_millicores);
 }
 
 bool has_happened(model::DependencyKind kind, const model::StateCounts& counts) {
@@ -172,6 +148,10 @@ Result<void> Ledger::submit_one(
     if (Result<void> fits = check_can_ever_run(request); !fits) {
         return fits;
     }
+    const ProjectId project = state_.project_named(terms.project)->id;
+    if (Result<void> fits = check_quota_of_one(project, request); !fits) {
+        return fits;
+    }
     Result<std::vector<model::Dependency>> after = unsettled(actor, terms, lookups);
     if (!after) {
         return tl::unexpected<Error>(std::move(after.error()));
@@ -180,7 +160,7 @@ Result<void> Ledger::submit_one(
     model::JobRecord record{
         .id = last_job_,
         .user = user,
-        .project = state_.project_named(terms.project)->id,
+        .project = project,
         .request = request,
         .priority = terms.priority,
         .retries_max = terms.retries_max,
@@ -228,19 +208,28 @@ Result<void> Ledger::check_can_ever_run(model::RequestId id) {
         return {};
     }
     const model::Request& request = state_.resolved(id);
-    const NodeState* largest = nullptr;
     for (const auto& [node_id, node] : state_.nodes()) {
-        if (could_hold(state_.view_of(node), request)) {
+        if (could_hold(at_best(state_, node), request)) {
             known_to_fit_.insert(id);
             return {};
         }
-        if (largest == nullptr || size_of(*largest) < size_of(node)) {
-            largest = &node;
+    }
+    return fail(ErrorCode::kUnsatisfiable, "no node can ever run this: " + why_never(state_, id));
+}
+
+/// One element alone is more than a quota lets all of the project hold: it would wait for ever.
+Result<void> Ledger::check_quota_of_one(ProjectId project, model::RequestId request) const {
+    const model::Usage one = usage_of_one(*state_.request(request));
+    for (std::optional<ProjectId> at = project; at; at = state_.project(*at)->parent) {
+        const model::ProjectRecord& record = *state_.project(*at);
+        for (const scheduler::Excess& excess : scheduler::excess(record.quota, {}, one)) {
+            return fail(
+                ErrorCode::kQuota,
+                "project '" + record.name + "' may hold " + amount_text(excess.what, excess.limit) +
+                    " at once, and this needs " + amount_text(excess.what, excess.asked));
         }
     }
-    return fail(
-        ErrorCode::kUnsatisfiable,
-        "no node can ever run this; the largest is " + describe(state_, *largest));
+    return {};
 }
 
 Result<std::vector<model::Dependency>> Ledger::unsettled(

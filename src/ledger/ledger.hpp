@@ -115,6 +115,8 @@ class Ledger {
     [[nodiscard]] Result<void> check_admission(const SubmitJobs& command) const;
     [[nodiscard]] Result<void> check_pending(ProjectId project, std::int64_t more) const;
     [[nodiscard]] Result<void> check_can_ever_run(model::RequestId request);
+    [[nodiscard]] Result<void> check_quota_of_one(
+        ProjectId project, model::RequestId request) const;
     [[nodiscard]] std::string owner_of(JobId job, const Lookups& lookups) const;
     [[nodiscard]] Result<std::vector<model::Dependency>> unsettled(
         const Actor& actor, const model::JobTerms& terms, const Lookups& lookups) const;

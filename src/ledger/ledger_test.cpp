@@ -299,17 +299,6 @@ TEST(Ledger, SubmissionsThatAreRefusedChangeNothing) {
     }
 }
 
-TEST(Ledger, AnImpossibleRequestNamesTheLargestNode) {
-    World world(2);
-    model::JobTerms terms = one_gpu();
-    terms.gpus.count = 8;
-    const Result<Reply> reply = world.try_submit({terms});
-    ASSERT_FALSE(reply);
-    EXPECT_EQ(
-        reply.error().message,
-        "no node can ever run this; the largest is n1 (2 x NVIDIA A30, 16 CPUs, 62.5 GiB)");
-}
-
 TEST(Ledger, TheSameRequestIsAnsweredAlike) {
     World world(1);
     SubmitJobs command{

@@ -1,0 +1,160 @@
+#include "ledger/fit.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "base/text.hpp"
+
+namespace reeve::ledger {
+namespace {
+
+using model::NodeGpu;
+
+/// "a30-1 (4 x NVIDIA A30, 32 CPUs, 128 GiB)": what the largest node has.
+std::string describe(const State& state, const NodeState& node) {
+    std::map<std::string, int> count_of;
+    for (const NodeGpu& gpu : node.record.gpus) {
+        ++count_of[state.gpu_model_name(gpu.model)];
+    }
+    std::string gpus;
+    for (const auto& [model, count] : count_of) {
+        gpus.append(gpus.empty() ? "" : " + ").append(std::to_string(count));
+        gpus.append(" x ").append(model);
+    }
+    return node.record.name + " (" + (gpus.empty() ? "no GPU" : gpus) + ", " +
+           format_milli(node.record.host.cpu_millicores) + " CPUs, " +
+           format_mib(node.record.host.memory_mib) + ")";
+}
+
+/// By GPUs, then memory of a GPU, then CPUs.
+auto size_of(const NodeState& node) {
+    std::int64_t gpu_mib = 0;
+    for (const NodeGpu& gpu : node.record.gpus) {
+        gpu_mib = std::max(gpu_mib, gpu.total_mib);
+    }
+    return std::tuple(node.record.gpus.size(), gpu_mib, node.record.host.cpu_millicores);
+}
+
+/// The most that any one node has of each.
+struct Most {
+    std::int64_t gpus = 0;         // Of the model, and large enough.
+    std::int64_t gpus_at_all = 0;  // Of the model.
+    std::int64_t gpu_mib = 0;      // Likewise.
+    model::HostAmount host = {};
+};
+
+Most most_of(const State& state, const model::GpuAsk& ask) {
+    Most most;
+    for (const auto& [id, node] : state.nodes()) {
+        std::int64_t gpus = 0;
+        std::int64_t gpus_at_all = 0;
+        for (const NodeGpu& gpu : node.record.gpus) {
+            if (ask.model.empty() || model::is_model(ask.model, state.gpu_model_name(gpu.model))) {
+                ++gpus_at_all;
+                gpus += gpu.total_mib >= ask.memory_mib ? 1 : 0;
+                most.gpu_mib = std::max(most.gpu_mib, gpu.total_mib);
+            }
+        }
+        most.gpus = std::max(most.gpus, gpus);
+        most.gpus_at_all = std::max(most.gpus_at_all, gpus_at_all);
+        const model::HostAmount& host = node.record.host;
+        most.host.cpu_millicores = std::max(most.host.cpu_millicores, host.cpu_millicores);
+        most.host.memory_mib = std::max(most.host.memory_mib, host.memory_mib);
+    }
+    return most;
+}
+
+/// "; there are: NVIDIA A30, NVIDIA H100": by name, each once.
+std::string models_there_are(const State& state) {
+    std::set<std::string> names;
+    for (const auto& [id, node] : state.nodes()) {
+        for (const NodeGpu& gpu : node.record.gpus) {
+            names.insert(state.gpu_model_name(gpu.model));
+        }
+    }
+    std::string text;
+    for (const std::string& name : names) {
+        text += (text.empty() ? "; there are: " : ", ") + name;
+    }
+    return text.empty() ? ", or any GPU" : text;
+}
+
+std::string gpus_text(std::int64_t count) {
+    return std::to_string(count) + (count == 1 ? " GPU" : " GPUs");
+}
+
+/// "" if the GPUs alone are no obstacle.
+std::string why_no_gpus(const State& state, const model::GpuAsk& ask, const Most& most) {
+    const std::int64_t count = ask.is_share() ? 1 : ask.count;
+    if (count == 0 || most.gpus >= count) {
+        return "";
+    }
+    const std::string of_model = ask.model.empty() ? "" : " of model '" + ask.model + "'";
+    if (most.gpus_at_all == 0) {
+        return ask.model.empty() ? "no node has a GPU"
+                                 : "no node has a GPU" + of_model + models_there_are(state);
+    }
+    if (most.gpus == 0) {
+        return "no GPU" + of_model + " has " + format_mib(ask.memory_mib) + "; the largest has " +
+               format_mib(most.gpu_mib);
+    }
+    const std::string of_size =
+        ask.memory_mib > 0 ? " with " + format_mib(ask.memory_mib) + " each" : "";
+    return "no node has " + gpus_text(count) + of_model + of_size + "; the largest has " +
+           std::to_string(most.gpus);
+}
+
+}  // namespace
+
+scheduler::NodeView at_best(const State& state, const NodeState& node) {
+    scheduler::NodeView view = state.view_of(node);
+    view.free.gpus.clear();
+    for (const NodeGpu& gpu : node.record.gpus) {
+        view.free.gpus.push_back({.id = gpu.id, .model = gpu.model, .total_mib = gpu.total_mib});
+    }
+    return view;
+}
+
+std::string why_never(const State& state, model::RequestId id) {
+    const model::RequestRecord& request = *state.request(id);
+    const Most most = most_of(state, request.gpus);
+    std::string why = why_no_gpus(state, request.gpus, most);
+    const auto add = [&](const std::string& asked, const std::string& largest) {
+        why += (why.empty() ? "no node has " : "; no node has ") + asked + "; the largest has " +
+               largest;
+    };
+    const model::HostAmount& host = request.host;
+    if (host.cpu_millicores > most.host.cpu_millicores) {
+        add(format_milli(host.cpu_millicores) + " CPUs", format_milli(most.host.cpu_millicores));
+    }
+    if (host.memory_mib > most.host.memory_mib) {
+        add(format_mib(host.memory_mib) + " of memory", format_mib(most.host.memory_mib));
+    }
+    if (why.empty()) {
+        const auto largest = std::ranges::max_element(
+            state.nodes(), {}, [](const auto& entry) { return size_of(entry.second); });
+        why = "no node has all of it at once; the largest is " + describe(state, largest->second);
+    }
+    return why;
+}
+
+model::Usage usage_of_one(const model::RequestRecord& request) {
+    return {
+        .gpu_milli = request.gpus.count * model::kWholeGpuMilli + request.gpus.milli,
+        .cpu_millicores = request.host.cpu_millicores,
+        .memory_mib = request.host.memory_mib};
+}
+
+std::string amount_text(std::string_view what, std::int64_t amount) {
+    if (what == "gpu_milli") {
+        return format_milli(amount) + (amount == model::kWholeGpuMilli ? " GPU" : " GPUs");
+    }
+    if (what == "cpu_millicores") {
+        return format_milli(amount) + " CPUs";
+    }
+    return what == "memory_mib" ? format_mib(amount) + " of memory" : std::to_string(amount);
+}
+
+}  // namespace reeve::ledger

@@ -157,7 +157,9 @@ std::vector<Refusal> explain(const model::Request& request, const std::vector<No
     for (const NodeView& node : nodes) {
         add_refusals(node, request, refusals);
     }
-    std::ranges::stable_sort(refusals, {}, &Refusal::node);
+    std::ranges::sort(refusals, {}, [](const Refusal& refusal) {
+        return std::tuple(refusal.node, refusal.reason);
+    });
     return refusals;
 }
 

@@ -11,7 +11,6 @@ namespace {
 constexpr unsigned kWeightBits = 30;
 constexpr std::uint64_t kWeightOne = std::uint64_t{1} << kWeightBits;
 constexpr unsigned kValueBits = 20;
-constexpr unsigned kInverseBits = 20;
 constexpr unsigned kScarcityBits = 8;
 constexpr std::int64_t kScarcityOne = 1 << kScarcityBits;
 constexpr std::int64_t kScarcityMax = 5 * kScarcityOne;
@@ -55,12 +54,6 @@ std::int64_t copies_in(const Several& ask, const DeviceSet& set, std::int64_t cp
     }
     const std::int64_t copies = untouched / ask.gpus;
     return ask.cpu == 0 ? copies : std::min(copies, cpu / ask.cpu);
-}
-
-/// How many requests of a class fit in a hole. `inverse` is 2^20 / milli, rounded up, or 0. Exact
-/// for numbers up to 1023.
-std::uint32_t copies_of(std::uint32_t hole, std::uint32_t inverse) {
-    return (hole * inverse) >> kInverseBits;
 }
 
 std::uint64_t distance(std::uint64_t left, std::uint64_t right) {
@@ -107,22 +100,19 @@ bool FillValue::learn(const Lesson& lesson) {
 }
 
 std::size_t FillValue::memo_size() const noexcept {
-    constexpr std::size_t kNumbers = 8;  // In the place of an entry.
-    return single_values_.size() + multi_values_.size() + profiles_.size() * 2 +
-           numbers_.size() / kNumbers;
+    return single_values_.size() + multi_values_.size() + holes_.size() * singles_.size() / 2;
 }
 
 void FillValue::forget() {
     forget_tables();
-    forget_profiles();
+    forget_holes();
     single_values_.clear();
     multi_values_.clear();
 }
 
-void FillValue::forget_profiles() {
-    profiles_.clear();
-    numbers_.clear();
-    cpus_of_copies_.clear();
+void FillValue::forget_holes() {
+    hole_numbers_.clear();
+    holes_.clear();
 }
 
 void FillValue::forget_tables() {
@@ -133,6 +123,9 @@ void FillValue::forget_tables() {
 }
 
 std::int64_t FillValue::value(DeviceSetId set, std::int64_t cpu) {
+    if (sets_.set(set).free_milli == 0) {
+        return 0;
+    }
     const std::int64_t counted = std::min(cpu, kCpuMax);
     return value_of_singles(set, counted) + value_of_multis(set, counted);
 }
@@ -179,7 +172,7 @@ void FillValue::use(const std::vector<Share>& shares) {
     singles_.clear();
     multis_.clear();
     kinds_.clear();
-    forget_profiles();
+    forget_holes();
     single_values_.clear();
     multi_values_.clear();
     for (const Share& each : shares) {
@@ -193,7 +186,15 @@ void FillValue::use(const std::vector<Share>& shares) {
             multis_.push_back({.demand = demand, .cpu = cpu, .gpus = gpus, .weight = each.weight});
         }
     }
-    std::ranges::sort(singles_, {}, &SingleClass::cpu);  // For an early way out.
+    std::ranges::sort(singles_, {}, &SingleClass::cpu);
+    cpus_.clear();
+    weights_.clear();
+    for (const SingleClass& each : singles_) {
+        cpus_.push_back(static_cast<std::uint32_t>(each.cpu));
+        weights_.push_back(static_cast<std::uint32_t>(each.weight));
+    }
+    copies_.resize(singles_.size());
+    affordable_.resize(singles_.size());
 }
 
 /// How much more than its share a class of several GPUs counts: what is free in all, to what it
@@ -245,130 +246,84 @@ void FillValue::table_kinds() {
         for (MultiClass& each : multis_) {
             each.is_accepted.push_back(demand_of_kind(each.demand, kind).is_accepted);
         }
-        std::vector<KindDemand>& classes = kinds_.emplace_back();
+        std::vector<std::uint32_t>& classes = kinds_.emplace_back();
         for (const SingleClass& each : singles_) {
             const DemandOfKind asked = demand_of_kind(each.demand, kind);
-            const auto milli = static_cast<std::uint32_t>(asked.is_accepted ? asked.milli : 0);
-            classes.push_back(
-                {.milli = milli,
-                 .inverse = milli == 0 ? 0 : ((1U << kInverseBits) + milli - 1) / milli});
+            classes.push_back(static_cast<std::uint32_t>(asked.is_accepted ? asked.milli : 0));
         }
     }
 }
 
 std::int64_t FillValue::value_of_singles(DeviceSetId set, std::int64_t cpu) {
-    const Profile& profile = profile_of(set);
-    if (static_cast<std::uint64_t>(cpu) >= profile.cpu_full) {
-        return profile.value_full;
-    }
     const std::uint64_t key = key_of_shape(set, cpu);
     if (const std::int64_t* known = single_values_.find(key)) {
         return *known;
     }
-    const std::int64_t value = compute_singles(profile, static_cast<std::uint64_t>(cpu));
+    const std::int64_t value = compute_singles(set, static_cast<std::uint64_t>(cpu));
     single_values_.insert(key, value);
     return value;
 }
 
-const FillValue::Profile& FillValue::profile_of(DeviceSetId set) {
-    if (set >= profiles_.size()) {
-        profiles_.resize(std::max<std::size_t>(sets_.size(), set + 1));
+const FillValue::Hole& FillValue::hole_of(const DeviceRun& run) {
+    const std::uint64_t key = key_of(run.kind, static_cast<std::uint32_t>(run.hole));
+    if (const std::uint32_t* known = hole_numbers_.find(key)) {
+        return holes_[*known];
     }
-    Profile& profile = profiles_[set];
-    if (!profile.is_known) {
-        profile = compute_profile(set);
-    }
-    return profile;
+    hole_numbers_.insert(key, static_cast<std::uint32_t>(holes_.size()));
+    return holes_.emplace_back(compute_hole(run));
 }
 
-FillValue::Profile FillValue::compute_profile(DeviceSetId set) {
-    table_kinds();
-    Profile profile{.numbers_at = numbers_.size(), .cpus_at = cpus_of_copies_.size()};
-    const std::vector<DeviceRun>& runs = sets_.set(set).runs;
-    fitting_.clear();
+FillValue::Hole FillValue::compute_hole(const DeviceRun& run) const {
+    Hole hole;
+    std::uint32_t chance = 0;
     for (std::size_t i = 0; i < singles_.size(); ++i) {
-        std::uint64_t copies = 0;
-        for (const DeviceRun& run : runs) {
-            copies += static_cast<std::uint64_t>(run.count) *
-                      copies_of(static_cast<std::uint32_t>(run.hole), kinds_[run.kind][i].inverse);
-        }
-        if (copies > 0) {
-            const std::uint64_t cpu = static_cast<std::uint64_t>(singles_[i].cpu) * copies;
-            fitting_.push_back(i);
-            cpus_of_copies_.push_back(cpu);
-            profile.cpu_full = std::max(profile.cpu_full, cpu);
-        }
+        const std::uint32_t milli = kinds_[run.kind][i];
+        const std::uint32_t copies = milli == 0 ? 0 : static_cast<std::uint32_t>(run.hole) / milli;
+        chance += copies > 0 ? weights_[i] : 0;
+        hole.copies.push_back(copies);
+        hole.fills.push_back(copies * milli);
+        hole.chances.push_back(chance);
     }
-    profile.classes = fitting_.size();
-    profile.holes = runs.size();
-    numbers_.resize(numbers_.size() + profile.holes + 2 * profile.classes * (1 + profile.holes));
-    const Columns columns = columns_of(profile);
-    for (std::size_t at = 0; at < profile.classes; ++at) {
-        columns.cpus[at] = static_cast<std::uint32_t>(singles_[fitting_[at]].cpu);
-        columns.weights[at] = static_cast<std::uint32_t>(singles_[fitting_[at]].weight);
-    }
-    for (std::size_t hole = 0; hole < profile.holes; ++hole) {
-        const DeviceRun& run = runs[hole];
-        const auto size = static_cast<std::uint32_t>(run.hole);
-        const KindDemand* const asks = kinds_[run.kind].data();
-        std::uint32_t* const fills = columns.fills + hole * profile.classes;
-        std::uint32_t* const chances = columns.chances + hole * profile.classes;
-        std::uint32_t chance = 0;
-        for (std::size_t at = 0; at < profile.classes; ++at) {
-            const KindDemand& ask = asks[fitting_[at]];
-            const std::uint32_t copies = copies_of(size, ask.inverse);
-            chance += copies > 0 ? columns.weights[at] : 0;
-            fills[at] = copies * ask.milli;
-            chances[at] = chance;
-        }
-        columns.counts[hole] = static_cast<std::uint32_t>(run.count);
-    }
-    profile.value_full = compute_singles(profile, profile.cpu_full);
-    profile.is_known = true;
-    return profile;
+    return hole;
 }
 
-FillValue::Columns FillValue::columns_of(const Profile& profile) {
-    std::uint32_t* const begin = numbers_.data() + profile.numbers_at;
-    std::uint32_t* const cpus = begin + profile.holes;
-    std::uint32_t* const weights = cpus + profile.classes;
-    std::uint32_t* const fills = weights + profile.classes;
-    return {
-        .counts = begin,
-        .cpus = cpus,
-        .weights = weights,
-        .fills = fills,
-        .chances = fills + profile.classes * profile.holes,
-        .cpus_of_copies = cpus_of_copies_.data() + profile.cpus_at};
-}
-
-std::int64_t FillValue::compute_singles(const Profile& profile, std::uint64_t cpu) {
-    const Columns columns = columns_of(profile);
-    affordable_.resize(std::max(affordable_.size(), profile.classes));
-    std::uint32_t* const affordable = affordable_.data();
-    std::size_t fitting = 0;  // Classes of which there is CPU for one.
-    while (fitting < profile.classes && columns.cpus[fitting] <= cpu) {
-        const std::uint64_t needed = columns.cpus_of_copies[fitting];
-        const std::uint64_t weight = columns.weights[fitting];
-        affordable[fitting] =
-            static_cast<std::uint32_t>(needed <= cpu ? weight : weight * cpu / needed);
-        ++fitting;
-    }
-    if (fitting == 0) {
+std::int64_t FillValue::compute_singles(DeviceSetId set, std::uint64_t cpu) {
+    table_kinds();
+    const auto classes =  // Of which there is CPU for one.
+        static_cast<std::size_t>(std::ranges::upper_bound(cpus_, cpu) - cpus_.begin());
+    if (classes == 0) {
         return 0;
     }
+    const std::vector<DeviceRun>& runs = sets_.set(set).runs;
+    std::uint32_t* const copies = copies_.data();
+    std::fill_n(copies, classes, 0);
+    for (const DeviceRun& run : runs) {
+        const std::uint32_t* const copies_of_one = hole_of(run).copies.data();
+        const auto count = static_cast<std::uint32_t>(run.count);
+        for (std::size_t i = 0; i < classes; ++i) {
+            copies[i] += count * copies_of_one[i];
+        }
+    }
+    std::uint32_t* const affordable = affordable_.data();
+    for (std::size_t i = 0; i < classes; ++i) {
+        const std::uint64_t needed = static_cast<std::uint64_t>(cpus_[i]) * copies[i];
+        affordable[i] =
+            needed <= cpu ? weights_[i] : static_cast<std::uint32_t>(weights_[i] * cpu / needed);
+    }
     std::uint64_t value = 0;
-    for (std::size_t hole = 0; hole < profile.holes; ++hole) {
-        const std::uint32_t* const fills = columns.fills + hole * profile.classes;
+    for (const DeviceRun& run : runs) {
+        const Hole& hole = hole_of(run);
+        const std::uint64_t chance = hole.chances[classes - 1];
+        if (chance == 0) {
+            continue;
+        }
+        const std::uint32_t* const fills = hole.fills.data();
         std::uint64_t fill = 0;
-        for (std::size_t i = 0; i < fitting; ++i) {
+        for (std::size_t i = 0; i < classes; ++i) {
             fill += static_cast<std::uint64_t>(affordable[i]) * fills[i];
         }
-        const std::uint64_t chance = columns.chances[hole * profile.classes + fitting - 1];
-        if (chance > 0) {
-            value +=
-                columns.counts[hole] * times((fill << kValueBits) / chance, chance_of_any(chance));
-        }
+        value += static_cast<std::uint64_t>(run.count) *
+                 times((fill << kValueBits) / chance, chance_of_any(chance));
     }
     return static_cast<std::int64_t>(value);
 }

@@ -38,12 +38,6 @@ class FillValue final : public Scorer {
         std::uint64_t weight = 0;  // Of 2^30 for all classes together.
     };
 
-    /// A class as GPUs of one kind see it. `milli` 0: they do not serve it.
-    struct KindDemand {
-        std::uint32_t milli = 0;
-        std::uint32_t inverse = 0;  // 2^20 / milli, rounded up.
-    };
-
     struct MultiClass {
         DeviceSets::Demand demand = {};
         std::int64_t cpu = 0;
@@ -59,27 +53,12 @@ class FillValue final : public Scorer {
         std::uint64_t weight = 0;
     };
 
-    /// What the value of a set of devices is made of, but for the CPU beside them: the classes of
-    /// which it holds a copy, by the CPU that they need. The numbers are in pools, for millions of
-    /// sums run over them.
-    struct Profile {
-        std::size_t numbers_at = 0;  // In numbers_, see columns_of().
-        std::size_t cpus_at = 0;     // In cpus_of_copies_, one for each class.
-        std::size_t classes = 0;
-        std::size_t holes = 0;
-        std::uint64_t cpu_full = 0;   // With so much CPU, more adds nothing.
-        std::int64_t value_full = 0;  // The value then.
-        bool is_known = false;
-    };
-
-    /// The numbers of a profile, by class; the last two by hole, then by class.
-    struct Columns {
-        std::uint32_t* counts;   // By hole: devices that have it.
-        std::uint32_t* cpus;     // What one needs.
-        std::uint32_t* weights;  // Of the class.
-        std::uint32_t* fills;    // Milli-GPU of the copies in one device.
-        std::uint32_t* chances;  // That this class or one before it fits.
-        std::uint64_t* cpus_of_copies;
+    /// What a hole in a device of some kind is to each class, as singles_.
+    struct Hole {
+        std::vector<std::uint32_t> copies = {};  // That it holds.
+        std::vector<std::uint32_t> fills = {};   // What they take together, in milli-GPU.
+        std::vector<std::uint32_t> chances =
+            {};  // Weights of this class and those before it that fit.
     };
 
     [[nodiscard]] std::vector<Share> shares_of(const Lesson& lesson) const;
@@ -89,12 +68,11 @@ class FillValue final : public Scorer {
     [[nodiscard]] bool is_near(const std::vector<Share>& shares) const;
     void table_kinds();
     void forget_tables();
-    void forget_profiles();
+    void forget_holes();
     [[nodiscard]] std::int64_t value_of_singles(DeviceSetId set, std::int64_t cpu);
-    [[nodiscard]] const Profile& profile_of(DeviceSetId set);
-    [[nodiscard]] Profile compute_profile(DeviceSetId set);
-    [[nodiscard]] Columns columns_of(const Profile& profile);
-    [[nodiscard]] std::int64_t compute_singles(const Profile& profile, std::uint64_t cpu);
+    [[nodiscard]] const Hole& hole_of(const DeviceRun& run);
+    [[nodiscard]] Hole compute_hole(const DeviceRun& run) const;
+    [[nodiscard]] std::int64_t compute_singles(DeviceSetId set, std::uint64_t cpu);
     [[nodiscard]] std::int64_t value_of_multis(DeviceSetId set, std::int64_t cpu);
     [[nodiscard]] std::int64_t compute_multis(DeviceSetId set, std::int64_t cpu);
 
@@ -102,15 +80,17 @@ class FillValue final : public Scorer {
     std::unordered_map<model::Request, std::uint64_t, RequestHash> used_;  // Shares in use.
     std::vector<SingleClass> singles_;                                     // By CPU.
     std::vector<MultiClass> multis_;
-    std::vector<std::vector<KindDemand>> kinds_;  // By kind, then as singles_.
-    FlatMap<std::int64_t> single_values_;         // By set and CPU.
+    /// What a class takes of a GPU, in milli; 0: it is not served. By kind, then as singles_.
+    std::vector<std::vector<std::uint32_t>> kinds_;
+    FlatMap<std::int64_t> single_values_;  // By set and CPU.
     FlatMap<std::int64_t> multi_values_;
-    std::vector<Profile> profiles_;  // By set.
-    std::vector<std::uint32_t> numbers_;
-    std::vector<std::uint64_t> cpus_of_copies_;
+    std::vector<std::uint32_t> cpus_;      // Of singles_, once more, for sums run over them.
+    std::vector<std::uint32_t> weights_;   // Likewise.
+    FlatMap<std::uint32_t> hole_numbers_;  // By kind and size.
+    std::vector<Hole> holes_;
     // Scratch.
+    std::vector<std::uint32_t> copies_;
     std::vector<std::uint32_t> affordable_;  // Weights of what there is CPU for.
-    std::vector<std::size_t> fitting_;
 };
 
 }  // namespace reeve::scheduler

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -60,8 +61,8 @@ class FlatMap {
 
     [[nodiscard]] std::size_t home_of(std::uint64_t key) const noexcept {
         constexpr std::uint64_t kGolden = 0x9E3779B97F4A7C15ULL;  // 2^64 / the golden ratio.
-        const std::uint64_t mixed = (key ^ (key >> 32U)) * kGolden;
-        return static_cast<std::size_t>(mixed >> 20U) & mask_;
+        const std::uint64_t mixed = key * kGolden;
+        return static_cast<std::size_t>(((mixed ^ (mixed >> 32U)) * kGolden) >> shift_);
     }
 
     void place(const Slot& slot) noexcept {
@@ -77,6 +78,7 @@ class FlatMap {
         std::vector<Slot> old(slots_.empty() ? kSlotsMin : slots_.size() * 2);
         old.swap(slots_);
         mask_ = slots_.size() - 1;
+        shift_ = static_cast<unsigned>(std::countl_zero(mask_));
         for (const Slot& slot : old) {
             if (slot.key != kNoKey) {
                 place(slot);
@@ -86,6 +88,7 @@ class FlatMap {
 
     std::vector<Slot> slots_;
     std::size_t mask_ = 0;
+    unsigned shift_ = 0;  // So that the highest bits of a hash are a place.
     std::size_t count_ = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -105,8 +106,8 @@ void PlacementEngine::learn(std::span<const ClassCount> mix) {
 
 Decision PlacementEngine::place(const model::Request& request, std::uint64_t draw) {
     prepare();
-    Ask& ask = ask_of(request);
-    return scorer_ ? place_best(ask) : place_at_random(ask, draw);
+    Ask*& ask = ask_of(request);
+    return scorer_ ? place_best(ask, request) : place_at_random(*ask, request, draw);
 }
 
 void PlacementEngine::take(NodeId id, const model::Grant& grant) {
@@ -127,9 +128,10 @@ void PlacementEngine::give_back(NodeId id, const model::Grant& grant) {
 
 std::optional<std::int64_t> PlacementEngine::score(NodeId id, const model::Request& request) {
     prepare();
-    const Ask& ask = ask_of(request);
+    const Ask& ask = *ask_of(request);
     const Slot* slot = find(id);
-    if (slot == nullptr || slot->shape == kNoShape) {
+    if (slot == nullptr || slot->shape == kNoShape ||
+        request.host.memory_mib > slot->view.free.host.memory_mib) {
         return std::nullopt;
     }
     Shape& shape = shapes_[slot->shape];
@@ -171,7 +173,7 @@ void PlacementEngine::change(Slot& slot) {
 
 void PlacementEngine::join(SlotId id) {
     Slot& slot = slots_[id];
-    ++slot.stamp;
+    ++stamps_[id];
     if (slot.view.availability != Availability::kReady) {
         return;
     }
@@ -200,10 +202,15 @@ void PlacementEngine::join(SlotId id) {
         shape.members.erase(repeated.begin(), repeated.end());
         std::erase_if(shape.members, [&](SlotId each) { return slots_[each].shape != slot.shape; });
     }
+    const bool is_lowest = shape.count == 0 || id < shape.lowest;
+    if (is_lowest && shape.count > 0) {
+        ++stamps_[shape.lowest];
+    }
     shape.members.push_back(id);
     std::ranges::push_heap(shape.members, std::greater());
     ++shape.count;
-    if (lowest(slot.shape) == id) {
+    if (is_lowest) {
+        shape.lowest = id;
         log(slot.shape);
     }
 }
@@ -222,19 +229,19 @@ void PlacementEngine::leave(SlotId id) {
         shapes_[live_.back()].live_at = shape.live_at;
         live_.pop_back();
         unused_.push_back(shape_id);
-    } else if (shape.members.front() == id) {
+    } else if (shape.lowest == id) {
+        drop_departed(shape, shape_id);
         log(shape_id);
     }
 }
 
-/// The lowest node of a live shape.
-PlacementEngine::SlotId PlacementEngine::lowest(ShapeId id) {
-    std::vector<SlotId>& members = shapes_[id].members;
-    while (slots_[members.front()].shape != id) {
-        std::ranges::pop_heap(members, std::greater());
-        members.pop_back();
+/// Makes the first of the members one that is there. There is one.
+void PlacementEngine::drop_departed(Shape& shape, ShapeId id) {
+    while (slots_[shape.members.front()].shape != id) {
+        std::ranges::pop_heap(shape.members, std::greater());
+        shape.members.pop_back();
     }
-    return members.front();
+    shape.lowest = shape.members.front();
 }
 
 void PlacementEngine::log(ShapeId id) {
@@ -253,6 +260,7 @@ void PlacementEngine::log(ShapeId id) {
 void PlacementEngine::prepare() {
     const bool has_new_hardware = is_stale_;
     if (memo_size() > options_.memo_max) {
+        routes_.clear();
         asks_.clear();
         ranked_ = 0;
         sets_.clear();
@@ -277,36 +285,43 @@ void PlacementEngine::reindex() {
     log_begin_ += log_.size();
     log_.clear();
     is_stale_ = false;
+    stamps_.resize(slots_.size());
     for (Slot& slot : slots_) {
         slot.shape = kNoShape;
     }
     for (SlotId id = 0; id < slots_.size(); ++id) {
         join(id);
     }
+    count_hardware();
     ++epoch_;
+}
+
+void PlacementEngine::count_hardware() {
+    constexpr std::int64_t kCpuMax = UINT32_MAX;
+    kinds_.clear();
+    cpu_max_ = 1;
+    milli_max_ = 1;
+    for (const Slot& slot : slots_) {
+        const auto gpus = static_cast<std::int64_t>(slot.view.free.gpus.size());
+        milli_max_ = std::max(milli_max_, gpus * model::kWholeGpuMilli);
+        cpu_max_ = std::max(cpu_max_, std::min(slot.view.host_total.cpu_millicores, kCpuMax));
+        for (const model::Gpu& gpu : slot.view.free.gpus) {
+            const KindId kind = sets_.kind_of({.model = gpu.model, .total_mib = gpu.total_mib});
+            while (kinds_.size() <= kind) {
+                kinds_.push_back({.kind = static_cast<KindId>(kinds_.size()), .gpus = 0});
+            }
+            ++kinds_[kind].gpus;
+        }
+    }
 }
 
 void PlacementEngine::relearn() {
     if (!scorer_) {
         return;
     }
-    std::vector<KindCount> kinds(sets_.kind_count());
-    Lesson lesson{.mix = mix_};
-    for (const Slot& slot : slots_) {
-        constexpr std::int64_t kCpuMax = UINT32_MAX;
-        const auto gpus = static_cast<std::int64_t>(slot.view.free.gpus.size());
-        lesson.milli_max = std::max(lesson.milli_max, gpus * model::kWholeGpuMilli);
-        lesson.cpu_max =
-            std::max(lesson.cpu_max, std::min(slot.view.host_total.cpu_millicores, kCpuMax));
-        for (const model::Gpu& gpu : slot.view.free.gpus) {
-            const KindId kind = sets_.kind_of({.model = gpu.model, .total_mib = gpu.total_mib});
-            kinds.resize(sets_.kind_count());
-            ++kinds[kind].gpus;
-        }
-    }
-    for (KindId kind = 0; kind < kinds.size(); ++kind) {
-        kinds[kind].kind = kind;
-    }
+    Lesson lesson{.mix = mix_, .kinds = kinds_};
+    lesson.cpu_max = cpu_max_;
+    lesson.milli_max = milli_max_;
     std::vector<ShapeCount> shapes;
     shapes.reserve(live_.size());
     for (const ShapeId id : live_) {
@@ -316,7 +331,6 @@ void PlacementEngine::relearn() {
              .cpu = shape.key.host.cpu_millicores,
              .nodes = static_cast<std::int64_t>(shape.count)});
     }
-    lesson.kinds = kinds;
     lesson.shapes = shapes;
     if (scorer_->learn(lesson)) {
         ++epoch_;
@@ -327,42 +341,84 @@ std::size_t PlacementEngine::memo_size() const {
     constexpr std::size_t kOfSet = 16;  // A set is as large as so many entries.
     constexpr std::size_t kOfAsk = 8;
     return (scorer_ ? scorer_->memo_size() : 0) + sets_.size() * kOfSet + ranked_ / 2 +
-           asks_.size() * kOfAsk;
+           (asks_.size() + routes_.size()) * kOfAsk;
 }
 
 // ---- Decisions.
 
-PlacementEngine::Ask& PlacementEngine::ask_of(const model::Request& request) {
+/// The ask that a request is looked up in.
+PlacementEngine::Ask*& PlacementEngine::ask_of(const model::Request& request) {
+    const auto [route, is_new] = routes_.try_emplace(request, nullptr);
+    if (is_new) {
+        model::Request shared = request;
+        shared.host.memory_mib = 0;
+        route->second = &ask_with(shared);
+    }
+    return route->second;
+}
+
+PlacementEngine::Ask& PlacementEngine::ask_with(const model::Request& request) {
     const auto [place, is_new] = asks_.try_emplace(request);
     if (is_new) {
-        place->second.request = request;
+        place->second.cpu = request.host.cpu_millicores;
+        place->second.memory_mib = request.host.memory_mib;
         place->second.demand = sets_.intern(request.gpus);
     }
     return place->second;
 }
 
-Decision PlacementEngine::place_best(Ask& ask) {
-    catch_up(ask);
-    while (!ask.ranked.empty() && is_void(ask.ranked.front())) {
+/// The first of the ranked that has the memory. Few have not, as a rule, so requests that differ in
+/// memory share an ask; one that passes many over gets one of its own, which ranks none of those.
+Decision PlacementEngine::place_best(Ask*& ask, const model::Request& request) {
+    constexpr std::size_t kPassedOverMax = 8;
+    catch_up(*ask);
+    passed_over_.clear();
+    std::vector<Ranked>& ranked = ask->ranked;
+    for (drop_void(*ask); !ranked.empty(); drop_void(*ask)) {
+        const Slot& slot = slots_[ranked.front().slot];
+        if (slot.view.free.host.memory_mib >= request.host.memory_mib) {
+            break;
+        }
+        passed_over_.push_back(ranked.front());
+        std::ranges::pop_heap(ranked, is_worse);
+        ranked.pop_back();
+    }
+    const std::optional<SlotId> best =
+        ranked.empty() ? std::nullopt : std::optional(ranked.front().slot);
+    for (const Ranked& each : passed_over_) {
+        ranked.push_back(each);
+        std::ranges::push_heap(ranked, is_worse);
+    }
+    Decision decision = NotPlaced{};
+    if (best) {
+        const Slot& slot = slots_[*best];
+        Shape& shape = shapes_[slot.shape];
+        const std::span<const DeviceOption> options = options_of(shape, *ask);
+        const DeviceOption& option = options[choose(shape, *ask, options).option];
+        decision = Placed{slot.view.id, grant_of(request, option, slot.view.free.gpus)};
+    }
+    if (passed_over_.size() > kPassedOverMax) {
+        ask = &ask_with(request);
+    }
+    return decision;
+}
+
+/// Makes the best of the ranked one that is as it was when it was ranked.
+void PlacementEngine::drop_void(Ask& ask) {
+    while (!ask.ranked.empty() && stamps_[ask.ranked.front().slot] != ask.ranked.front().stamp) {
         std::ranges::pop_heap(ask.ranked, is_worse);
         ask.ranked.pop_back();
         --ranked_;
     }
-    if (ask.ranked.empty()) {
-        return NotPlaced{};
-    }
-    const Slot& slot = slots_[ask.ranked.front().slot];
-    Shape& shape = shapes_[slot.shape];
-    const std::span<const DeviceOption> options = options_of(shape, ask);
-    const DeviceOption& option = options[choose(shape, ask, options).option];
-    return Placed{slot.view.id, grant_of(ask.request, option, slot.view.free.gpus)};
 }
 
-Decision PlacementEngine::place_at_random(const Ask& ask, std::uint64_t draw) {
+Decision PlacementEngine::place_at_random(
+    const Ask& ask, const model::Request& request, std::uint64_t draw) {
     std::vector<SlotId> able;
     for (SlotId id = 0; id < slots_.size(); ++id) {
         const ShapeId shape = slots_[id].shape;
-        if (shape != kNoShape && !options_of(shapes_[shape], ask).empty()) {
+        if (shape != kNoShape && fits(request.host, slots_[id].view.free.host) &&
+            !options_of(shapes_[shape], ask).empty()) {
             able.push_back(id);
         }
     }
@@ -380,7 +436,7 @@ Decision PlacementEngine::place_at_random(const Ask& ask, std::uint64_t draw) {
             devices.end(), static_cast<std::size_t>(std::max(equal, std::ptrdiff_t{1})), i);
     }
     const DeviceOption& option = options[devices[random.below(devices.size())]];
-    return Placed{slot.view.id, grant_of(ask.request, option, slot.view.free.gpus)};
+    return Placed{slot.view.id, grant_of(request, option, slot.view.free.gpus)};
 }
 
 bool PlacementEngine::is_worse(const Ranked& left, const Ranked& right) noexcept {
@@ -417,12 +473,6 @@ void PlacementEngine::rebuild(Ask& ask) {
     ++counts_.rebuilds;
 }
 
-bool PlacementEngine::is_void(const Ranked& ranked) {
-    const Slot& slot = slots_[ranked.slot];
-    return slot.stamp != ranked.stamp || slot.shape == kNoShape ||
-           lowest(slot.shape) != ranked.slot;
-}
-
 /// Puts the shape at the end of the ranked, if it can take the ask.
 bool PlacementEngine::rank(Ask& ask, ShapeId id) {
     Shape& shape = shapes_[id];
@@ -430,18 +480,16 @@ bool PlacementEngine::rank(Ask& ask, ShapeId id) {
     if (options.empty()) {
         return false;
     }
-    const SlotId slot = lowest(id);
+    const SlotId slot = shape.lowest;
     ask.ranked.push_back(
-        {.score = choose(shape, ask, options).score, .slot = slot, .stamp = slots_[slot].stamp});
+        {.score = choose(shape, ask, options).score, .slot = slot, .stamp = stamps_[slot]});
     ++ranked_;
     return true;
 }
 
 std::span<const DeviceOption> PlacementEngine::options_of(const Shape& shape, const Ask& ask) {
-    const model::HostAmount& asked = ask.request.host;
     const model::HostAmount& free = shape.key.host;
-    // Not model::fits(): this is asked for every shape, and a call would be a tenth of a decision.
-    if (asked.cpu_millicores > free.cpu_millicores || asked.memory_mib > free.memory_mib) {
+    if (ask.cpu > free.cpu_millicores || ask.memory_mib > free.memory_mib) {
         return {};
     }
     return sets_.options(shape.key.set, ask.demand);
@@ -456,9 +504,7 @@ Choice PlacementEngine::choose(
         shape.epoch = epoch_;
     }
     return scorer_->best(
-        {.before = shape.key.set,
-         .cpu_after = cpu - ask.request.host.cpu_millicores,
-         .value_before = shape.value},
+        {.before = shape.key.set, .cpu_after = cpu - ask.cpu, .value_before = shape.value},
         options);
 }
 

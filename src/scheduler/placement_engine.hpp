@@ -86,7 +86,6 @@ class PlacementEngine {
     struct Slot {
         NodeView view = {};
         ShapeId shape = kNoShape;  // None while it takes no work.
-        std::uint32_t stamp = 0;   // Counts its changes.
     };
 
     struct ShapeKey {
@@ -101,10 +100,11 @@ class PlacementEngine {
     };
 
     /// Nodes that are alike. `members` is a heap, lowest first, of those that were put in: one that
-    /// left is still in it until it comes up.
+    /// left is still in it until it comes up. Its first is a true one while there is any.
     struct Shape {
         ShapeKey key = {};
         std::vector<SlotId> members = {};
+        SlotId lowest = 0;            // The first of them.
         std::size_t count = 0;        // Of true members. 0: the number waits for reuse.
         std::size_t live_at = 0;      // Place in live_.
         std::uint64_t logged_at = 0;  // Its last place in the log.
@@ -112,17 +112,19 @@ class PlacementEngine {
         std::int64_t value = 0;       // As the scorer says.
     };
 
-    /// A shape as one request ranks it, named by its lowest node. Void when that node changed, or
-    /// is no longer the lowest.
+    /// A shape as one request ranks it, named by its lowest node. Void once that node has another
+    /// stamp.
     struct Ranked {
         std::int64_t score = 0;
         SlotId slot = 0;
         std::uint32_t stamp = 0;
     };
 
-    /// A request that was asked for.
+    /// Requests that were asked for and differ in host memory at most, `memory_mib` being the
+    /// least: shapes with less are not ranked.
     struct Ask {
-        model::Request request = {};
+        std::int64_t cpu = 0;
+        std::int64_t memory_mib = 0;
         DemandId demand = 0;
         std::uint64_t epoch = 0;          // The one that `ranked` is of. 0: none.
         std::uint64_t log_at = 0;         // How far it read the log.
@@ -134,23 +136,26 @@ class PlacementEngine {
     void change(Slot& slot);
     void join(SlotId slot);
     void leave(SlotId slot);
-    [[nodiscard]] SlotId lowest(ShapeId id);
+    void drop_departed(Shape& shape, ShapeId id);
     void log(ShapeId id);
     void prepare();
     void reindex();
+    void count_hardware();
     void relearn();
     [[nodiscard]] std::size_t memo_size() const;
-    [[nodiscard]] Ask& ask_of(const model::Request& request);
+    [[nodiscard]] Ask*& ask_of(const model::Request& request);
+    [[nodiscard]] Ask& ask_with(const model::Request& request);
     void catch_up(Ask& ask);
     void rebuild(Ask& ask);
-    [[nodiscard]] bool is_void(const Ranked& ranked);
     [[nodiscard]] static bool is_worse(const Ranked& left, const Ranked& right) noexcept;
     [[nodiscard]] bool rank(Ask& ask, ShapeId id);
     [[nodiscard]] std::span<const DeviceOption> options_of(const Shape& shape, const Ask& ask);
     [[nodiscard]] Choice choose(
         Shape& shape, const Ask& ask, std::span<const DeviceOption> options);
-    [[nodiscard]] Decision place_best(Ask& ask);
-    [[nodiscard]] Decision place_at_random(const Ask& ask, std::uint64_t draw);
+    [[nodiscard]] Decision place_best(Ask*& ask, const model::Request& request);
+    void drop_void(Ask& ask);
+    [[nodiscard]] Decision place_at_random(
+        const Ask& ask, const model::Request& request, std::uint64_t draw);
 
     EngineOptions options_;
     EngineCounts counts_;
@@ -159,7 +164,12 @@ class PlacementEngine {
     std::vector<ClassCount> mix_;
 
     std::vector<Slot> slots_;  // Sorted by node id.
-    bool is_stale_ = true;     // Nodes came or went: all that follows is built anew.
+    /// By slot. Another one whenever the node changed, or is no longer the lowest of its shape.
+    std::vector<std::uint32_t> stamps_;
+    std::vector<KindCount> kinds_;  // GPUs of all nodes; and the largest node's CPU and GPUs.
+    std::int64_t cpu_max_ = 1;
+    std::int64_t milli_max_ = 1;
+    bool is_stale_ = true;  // Nodes came or went: all that follows is built anew.
 
     std::vector<Shape> shapes_;
     std::vector<ShapeId> unused_;
@@ -168,7 +178,10 @@ class PlacementEngine {
     std::vector<ShapeId> log_;     // Shapes that came up, or got another lowest node.
     std::uint64_t log_begin_ = 1;  // The number of its first entry.
 
+    /// By request, with host memory 0 or (see place_best()) its own.
     std::unordered_map<model::Request, Ask, RequestHash> asks_;
+    std::unordered_map<model::Request, Ask*, RequestHash> routes_;  // Into asks_.
+    std::vector<Ranked> passed_over_;                               // Scratch.
     std::uint64_t epoch_ = 1;  // Counts when all scores became void.
     std::size_t ranked_ = 0;   // Entries of all asks, about.
 };

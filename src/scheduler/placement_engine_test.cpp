@@ -294,6 +294,30 @@ TEST(PlacementEngine, SeesNodesComeGoAndDrain) {
     EXPECT_EQ(text_of(engine.place(whole)), "-") << "it lost its GPU";
 }
 
+TEST(PlacementEngine, PassesOverNodesThatAreShortOfMemoryHoweverMany) {
+    PlacementEngine engine({.policy = Policy::kTightest});
+    constexpr std::uint64_t kNodes = 40;
+    for (std::uint64_t id = 1; id <= kNodes; ++id) {
+        engine.put_node(
+            node_of(id, {.gpus = 1, .memory_mib = static_cast<std::int64_t>(id * 100)}));
+    }
+    const auto node_with = [&](std::int64_t memory_mib) {
+        const Decision decision = engine.place(
+            {.host = {.memory_mib = memory_mib}, .gpus = model::WholeGpus{.count = 1}});
+        return std::string(text_of(decision)).substr(0, text_of(decision).find(':'));
+    };
+    for (int again = 0; again < 3; ++again) {
+        EXPECT_EQ(node_with(0), "1");
+        EXPECT_EQ(node_with(301), "4") << "a few are passed over";
+        EXPECT_EQ(node_with(3999), "40") << "all but the last are";
+        EXPECT_EQ(node_with(4001), "-");
+    }
+    engine.put_node(node_of(7, {.gpus = 1, .memory_mib = 5000}));
+    EXPECT_EQ(node_with(3999), "7");
+    EXPECT_EQ(node_with(4001), "7");
+    EXPECT_EQ(node_with(0), "1");
+}
+
 TEST(PlacementEngine, CountsAlikeNodesAsOneShape) {
     PlacementEngine engine({.policy = Policy::kFillValue});
     for (std::uint64_t id = 1; id <= 1000; ++id) {

@@ -75,11 +75,14 @@ void ClassMix::taken() noexcept {
     constexpr std::uint64_t kFirst = 50;
     constexpr std::uint64_t kSecond = 100;
     constexpr std::uint64_t kThird = 250;
-    constexpr std::uint64_t kEvery = 500;
+    constexpr std::uint64_t kEveryMin = 500;
+    constexpr std::uint64_t kEveryMax = 10'000;
+    constexpr std::uint64_t kPart = 20;  // A twentieth more moves a share by as much at most.
+    const std::uint64_t every = std::clamp(arrivals_ / kPart, kEveryMin, kEveryMax);
     due_at_ = arrivals_ < kFirst    ? kFirst
               : arrivals_ < kSecond ? kSecond
               : arrivals_ < kThird  ? kThird
-                                    : (arrivals_ / kEvery + 1) * kEvery;
+                                    : (arrivals_ / every + 1) * every;
 }
 
 bool goes_before(const model::Request& left, const model::Request& right) {

@@ -32,7 +32,8 @@ class ClassMix {
     void observe(const model::Request& request);
 
     /// True if enough came since the last taken() for new weights to be worth their cost: after 50,
-    /// 100 and 250 arrivals, then after every 500.
+    /// 100 and 250 arrivals, then after every 500, from 10,000 on after a twentieth more, at last
+    /// every 10,000.
     [[nodiscard]] bool is_due() const noexcept { return arrivals_ >= due_at_; }
 
     void taken() noexcept;

@@ -1,5 +1,6 @@
 #include "scheduler/class_mix.hpp"
 
+#include <algorithm>
 #include <unordered_map>
 #include <vector>
 
@@ -38,6 +39,22 @@ TEST(ClassMix, IsDueOftenAtFirstAndThenEvery500) {
         }
     }
     EXPECT_EQ(due, (std::vector<int>{50, 100, 250, 500, 1000, 1500, 2000}));
+}
+
+TEST(ClassMix, IsDueLessOftenWhenMuchIsKnown) {
+    ClassMix mix;
+    std::vector<int> gaps;
+    int last = 0;
+    for (int i = 1; i <= 400'000; ++i) {
+        mix.observe(share(500, 0));
+        if (mix.is_due()) {
+            mix.taken();
+            gaps.push_back(i - last);
+            last = i;
+        }
+    }
+    EXPECT_EQ(*std::ranges::max_element(gaps), 10'000);
+    EXPECT_LT(gaps.size(), 150U);
 }
 
 TEST(ClassMix, OrdersRequestsByWhatTheyAsk) {

@@ -203,9 +203,6 @@ void PlacementEngine::join(SlotId id) {
         std::erase_if(shape.members, [&](SlotId each) { return slots_[each].shape != slot.shape; });
     }
     const bool is_lowest = shape.count == 0 || id < shape.lowest;
-    if (is_lowest && shape.count > 0) {
-        ++stamps_[shape.lowest];
-    }
     shape.members.push_back(id);
     std::ranges::push_heap(shape.members, std::greater());
     ++shape.count;

@@ -112,8 +112,9 @@ class PlacementEngine {
         std::int64_t value = 0;       // As the scorer says.
     };
 
-    /// A shape as one request ranks it, named by its lowest node. Void once that node has another
-    /// stamp.
+    /// A shape as one request ranks it, named by what was its lowest node. Void once that node has
+    /// another stamp; while it has not, it is in the shape, and a lower one has an entry of its
+    /// own.
     struct Ranked {
         std::int64_t score = 0;
         SlotId slot = 0;
@@ -164,7 +165,7 @@ class PlacementEngine {
     std::vector<ClassCount> mix_;
 
     std::vector<Slot> slots_;  // Sorted by node id.
-    /// By slot. Another one whenever the node changed, or is no longer the lowest of its shape.
+    /// By slot: counts its changes.
     std::vector<std::uint32_t> stamps_;
     std::vector<KindCount> kinds_;  // GPUs of all nodes; and the largest node's CPU and GPUs.
     std::int64_t cpu_max_ = 1;

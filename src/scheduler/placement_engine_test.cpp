@@ -250,6 +250,38 @@ TEST(PlacementEngine, UndoesByShowingTheNodeAsItWas) {
     });
 }
 
+TEST(PlacementEngine, ForgetsWhatItScoredWhenItLearnsSomethingElse) {
+    for_each_life([](Policy policy, Random& random) {
+        const RandomMix mix(random);
+        const RandomMix other_mix(random);
+        const std::vector<NodeView> nodes = random_nodes(random);
+        PlacementEngine engine = engine_of({.policy = policy}, nodes, mix);
+        Held held;
+        for (int i = 0; i < kSteps; ++i) {
+            (void)step(engine, mix, random, held);
+        }
+        engine.learn(other_mix.counts.counts());
+        PlacementEngine fresh = engine_of({.policy = policy}, as_seen_by(engine, nodes), other_mix);
+        for (const model::Request& request : mix.requests) {
+            ASSERT_EQ(text_of(engine.place(request, 5)), text_of(fresh.place(request, 5)));
+            for (const NodeView& node : nodes) {
+                if (policy != Policy::kRandom) {
+                    ASSERT_EQ(engine.score(node.id, request), fresh.score(node.id, request));
+                }
+            }
+        }
+    });
+}
+
+TEST(PlacementEngine, TakesTheSmallestOfHolesThatAreWorthTheSame) {
+    PlacementEngine engine({.policy = Policy::kFillValue});  // It has learnt nothing.
+    NodeView node = node_of(1, {.gpus = 3});
+    node.free.gpus[1].free = {.milli = 300, .memory_mib = 300};
+    node.free.gpus[2].free = {.milli = 500, .memory_mib = 500};
+    engine.put_node(node);
+    EXPECT_EQ(text_of(engine.place({.gpus = model::GpuShare{.milli = 300}})), "1: 101=300/300");
+}
+
 /// The rule of place(), which the live ledger uses.
 TEST(PlacementEngine, TightestIsWhatPlaceDecides) {
     for (std::uint64_t seed = 1; seed <= kSeeds && !HasFailure(); ++seed) {

@@ -20,6 +20,31 @@ namespace {
 constexpr double kValueOne = 1U << 20U;
 constexpr std::uint64_t kSeeds = 300;
 
+TEST(DeviceSets, CountsAHoleAndADemandByTheScarcerOfComputeAndMemory) {
+    DeviceSets sets;
+    const auto device = [](std::int64_t milli, std::int64_t memory_mib) {
+        return DeviceState{
+            .model = GpuModelId(1),
+            .total_mib = 24000,
+            .free = {.milli = milli, .memory_mib = memory_mib}
+        };
+    };
+    const DeviceSet& set = sets.set(
+        sets.intern({device(1000, 24000), device(500, 2400), device(100, 24000), device(0, 0)}));
+    std::vector<std::int64_t> holes;
+    for (const DeviceRun& run : set.runs) {
+        holes.insert(holes.end(), static_cast<std::size_t>(run.count), run.hole);
+    }
+    EXPECT_EQ(holes, (std::vector<std::int64_t>{0, 100, 100, 1000}));
+    EXPECT_EQ(set.free_milli, 1600);
+    EXPECT_EQ(set.untouched, 1);
+    const DeviceKind kind{.model = GpuModelId(1), .total_mib = 24000};
+    const model::GpuShare by_memory{.milli = 100, .memory_mib = 12000};
+    EXPECT_EQ(demand_of_kind(by_memory, kind).milli, 500);
+    EXPECT_EQ(demand_of_kind(model::GpuShare{.milli = 333}, kind).milli, 333);
+    EXPECT_FALSE(demand_of_kind(model::GpuShare{.memory_mib = 24001}, kind).is_accepted);
+}
+
 /// Everything that a scorer learns from, and a node to score.
 struct World {
     DeviceSets sets;

@@ -12,12 +12,14 @@
 #include "agent/process/task_directory.hpp"
 #include "base/text.hpp"
 #include "cli/job_file.hpp"
+#include "cli/yaml_json.hpp"
 #include "controller/controller.hpp"
 #include "gpu/nvml/nvml_source.hpp"
 #include "gpu/simulated/simulation.hpp"
 #include "platform/clock.hpp"
 #include "platform/host.hpp"
 #include "platform/identity.hpp"
+#include "platform/process.hpp"
 #include "store/sqlite/backup.hpp"
 #include "version.hpp"
 
@@ -44,6 +46,19 @@ void log_error(const std::string& where, const Error& error) {
     std::fprintf(
         stderr, "reeve: %s: %s%s%s\n", where.c_str(), error.message.c_str(),
         error.context.empty() ? "" : ": ", error.context.c_str());
+}
+
+/// Says who has `port`, and what to do.
+std::string holder_of(std::uint16_t port) {
+    const std::optional<platform::ProcessFacts> holder = platform::listener_on(port);
+    const std::string who =
+        holder && !holder->name.empty()
+            ? " by " + holder->name + " (pid " + std::to_string(holder->id.pid) + ")"
+        : holder ? " by a process of another user"
+                 : "";
+    return who +
+           "; end that, or give another (--listen, --status-listen), or take the next free one "
+           "(--next-free-port)";
 }
 
 }  // namespace
@@ -138,6 +153,7 @@ Result<void> Server::open_ledger() {
     }
     cluster_id_ = (*opened)->header().cluster_id;
     writer_ = std::make_unique<controller::Writer>(*std::move(opened), platform::now_utc);
+    writer_->on_trouble([](const Error& error) { log_error("writer", error); });
     return {};
 }
 
@@ -151,8 +167,7 @@ Result<void> Server::open_nodes() {
     }
     if (!config_.gpus_simulated.empty()) {
         const std::string state = config_.data + kSimulationFile;
-        const Result<void> made =
-            gpu::simulated::ensure_simulation(state, config_.gpus_simulated, config_.node_name);
+        const Result<void> made = make_simulation(state);
         if (!made) {
             return tl::unexpected<Error>(made.error());
         }
@@ -168,6 +183,28 @@ Result<void> Server::open_nodes() {
         return add_node(config_.node_name, *std::move(source));
     }
     return add_node(config_.node_name, open_gpus());
+}
+
+/// Of a preset, or of a file that describes the GPUs.
+Result<void> Server::make_simulation(const std::string& state) {
+    const std::string& wanted = config_.gpus_simulated;
+    if (!wanted.ends_with(".yaml") && !wanted.ends_with(".yml") && !wanted.ends_with(".json")) {
+        return gpu::simulated::ensure_simulation(state, wanted, config_.node_name);
+    }
+    constexpr std::size_t kTopologyBytesMax = 1 << 20;
+    const auto documents =
+        platform::read_file(wanted, kTopologyBytesMax).and_then([](const std::string& yaml) {
+            return cli::json_of_yaml(yaml, {});
+        });
+    if (!documents || documents->size() != 1) {
+        return documents ? fail(ErrorCode::kInvalid, wanted + ": expects one document")
+                         : tl::unexpected<Error>(documents.error());
+    }
+    return gpu::simulated::ensure_topology(state, documents->front(), wanted)
+        .map_error([&](Error error) {
+            error.message = wanted + ": " + error.message;
+            return error;
+        });
 }
 
 /// "8x4xA30": eight nodes, sim1 to sim8, with four A30 each.
@@ -314,6 +351,11 @@ Result<std::uint16_t> Server::listen(
                 std::to_string(*port));
         }
     }
+    if (!port && port.error().code == ErrorCode::kConflict) {
+        Error error = port.error();
+        error.message += holder_of(endpoint.port);
+        return tl::unexpected(std::move(error));
+    }
     return port;
 }
 
@@ -380,6 +422,15 @@ Result<void> Server::start_api() {
         committed_.notify_all();
     });
 
+    if (config_.audit_files > 0) {
+        audit_ = std::make_unique<api::AuditLog>(api::AuditLogOptions{
+            .path = config_.data + kAuditFile,
+            .file_bytes_max = config_.audit_file_bytes,
+            .files_max = static_cast<int>(config_.audit_files),
+            .now = platform::now_utc,
+            .report = [](const Error& error) { log_error("audit", error); }});
+        audit_->start();
+    }
     api_parts_ = std::make_unique<api::ApiParts>(api::ApiParts{
         .commands = *commands_,
         .reads = *reads_,
@@ -391,14 +442,17 @@ Result<void> Server::start_api() {
         .version = kVersion,
         .backup = [this](const std::string& path) { return back_up(path); },
         .http_counters = [this] { return http_ ? &http_->counters() : nullptr; },
-        .writer_counters = &writer_->counters()});
+        .writer_counters = &writer_->counters(),
+        .audit_counters = audit_ ? &audit_->counters() : nullptr});
     if (Result<void> loaded = load_compat(api_parts_->compat); !loaded) {
         return loaded;
     }
     router_ = std::make_unique<api::Router>(
         api::routes_of(*api_parts_), *identities_,
         api::RouterOptions{
-            .hosts = config_.hosts, .allows_anonymous_compat = config_.compat_anonymous});
+            .hosts = config_.hosts,
+            .allows_anonymous_compat = config_.compat_anonymous,
+            .audit = audit_.get()});
     http_ = std::make_unique<api::HttpServer>(
         *router_, api::HttpServerOptions{
                       .threads = kHttpThreads,

@@ -16,6 +16,7 @@
 #include "agent/process/cgroups.hpp"
 #include "agent/process/process_runtime.hpp"
 #include "agent/process/spawner.hpp"
+#include "api/audit_log.hpp"
 #include "api/commands.hpp"
 #include "api/event_hub.hpp"
 #include "api/http_server.hpp"
@@ -41,6 +42,7 @@ inline constexpr const char* kDatabaseFile = "/reeve.db";
 inline constexpr const char* kLockFile = "/lock";
 inline constexpr const char* kSocketFile = "/reeve.sock";
 inline constexpr const char* kTokensFile = "/tokens";
+inline constexpr const char* kAuditFile = "/audit.log";
 inline constexpr const char* kSimulationFile = "/gpus.sim";
 inline constexpr const char* kAddressFile = "/address";  // Where the running server listens.
 
@@ -99,6 +101,7 @@ class Server {
     [[nodiscard]] Result<void> open_ledger();
     [[nodiscard]] Result<void> open_nodes();
     [[nodiscard]] Result<void> open_simulated_nodes();
+    [[nodiscard]] Result<void> make_simulation(const std::string& state);
     [[nodiscard]] Result<void> add_node(std::string name, std::unique_ptr<model::GpuSource> gpus);
     [[nodiscard]] std::unique_ptr<model::GpuSource> open_gpus();
     [[nodiscard]] Result<void> start_agents();
@@ -128,6 +131,7 @@ class Server {
     std::vector<Node> nodes_;
     std::unique_ptr<agent::AgentLoop> agents_;
 
+    std::unique_ptr<api::AuditLog> audit_;  // Outlives whatever may still answer.
     std::unique_ptr<api::WriterCommands> commands_;
     std::unique_ptr<Logs> logs_;
     std::unique_ptr<api::ReadPool> reads_;

@@ -51,6 +51,15 @@ Result<std::int64_t> as_count(const std::string& text) {
     return value;
 }
 
+Result<std::int64_t> as_audit_files(const std::string& text) {
+    constexpr std::int64_t kMost = 1000;
+    Result<std::int64_t> value = as_count(text);
+    if (value && *value > kMost) {
+        return fail(ErrorCode::kInvalid, "'" + text + "' is above " + std::to_string(kMost));
+    }
+    return value;
+}
+
 Result<std::int64_t> as_bytes(const std::string& text) {
     return parse_size_mib(text).map([](std::int64_t mib) { return mib << 20; });
 }
@@ -81,6 +90,8 @@ const std::map<std::string, Setter>& setters() {
         {"allow_root_jobs",
          set(parse_bool,                                   [](C& c) -> auto& { return c.ledger.allows_root_jobs; })           },
         {"retention_days",             set(as_count,       [](C& c) -> auto& { return c.retention_days; })                    },
+        {"audit.files",                set(as_audit_files, [](C& c) -> auto& { return c.audit_files; })                       },
+        {"audit.file_max",             set(as_bytes,       [](C& c) -> auto& { return c.audit_file_bytes; })                  },
         {"node.name",                  set(as_text,        [](C& c) -> auto& { return c.node_name; })                         },
         {"node.status_listen",         set(parse_endpoint, [](C& c) -> auto& { return c.node_status; })                       },
         {"node.sample_interval",       set(as_interval,    [](C& c) -> auto& { return c.sample_interval; })                   },

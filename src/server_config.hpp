@@ -42,6 +42,9 @@ struct ServerConfig {
 
     std::int64_t retention_days = 0;  // Ended jobs are deleted after so many; 0 keeps them.
 
+    std::int64_t audit_files = 8;                            // 0: there is no audit log.
+    std::int64_t audit_file_bytes = std::int64_t{16} << 20;  // Of one of them.
+
     bool compat_anonymous = false;  // Requirement 003's doors without a name, on loopback.
     std::string compat_submit_template = {};  // Path of a job file.
     std::string compat_user = {};             // Anonymous submissions run as this user.

@@ -12,6 +12,7 @@ model::KnownTask known_task(const model::TaskOrder& order) {
         .cluster_id = order.cluster_id,
         .identity = order.identity,
         .gpus = order.gpus,
+        .order_json = model::to_json(order),
     };
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -27,6 +28,7 @@ struct FakeStore {
     std::vector<ledger::JobRow> jobs = {};
     std::vector<model::ElementRecord> elements = {};
     std::vector<model::AllocationRecord> allocations = {};
+    std::vector<model::ControlRecord> controls = {};
     std::vector<ledger::Event> events = {};
     Revision floor = Revision(0);  // Changes up to here were pruned.
     std::uint64_t incarnation = 1;
@@ -112,6 +114,16 @@ class FakeReader final : public ledger::Reader {
         return found == store_.allocations.end() ? std::nullopt : std::optional(*found);
     }
 
+    [[nodiscard]] Result<std::vector<model::ControlRecord>> controls(
+        JobId id, std::size_t /*limit*/) override {
+        const std::scoped_lock lock(store_.mutex);
+        std::vector<model::ControlRecord> found;
+        std::ranges::copy_if(store_.controls, std::back_inserter(found), [&](const auto& control) {
+            return control.job == id;
+        });
+        return found;
+    }
+
     [[nodiscard]] Result<std::uint64_t> position(std::int32_t /*priority*/, JobId id) override {
         const std::scoped_lock lock(store_.mutex);
         std::uint64_t position = 1;
@@ -122,6 +134,16 @@ class FakeReader final : public ledger::Reader {
             position += job.record.counts.pending() > 0 ? 1U : 0U;
         }
         return position;
+    }
+
+    [[nodiscard]] Result<std::vector<std::uint64_t>> positions(
+        const std::vector<ledger::JobCursor>& jobs) override {
+        std::vector<std::uint64_t> all;
+        all.reserve(jobs.size());
+        for (const auto& [priority, id] : jobs) {
+            all.push_back(position(priority, id).value());
+        }
+        return all;
     }
 
     [[nodiscard]] Result<ledger::EventPage> events(Revision since, std::size_t limit) override {
@@ -156,12 +178,12 @@ class FakeReaders final : public ledger::ReaderSource {
     FakeStore& store_;
 };
 
-/// Keeps the commands, and answers each with `reply`.
+/// Keeps the commands, and answers each with `reply`, or as `decide` says.
 class FakeCommands final : public Commands {
   public:
     void submit(ledger::Command command, Callback callback) override {
         seen.push_back(std::move(command));
-        callback(reply);
+        callback(decide ? decide(seen.back()) : reply);
     }
 
     [[nodiscard]] std::shared_ptr<const controller::View> view() const override {
@@ -170,6 +192,7 @@ class FakeCommands final : public Commands {
 
     std::vector<ledger::Command> seen = {};
     Result<ledger::Reply> reply = ledger::Reply();
+    std::function<Result<ledger::Reply>(const ledger::Command&)> decide = {};  // In its place.
     controller::View shown = {};
 };
 
@@ -336,11 +359,13 @@ struct World {
         .backup = [](const std::string& /*path*/) -> Result<std::uint64_t> { return 4096; }};
     std::shared_ptr<RecordedStream> stream = {};  // Of the last answer, if it was one.
     bool allows_anonymous_compat = false;
+    Audit* audit = nullptr;
 
     /// The answer as a client gets it, held to the contract.
     HttpResponse ask(const Ask& ask) {
         Router router(
-            routes_of(parts), identities, {.allows_anonymous_compat = allows_anonymous_compat});
+            routes_of(parts), identities,
+            {.allows_anonymous_compat = allows_anonymous_compat, .audit = audit});
         HttpRequest request{.method = ask.method, .target = ask.target, .fields = ask.fields};
         request.fields.host = "localhost";
         request.fields.content_type = "application/json";

@@ -200,6 +200,8 @@ std::vector<Route> cluster_routes(const ApiParts& parts) {
         change("/api/v1/nodes/{name}:resume", control_node(parts, NodeControl::kResume)),
         change("/api/v1/nodes/{name}:lost", control_node(parts, NodeControl::kLost)),
         change(
+            "/api/v1/quarantine/{key}:adopt", control_quarantine(parts, QuarantineControl::kAdopt)),
+        change(
             "/api/v1/quarantine/{key}:stop", control_quarantine(parts, QuarantineControl::kStop)),
         change(
             "/api/v1/quarantine/{key}:release",

@@ -113,7 +113,11 @@ Result<ledger::SubmitJobs> submission(const ApiParts& parts, const HttpRequest& 
         return tl::unexpected<Error>(checked.error());
     }
     return ledger::SubmitJobs{
-        .actor = {.identity = *identity, .is_admin = false, .request_id = request.request_id},
+        .actor =
+            {.identity = *identity,
+                    .is_admin = false,
+                    .request_id = request.request_id,
+                    .source = std::string(word_of(request.caller.source))},
         .jobs = {{.terms = checked->terms, .spec_json = text}}
     };
 }

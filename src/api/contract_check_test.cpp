@@ -170,7 +170,7 @@ TEST(ContractCheck, SeesWhatIsWrong) {
           .body = R"({"items":[{"name":"a","state":"odd"}],"as_of":{}})"},
          "the schema's enum does not hold at #/items/0/state"},
         {"not JSON", job(201, json, "{"), "it is no JSON"},
-        {"another status", job(200, json, "{}"), "the contract has no such answer"},
+        {"another status", job(202, json, "{}"), "the contract has no such answer"},
         {"another media", job(201, "text/plain", "1"), "the contract has no text/plain here"},
         {"no route",
          {.method = "GET", .pattern = "/x", .status = 200},

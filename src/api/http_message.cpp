@@ -19,6 +19,15 @@ std::string_view word_of(Method method) noexcept {
     return "OTHER";  // Only if the method was cast from a number.
 }
 
+std::string_view word_of(CallerSource source) noexcept {
+    switch (source) {
+        case CallerSource::kAnonymous: return "anonymous";
+        case CallerSource::kUnix:      return "unix";
+        case CallerSource::kToken:     return "token";
+    }
+    return "anonymous";  // Only if the source was cast from a number.
+}
+
 const std::string& HttpRequest::capture(std::string_view name) const {
     const auto found = std::ranges::find(captures, name, &Parameter::first);
     REEVE_ASSERT(found != captures.end(), "a handler asks only for captures of its own pattern");

@@ -26,6 +26,8 @@ struct Peer {
 /// Where a caller's identity comes from.
 enum class CallerSource : std::uint8_t { kAnonymous, kUnix, kToken };
 
+[[nodiscard]] std::string_view word_of(CallerSource source) noexcept;  // "unix".
+
 /// On whose behalf a request is made.
 struct Caller {
     std::string user = {};  // "" for an anonymous one.
@@ -43,6 +45,7 @@ struct HeaderFields {
     std::string_view authorization = {};
     std::string_view content_type = {};
     std::optional<std::string_view> idempotency_key = {};
+    std::optional<std::string_view> if_match = {};
     std::optional<std::string_view> last_event_id = {};
     std::string_view request_id = {};
 };

@@ -50,11 +50,67 @@ void mark_replay(HttpResponse& response, const ledger::Submitted& submitted) {
     }
 }
 
+/// What a dry run found: the job as it would be, and why it would wait.
+HttpResponse foretell(ledger::Reader& reader, const ApiParts& parts, const ledger::JobRow& job) {
+    constexpr JobId kLast(kIdMax);  // Behind all that wait with its priority.
+    const auto view = parts.commands.view();
+    std::optional<std::uint64_t> position;
+    if (job.record.counts[model::ElementState::kQueued] > 0) {
+        const auto found = reader.position(job.record.priority, kLast);
+        if (!found) {
+            return refuse(found.error());
+        }
+        position = *found;
+    }
+    const controller::Waiter waiter{.job = job};
+    const controller::Why why =
+        controller::why_pending(waiter, position, *view, {.user = job.user});
+    JsonText json;
+    json.begin_object();
+    json.field("elements", job.record.range.count());
+    json.field("reason", reason_word(why));
+    write_reasons(json, waiter, why);
+    write_as_of(json, view->incarnation, view->rev, parts.now());
+    json.end_object();
+    return {.body = json.take()};
+}
+
+void try_job(
+    const ApiParts& parts,
+    ledger::SubmitJobs command,
+    const model::JobSpec& spec,
+    const Responder& responder) {
+    ledger::JobRow job;
+    job.user = command.actor.identity.user;
+    job.project = spec.terms.project;
+    job.gpus = spec.terms.gpus;
+    job.host = {.cpu_millicores = spec.terms.cpu_millicores, .memory_mib = spec.terms.memory_mib};
+    command.is_dry_run = true;
+    command.jobs.push_back({.terms = spec.terms});
+    parts.commands.submit(
+        std::move(command),
+        [&parts, responder, job = std::move(job)](const Result<ledger::Reply>& reply) mutable {
+            if (!reply) {
+                responder.fail(reply.error());
+                return;
+            }
+            job.record = std::get<ledger::Checked>(*reply).job;
+            parts.reads.answer(responder, [&parts, job = std::move(job)](auto& reader) {
+                return foretell(reader, parts, job);
+            });
+        });
+}
+
 void post_job(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
     auto command = submission(request);
     auto spec = model::parse_job_spec(request.body);
-    if (!command || !spec) {
-        responder.fail(spec ? command.error() : spec.error());
+    const auto is_dry_run = truth_parameter(request, "dry_run");
+    if (!command || !spec || !is_dry_run) {
+        responder.fail(!spec ? spec.error() : !command ? command.error() : is_dry_run.error());
+        return;
+    }
+    if (*is_dry_run) {
+        try_job(parts, *std::move(command), *spec, responder);
         return;
     }
     const std::uint32_t elements = spec->terms.array ? spec->terms.array->count() : 1;
@@ -127,6 +183,10 @@ Result<ledger::ControlJobs> control_of(const HttpRequest& request, ledger::Contr
     if (!element || !force) {
         return tl::unexpected<Error>(element ? force.error() : element.error());
     }
+    auto if_rev = if_match_of(request);
+    if (!if_rev) {
+        return tl::unexpected<Error>(std::move(if_rev.error()));
+    }
     ledger::Target target{.job = *id};
     if (*element) {
         target.index = static_cast<std::uint32_t>(**element);
@@ -134,7 +194,8 @@ Result<ledger::ControlJobs> control_of(const HttpRequest& request, ledger::Contr
     return ledger::ControlJobs{
         .actor = actor_of(request),
         .control = force->value_or(false) ? ledger::Control::kStopForced : control,
-        .targets = {target}};
+        .targets = {target},
+        .if_rev = *std::move(if_rev)};
 }
 
 Handler control_handler(const ApiParts& parts, ledger::Control control) {
@@ -152,9 +213,11 @@ Handler control_handler(const ApiParts& parts, ledger::Control control) {
                     return;
                 }
                 const auto& controlled = std::get<ledger::Controlled>(*reply);
-                responder.send(
-                    {.body = "{\"id\":" + to_string(id) +
-                             ",\"changed\":" + std::to_string(controlled.element_count) + "}"});
+                HttpResponse response{
+                    .body = "{\"id\":" + to_string(id) +
+                            ",\"changed\":" + std::to_string(controlled.element_count) + "}"};
+                response.headers.emplace_back("ETag", etag_of(controlled.rev));
+                responder.send(std::move(response));
             });
     };
 }
@@ -176,7 +239,25 @@ class BulkAnswer {
     }
 
   private:
+    /// Ids of others look as if they were not there; the audit log knows.
+    void note_denials() const {
+        std::string owner;
+        std::string ids;
+        for (std::size_t i = 0; i < ids_.size(); ++i) {
+            const auto& reply = replies_[i];
+            if (!reply && reply.error().context.starts_with(ledger::kHiddenOf)) {
+                const std::string one = reply.error().context.substr(ledger::kHiddenOf.size());
+                owner = owner.empty() || owner == one ? one : "*";
+                ids += (ids.empty() ? "jobs " : ", ") + to_string(ids_[i]);
+            }
+        }
+        if (!owner.empty()) {
+            responder_.note_denial(owner, ids);
+        }
+    }
+
     void send() const {
+        note_denials();
         JsonText json;
         json.begin_object();
         json.key("items");
@@ -253,6 +334,7 @@ std::vector<Route> job_change_routes(const ApiParts& parts) {
         route("/api/v1/jobs:batch", Permission::kJobsSubmit, with_parts(post_batch)),
         route("/api/v1/jobs:stop", Permission::kJobsControl, with_parts(stop_jobs)),
     };
+    routes[0].query = {"dry_run"};
     routes[1].body_max = kBatchBodyMax;
     const std::vector<std::pair<std::string, ledger::Control>> controls = {
         {"stop",    ledger::Control::kStop   },
@@ -264,6 +346,7 @@ std::vector<Route> job_change_routes(const ApiParts& parts) {
         routes.push_back(route(
             "/api/v1/jobs/{id}:" + word, Permission::kJobsControl,
             control_handler(parts, control)));
+        routes.back().takes_if_match = true;
     }
     return routes;
 }

@@ -199,13 +199,6 @@ void write_blocker(JsonText& json, const controller::Blocker& blocker) {
     json.end_object();
 }
 
-void begin_entry(JsonText& json, Instant at, std::string_view kind, const std::string& object) {
-    json.begin_object();
-    json.field("at", at);
-    json.field("kind", kind);
-    json.field("object", object);
-}
-
 }  // namespace
 
 const controller::NodeStatus* find_node(const controller::View& view, NodeId id) {
@@ -297,9 +290,18 @@ std::string reason_word(const controller::Why& why) {
     return is_behind ? "behind" : "starting";
 }
 
-void write_why(JsonText& json, const ledger::JobRow& job, const controller::Why& why) {
-    json.field("id", job.record.id.value());
-    json.field("state", model::word_of(model::state_of(job.record.counts)));
+void write_why(JsonText& json, const controller::Waiter& waiter, const controller::Why& why) {
+    const model::JobRecord& record = waiter.job.record;
+    json.field("id", record.id.value());
+    if (waiter.state) {
+        json.field("element", waiter.index);
+    }
+    write_reasons(json, waiter, why);
+}
+
+void write_reasons(JsonText& json, const controller::Waiter& waiter, const controller::Why& why) {
+    const model::JobRecord& record = waiter.job.record;
+    json.field("state", model::word_of(waiter.state.value_or(model::state_of(record.counts))));
     if (why.position) {
         json.key("position");
         write_position(json, *why.position);
@@ -315,59 +317,6 @@ void write_why(JsonText& json, const ledger::JobRow& job, const controller::Why&
     }
     json.end_array();
     json.field("binding_count", why.binding_count);
-}
-
-void write_submitted(JsonText& json, const ledger::JobRow& job) {
-    begin_entry(json, job.record.submitted_at, "job.submitted", "job/" + to_string(job.record.id));
-    json.field("actor", job.user);
-    json.end_object();
-}
-
-void write_ended(JsonText& json, const ledger::JobRow& job) {
-    begin_entry(json, job.record.ended_at, "job.ended", "job/" + to_string(job.record.id));
-    json.end_object();
-}
-
-void write_attempt_timeline(
-    JsonText& json,
-    const ledger::JobRow& job,
-    const model::ElementRecord& attempt,
-    const controller::View& view) {
-    const std::string object = "element/" + to_string(attempt.key, job.record.is_array);
-    const controller::NodeStatus* node = find_node(view, attempt.node);
-    const auto begin = [&](Instant at, std::string_view kind) {
-        begin_entry(json, at, kind, object);
-        json.field("attempt", attempt.attempt);
-        if (node != nullptr) {
-            json.field("node", node->record.name);
-        }
-    };
-    if (attempt.scheduled_at != model::kNever) {
-        begin(attempt.scheduled_at, "element.scheduled");
-        json.end_object();
-    }
-    if (attempt.started_at != model::kNever) {
-        begin(attempt.started_at, "element.running");
-        json.end_object();
-    }
-    if (attempt.ended_at != model::kNever) {
-        // An attempt that another one follows has no end state of its own.
-        const bool is_end = model::is_end(attempt.state);
-        begin(
-            attempt.ended_at,
-            is_end ? "element." + std::string(model::word_of(attempt.state)) : "element.requeued");
-        if (attempt.end_reason) {
-            json.field("reason", model::word_of(*attempt.end_reason));
-            if (*attempt.end_reason == model::EndReason::kExitCode) {
-                json.field("exit_code", attempt.exit_code);
-            }
-        }
-        if (attempt.signal != 0) {
-            json.field("signal", attempt.signal);
-        }
-        write_text(json, "message", attempt.message);
-        json.end_object();
-    }
 }
 
 void write_as_of(JsonText& json, std::uint64_t incarnation, Revision rev, Instant now) {

@@ -20,7 +20,7 @@ struct JobExtras {
     std::string spec_json = {};
 };
 
-/// The schemas Job, Element, Why and TimelineEntry of api/openapi.yaml.
+/// The schemas Job, Element and Why of api/openapi.yaml.
 void write_job(
     JsonText& json,
     const ledger::JobRow& job,
@@ -33,18 +33,10 @@ void write_element(
     const controller::View& view,
     const std::optional<model::AllocationRecord>& allocation);
 
-void write_why(JsonText& json, const ledger::JobRow& job, const controller::Why& why);
+/// The part of Why that comes after what it is about.
+void write_reasons(JsonText& json, const controller::Waiter& waiter, const controller::Why& why);
 
-/// The job's own entries: of its submission, of its end.
-void write_submitted(JsonText& json, const ledger::JobRow& job);
-void write_ended(JsonText& json, const ledger::JobRow& job);
-
-/// What happened to one attempt, oldest first.
-void write_attempt_timeline(
-    JsonText& json,
-    const ledger::JobRow& job,
-    const model::ElementRecord& attempt,
-    const controller::View& view);
+void write_why(JsonText& json, const controller::Waiter& waiter, const controller::Why& why);
 
 void write_as_of(JsonText& json, std::uint64_t incarnation, Revision rev, Instant now);
 void write_position(JsonText& json, std::uint64_t position);

@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/element_lookup.hpp"
 #include "api/job_json.hpp"
 #include "api/request_fields.hpp"
 #include "api/routes.hpp"
+#include "api/timeline.hpp"
 
 namespace reeve::api {
 namespace {
@@ -12,16 +14,6 @@ namespace {
 using controller::View;
 
 constexpr std::size_t kReasonsPerPage = 200;  // A reason costs a look at every node.
-
-/// The job, if there is one that the caller may know of.
-Result<ledger::JobRow> visible_job(ledger::Reader& reader, JobId id, const Caller& caller) {
-    auto job = reader.job(id);
-    const bool is_hidden = job && !may_see(caller, job->user);
-    if (is_hidden || (!job && job.error().code == ErrorCode::kNotFound)) {
-        return fail(ErrorCode::kNotFound, "there is no job " + to_string(id));
-    }
-    return job;
-}
 
 controller::Why why_of(
     const ledger::JobRow& job,
@@ -45,35 +37,17 @@ std::optional<std::uint64_t> position_of(ledger::Reader& reader, const ledger::J
     return position ? std::optional(*position) : std::nullopt;
 }
 
-/// The positions of a page in the order of the queue. Without a filter each job comes one after the
-/// job before; with one there are gaps, and only so many are counted one by one.
-class Positions {
-  public:
-    explicit Positions(const ledger::JobFilter& filter)
-        : is_whole_queue_(
-              filter.states.empty() && !filter.user && !filter.project && !filter.name &&
-              filter.labels.empty() && filter.ids.empty()) {}
-
-    std::optional<std::uint64_t> next(ledger::Reader& reader, const ledger::JobRow& job) {
-        if (is_whole_queue_ && last_) {
-            last_ = std::min(*last_ + 1, ledger::kPositionMax + 1);
-            return last_;
+/// The positions of those jobs of a page that are queued, in the order of the page.
+Result<std::vector<std::uint64_t>> positions_of(
+    ledger::Reader& reader, const std::vector<ledger::JobRow>& rows) {
+    std::vector<ledger::JobCursor> queued;
+    for (const ledger::JobRow& job : rows) {
+        if (is_queued(job)) {
+            queued.push_back({.priority = job.record.priority, .id = job.record.id});
         }
-        if (lookups_left_ == 0) {
-            return std::nullopt;
-        }
-        --lookups_left_;
-        last_ = position_of(reader, job);
-        return last_;
     }
-
-  private:
-    static constexpr std::size_t kLookupsMax = 25;  // Each may count to 10,000.
-
-    bool is_whole_queue_;
-    std::size_t lookups_left_ = kLookupsMax;
-    std::optional<std::uint64_t> last_ = {};
-};
+    return queued.empty() ? std::vector<std::uint64_t>() : reader.positions(queued);
+}
 
 /// A page of jobs with what can be said of each at little cost.
 HttpResponse list_jobs(
@@ -86,7 +60,11 @@ HttpResponse list_jobs(
         return refuse(page.error());
     }
     const auto view = parts.commands.view();
-    Positions positions(query.filter);
+    const auto positions = positions_of(reader, page->rows);
+    if (!positions) {
+        return refuse(positions.error());
+    }
+    auto position = positions->begin();
     std::size_t reasons_left = kReasonsPerPage;
     JsonText json;
     json.begin_object();
@@ -97,8 +75,8 @@ HttpResponse list_jobs(
         if (job.element) {
             extras.allocation = live_allocation(*view, *job.element);
         }
-        if (query.order == ledger::JobOrder::kQueue) {
-            extras.position = positions.next(reader, job);
+        if (is_queued(job)) {
+            extras.position = *position++;
         }
         if (job.record.counts.pending() > 0 && reasons_left > 0) {
             --reasons_left;
@@ -141,7 +119,9 @@ HttpResponse get_job(
     }
     JsonText json;
     write_job(json, job, *view, extras);
-    return {.body = json.take()};
+    HttpResponse response{.body = json.take()};
+    response.headers.emplace_back("ETag", etag_of(job.record.rev));
+    return response;
 }
 
 struct ElementQuery {
@@ -192,20 +172,22 @@ HttpResponse timeline(
     if (!page) {
         return refuse(page.error());
     }
+    const auto controls = reader.controls(job.record.id, ledger::kPageMax);
+    if (!controls) {
+        return refuse(controls.error());
+    }
     const auto view = parts.commands.view();
     JsonText json;
     json.begin_object();
     json.key("items");
     json.begin_array();
-    if (!query.after) {
-        write_submitted(json, job);
-    }
-    for (const model::ElementRecord& attempt : page->rows) {
-        write_attempt_timeline(json, job, attempt, *view);
-    }
-    if (!page->next && job.record.ended_at != model::kNever) {
-        write_ended(json, job);
-    }
+    write_timeline(
+        json, {.job = job,
+               .view = *view,
+               .attempts = page->rows,
+               .controls = *controls,
+               .is_first = !query.after,
+               .is_last = !page->next});
     json.end_array();
     if (page->next) {
         json.field("next", encode(*page->next));
@@ -215,15 +197,43 @@ HttpResponse timeline(
     return {.body = json.take()};
 }
 
+/// The job as a whole, or the element of it that is asked for. Errors: kNotFound.
+Result<controller::Waiter> waiter_of(
+    ledger::Reader& reader, const ledger::JobRow& job, const std::optional<std::uint32_t>& index) {
+    controller::Waiter waiter{.job = job};
+    if (!index) {
+        return waiter;
+    }
+    const model::JobRecord& record = job.record;
+    if (!record.range.has(*index)) {
+        return no_element(record.id, *index);
+    }
+    auto attempt = find_attempt(reader, {.job = record.id, .index = *index}, std::nullopt);
+    if (!attempt) {
+        return tl::unexpected<Error>(std::move(attempt.error()));
+    }
+    waiter.index = *index;
+    waiter.attempt = std::move(*attempt);
+    waiter.state = state_of_element(record, *index, waiter.attempt);
+    return waiter;
+}
+
 HttpResponse why(
     ledger::Reader& reader,
     const ApiParts& parts,
-    const ledger::JobRow& job,
+    const controller::Waiter& waiter,
     const Caller& caller) {
     const auto view = parts.commands.view();
+    const bool has_position =
+        waiter.state.value_or(model::ElementState::kQueued) == model::ElementState::kQueued;
+    const auto position = has_position ? position_of(reader, waiter.job) : std::nullopt;
     JsonText json;
     json.begin_object();
-    write_why(json, job, why_of(job, position_of(reader, job), *view, caller));
+    write_why(
+        json, waiter,
+        controller::why_pending(
+            waiter, position, *view,
+            {.user = caller.user, .is_admin = caller.role == Role::kAdmin}));
     write_as_of(json, view->incarnation, view->rev, parts.now());
     json.end_object();
     return {.body = json.take()};
@@ -240,8 +250,9 @@ void answer_of_job(
         return;
     }
     parts.reads.answer(
-        responder, [id = *id, caller = request.caller, read = std::move(read)](auto& reader) {
-            const auto job = visible_job(reader, id, caller);
+        responder,
+        [id = *id, caller = request.caller, responder, read = std::move(read)](auto& reader) {
+            const auto job = visible_job(reader, id, caller, responder);
             return job ? read(reader, *job) : refuse(job.error());
         });
 }
@@ -251,6 +262,9 @@ void get_list(const ApiParts& parts, const HttpRequest& request, const Responder
     if (!query) {
         responder.fail(query.error());
         return;
+    }
+    if (query->filter.user != request.caller.user) {
+        responder.note_read_of(query->filter.user ? *query->filter.user : "*");
     }
     parts.reads.answer(responder, [&parts, query = *query, caller = request.caller](auto& reader) {
         return list_jobs(reader, parts, query, caller);
@@ -292,13 +306,16 @@ void get_timeline(const ApiParts& parts, const HttpRequest& request, const Respo
 }
 
 void get_why(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
-    if (const auto element = element_of(request); !element) {
+    const auto element = element_of(request);
+    if (!element) {
         responder.fail(element.error());
         return;
     }
     answer_of_job(
-        parts, request, responder, [&parts, caller = request.caller](auto& reader, auto& job) {
-            return why(reader, parts, job, caller);
+        parts, request, responder,
+        [&parts, element = *element, caller = request.caller](auto& reader, auto& job) {
+            const auto waiter = waiter_of(reader, job, element);
+            return waiter ? why(reader, parts, *waiter, caller) : refuse(waiter.error());
         });
 }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "api/element_lookup.hpp"
 #include "api/json_text.hpp"
 #include "base/text.hpp"
 
@@ -23,30 +24,6 @@ std::string node_name(const controller::View& view, NodeId id) {
     return found == view.nodes.end() ? std::string() : (*found)->record.name;
 }
 
-/// The attempt that is meant: the newest, or the given one. Absent if it has no record (yet).
-Result<std::optional<model::ElementRecord>> find_attempt(
-    ledger::Reader& reader, const ledger::JobRow& job, std::uint32_t index, const LogWish& wish) {
-    std::optional<model::ElementRecord> found;
-    std::optional<std::pair<std::uint32_t, std::uint32_t>> after =
-        std::pair(index, wish.attempt.value_or(1) - 1);
-    while (after) {
-        const auto page = reader.elements(job.record.id, after, ledger::kPageMax);
-        if (!page) {
-            return tl::unexpected<Error>(page.error());
-        }
-        for (const model::ElementRecord& row : page->rows) {
-            if (row.key.index != index || (found && wish.attempt)) {
-                return found;
-            }
-            if (!wish.attempt || row.attempt == *wish.attempt) {
-                found = row;
-            }
-        }
-        after = page->next;
-    }
-    return found;
-}
-
 }  // namespace
 
 Result<LogFound> find_log(
@@ -62,14 +39,10 @@ Result<LogFound> find_log(
             "job " + to_string(wish.job) + " is an array: say which element is meant");
     }
     const std::uint32_t index = wish.index.value_or(0);
-    const bool is_in_range = index >= record.range.first && index <= record.range.last &&
-                             (index - record.range.first) % record.range.step == 0;
-    if (!is_in_range) {
-        return fail(
-            ErrorCode::kNotFound,
-            "job " + to_string(wish.job) + " has no element " + std::to_string(index));
+    if (!record.range.has(index)) {
+        return no_element(wish.job, index);
     }
-    const auto attempt = find_attempt(reader, *job, index, wish);
+    const auto attempt = find_attempt(reader, {.job = wish.job, .index = index}, wish.attempt);
     if (!attempt) {
         return tl::unexpected<Error>(attempt.error());
     }

@@ -155,8 +155,18 @@ void write_server(MetricsText& text, const ApiParts& parts) {
             "reeve_writer_turn_microseconds_total", "Time spent in turns.",
             writer->turn_microseconds.load());
         counter(
+            "reeve_writer_troubles_total",
+            "Failures beside requests: old jobs not deleted, a node's hello not taken in.",
+            writer->troubles.load());
+        counter(
             "reeve_writer_queue_refusals_total", "Commands refused because too many waited.",
             writer->queue_refusals.load());
+    }
+    if (const AuditCounters* audit = parts.audit_counters) {
+        counter("reeve_audit_entries_total", "Lines of the audit log.", audit->written.load());
+        counter(
+            "reeve_audit_lost_total", "Entries that the audit log could not take.",
+            audit->lost.load());
     }
 }
 

@@ -39,7 +39,15 @@ Result<std::map<std::string, std::string>> parse_labels(std::string_view text) {
         if (equals == std::string::npos || equals == 0) {
             return fail(ErrorCode::kInvalid, "label: expects key=value, several joined by commas");
         }
-        labels.insert_or_assign(part.substr(0, equals), part.substr(equals + 1));
+        const std::string key = part.substr(0, equals);
+        std::string value = part.substr(equals + 1);
+        if (const std::string fault = model::fault_of_label_key(key); !fault.empty()) {
+            return fail(ErrorCode::kInvalid, "label: " + fault);
+        }
+        if (const std::string fault = model::fault_of_label_value(value); !fault.empty()) {
+            return fail(ErrorCode::kInvalid, "label: " + fault);
+        }
+        labels.insert_or_assign(key, std::move(value));
     }
     return labels;
 }
@@ -234,17 +242,68 @@ Result<EventCursor> parse_event_cursor(std::string_view text) {
     return EventCursor{.incarnation = incarnation, .rev = Revision(*rev)};
 }
 
+std::string etag_of(Revision rev) {
+    return "\"" + std::to_string(rev.value()) + "\"";
+}
+
+Result<std::optional<std::vector<Revision>>> if_match_of(const HttpRequest& request) {
+    if (!request.fields.if_match || *request.fields.if_match == "*") {
+        return std::nullopt;
+    }
+    std::vector<Revision> revs;
+    for (const std::string& part : split(*request.fields.if_match, ',')) {
+        const std::size_t from = part.find_first_not_of(" \t");
+        const std::size_t to = part.find_last_not_of(" \t");
+        const std::string_view tag =
+            from == part.npos ? "" : std::string_view(part).substr(from, to - from + 1);
+        const std::string_view opaque = tag.starts_with("W/") ? tag.substr(2) : tag;
+        if (opaque.size() < 2 || !opaque.starts_with('"') || !opaque.ends_with('"')) {
+            return fail(ErrorCode::kInvalid, "If-Match: expects a job's ETag, like \"918\", or *");
+        }
+        const auto rev = number_of<std::uint64_t>(tag.substr(1, tag.size() - 2));
+        if (tag == opaque && rev) {
+            revs.emplace_back(*rev);
+        }
+    }
+    return std::optional(std::move(revs));
+}
+
+Result<bool> truth_parameter(const HttpRequest& request, std::string_view name) {
+    const std::string_view text = request.parameter(name).value_or("0");
+    if (text != "0" && text != "1" && text != "false" && text != "true") {
+        return fail(ErrorCode::kInvalid, std::string(name) + ": expects 0, 1, false or true");
+    }
+    return text == "1" || text == "true";
+}
+
 ledger::Actor actor_of(const HttpRequest& request) {
     const Caller& caller = request.caller;
     return {
         .identity = {.user = caller.user, .uid = caller.uid, .gid = caller.gid},
         .is_admin = caller.role == Role::kAdmin,
-        .request_id = request.request_id
+        .request_id = request.request_id,
+        .source = std::string(word_of(caller.source))
     };
 }
 
 bool may_see(const Caller& caller, const std::string& user) {
-    return caller.role == Role::kAdmin || (!user.empty() && caller.user == user);
+    return ledger::Reach{.user = caller.user, .is_admin = caller.role == Role::kAdmin}.covers(user);
+}
+
+Result<ledger::JobRow> visible_job(
+    ledger::Reader& reader, JobId id, const Caller& caller, const Responder& responder) {
+    auto job = reader.job(id);
+    if (!job) {
+        return job.error().code == ErrorCode::kNotFound ? tl::unexpected<Error>(ledger::no_job(id))
+                                                        : job;
+    }
+    if (!may_see(caller, job->user)) {
+        return tl::unexpected<Error>(ledger::no_job(id, job->user));
+    }
+    if (job->user != caller.user) {
+        responder.note_read_of(job->user);
+    }
+    return job;
 }
 
 }  // namespace reeve::api

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/http_message.hpp"
+#include "api/responder.hpp"
 #include "base/result.hpp"
 #include "ledger/command.hpp"
 #include "ledger/reader.hpp"
@@ -64,9 +65,25 @@ struct EventCursor {
 
 [[nodiscard]] Result<EventCursor> parse_event_cursor(std::string_view text);
 
+/// A job's entity tag: its revision, in quotes.
+[[nodiscard]] std::string etag_of(Revision rev);
+
+/// The revisions of If-Match; nothing if it is absent, or "*". A weak tag, and one that is none of
+/// ours, matches no job.
+[[nodiscard]] Result<std::optional<std::vector<Revision>>> if_match_of(const HttpRequest& request);
+
+/// The parameter `name`, "0", "1", "false" or "true"; false if absent.
+[[nodiscard]] Result<bool> truth_parameter(const HttpRequest& request, std::string_view name);
+
 [[nodiscard]] ledger::Actor actor_of(const HttpRequest& request);
 
 /// True if the caller may see and name what is `user`'s.
 [[nodiscard]] bool may_see(const Caller& caller, const std::string& user);
+
+/// The job, if there is one that the caller may know of. Changes of jobs are held to the same rule
+/// (ledger::Reach) by the ledger, with the same words. A read of somebody else's is noted for the
+/// audit log. Errors: kNotFound, and those of the reader.
+[[nodiscard]] Result<ledger::JobRow> visible_job(
+    ledger::Reader& reader, JobId id, const Caller& caller, const Responder& responder);
 
 }  // namespace reeve::api

@@ -129,6 +129,7 @@ void RequestParser::fill(HttpRequest& request) const {
         .authorization = view_of(message[http::field::authorization]),
         .content_type = view_of(message[http::field::content_type]),
         .idempotency_key = value_of(message, "Idempotency-Key"),
+        .if_match = value_of(message, "If-Match"),
         .last_event_id = value_of(message, "Last-Event-ID"),
         .request_id = view_of(message["X-Request-Id"]),
     };

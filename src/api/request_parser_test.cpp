@@ -129,7 +129,8 @@ TEST(RequestParser, ShowsWhatWasAsked) {
     RequestParser parser;
     const Outcome outcome = feed(
         parser,
-        "PUT /x?y=1 HTTP/1.1\r\nhost: h:1\r\nidempotency-key: k\r\nExpect: 100-continue\r\n"
+        "PUT /x?y=1 HTTP/1.1\r\nhost: h:1\r\nidempotency-key: k\r\nif-match: \"7\"\r\nExpect: "
+        "100-continue\r\n"
         "Connection: close\r\nContent-Length: 5\r\n\r\n",
         1000);
     ASSERT_EQ(outcome.progress, std::vector<Progress>{Progress::kHead});
@@ -139,6 +140,7 @@ TEST(RequestParser, ShowsWhatWasAsked) {
     EXPECT_EQ(request.target, "/x?y=1");
     EXPECT_EQ(request.fields.host, "h:1");
     EXPECT_EQ(request.fields.idempotency_key, "k");
+    EXPECT_EQ(request.fields.if_match, "\"7\"");
     EXPECT_EQ(request.fields.origin, "");
     EXPECT_EQ(parser.content_length(), 5U);
     EXPECT_TRUE(parser.expects_continue());

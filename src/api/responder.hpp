@@ -41,6 +41,14 @@ class AnswerSink {
     virtual void answer(HttpResponse response) = 0;
     virtual std::shared_ptr<EventStream> open_stream(
         HttpResponse head, StreamCallbacks callbacks) = 0;
+
+    // For the audit log; only a sink that keeps one does something about it.
+
+    /// The answer to come shows what is `owner`'s ("*": everybody's), not the caller's.
+    virtual void note_read_of(std::string_view /*owner*/) {}
+
+    /// The answer to come, though a success, has this denied within.
+    virtual void note_denial(std::string_view /*owner*/, std::string_view /*detail*/) {}
 };
 
 /// The duty to answer one request, once, now or later, from any thread. Copies are the same duty.
@@ -53,6 +61,12 @@ class Responder {
     void send(HttpResponse response) const { sink_->answer(std::move(response)); }
 
     void fail(Error error) const { sink_->answer(refuse(std::move(error))); }
+
+    void note_read_of(std::string_view owner) const { sink_->note_read_of(owner); }
+
+    void note_denial(std::string_view owner, std::string_view detail) const {
+        sink_->note_denial(owner, detail);
+    }
 
     /// Begins a stream instead; `head` gives status, headers and content type. The stream is
     /// already over if the client has gone.

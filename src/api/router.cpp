@@ -70,6 +70,18 @@ Router::Router(std::vector<Route> routes, const Identities& identities, RouterOp
 }
 
 std::optional<HttpResponse> Router::admit(HttpRequest& request, std::uint64_t& body_limit) {
+    std::optional<HttpResponse> refusal = refusal_of(request, body_limit);
+    if (refusal && options_.audit != nullptr && is_denial(*refusal)) {
+        AuditEntry entry = entry_of(request);
+        entry.status = refusal->status;
+        entry.detail = refusal->problem->message;
+        options_.audit->record(std::move(entry));
+    }
+    return refusal;
+}
+
+std::optional<HttpResponse> Router::refusal_of(
+    HttpRequest& request, std::uint64_t& body_limit) const {
     if (auto browser = check_browser(request); !browser) {
         return refuse(std::move(browser.error()));
     }
@@ -81,6 +93,10 @@ std::optional<HttpResponse> Router::admit(HttpRequest& request, std::uint64_t& b
     }
     if (auto query = check_query(request); !query) {
         return refuse(std::move(query.error()));
+    }
+    if (has_body(request.method) && request.fields.if_match && !request.route->takes_if_match) {
+        return refuse(
+            ErrorCode::kInvalid, "If-Match: is taken where one job is changed, and not here");
     }
     body_limit = has_body(request.method) ? request.route->body_max : 0;
     return std::nullopt;
@@ -98,6 +114,9 @@ void Router::handle(HttpRequest& request, Responder responder) {
                  {}});
             return;
         }
+    }
+    if (request.route->permission != Permission::kAnonymous) {
+        responder = audited(request, std::move(responder), options_.audit);
     }
     request.route->handler(request, std::move(responder));
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/audit.hpp"
 #include "api/http_service.hpp"
 #include "api/identity.hpp"
 #include "api/permission.hpp"
@@ -26,6 +27,7 @@ struct Route {
     Permission permission = Permission::kClusterControl;
     std::vector<std::string> query = {};  // Parameters that it knows; any other is refused.
     Handler handler = {};
+    bool takes_if_match = false;  // A change that does not refuses a condition it cannot keep.
     std::uint64_t body_max = kBodyMax;  // Of a POST, PUT or PATCH. Of others it is 0.
 };
 
@@ -39,6 +41,9 @@ struct RouterOptions {
 
     /// Serves the node's own port: callers are not looked at, kAnonymous routes are all there is.
     bool is_anonymous_only = false;
+
+    /// Is told of denials and of reads of what is others'. Null, or outlives the router.
+    Audit* audit = nullptr;
 };
 
 /// Finds the route, refuses who may not use it, and calls its handler. Immutable once made, so
@@ -65,6 +70,8 @@ class Router final : public HttpService {
         std::vector<Segment> segments = {};
     };
 
+    [[nodiscard]] std::optional<HttpResponse> refusal_of(
+        HttpRequest& request, std::uint64_t& body_limit) const;
     [[nodiscard]] Result<void> check_browser(const HttpRequest& request) const;
     [[nodiscard]] std::optional<HttpResponse> find_route(HttpRequest& request) const;
     [[nodiscard]] Result<void> check_caller(HttpRequest& request) const;

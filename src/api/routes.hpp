@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "api/audit_log.hpp"
 #include "api/commands.hpp"
 #include "api/event_hub.hpp"
 #include "api/http_server.hpp"
@@ -48,9 +49,10 @@ struct ApiParts {
     std::function<Result<std::uint64_t>(const std::string& path)> backup;
     CompatOptions compat = {};
 
-    // For /metrics. The counters' owners come later than the routes; either may be null.
+    // For /metrics. The counters' owners come later than the routes; each may be null.
     std::function<const HttpCounters*()> http_counters = {};
     const controller::WriterCounters* writer_counters = nullptr;
+    const AuditCounters* audit_counters = nullptr;  // Null: there is no audit log.
 };
 
 /// Every route of api/openapi.yaml. `parts` outlives them.

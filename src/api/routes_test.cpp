@@ -4,91 +4,10 @@
 
 #include <gtest/gtest.h>
 
-#include "api/api_world.hpp"
+#include "api/routes_world.hpp"
 
 namespace reeve::api {
 namespace {
-
-using model::ElementState;
-
-/// Job `id` of `user`, one element, in `state`.
-ledger::JobRow job(std::uint64_t id, const std::string& user, ElementState state) {
-    ledger::JobRow row;
-    row.record.id = JobId(id);
-    row.record.submitted_at = kWorldNow;
-    row.record.counts[state] = 1;
-    row.name = "train";
-    row.user = user;
-    row.project = "vision";
-    row.gpus = {.count = 1, .model = "a30"};
-    row.host = {.cpu_millicores = 1500, .memory_mib = 1024};
-    return row;
-}
-
-model::ElementRecord element(std::uint64_t id, std::uint32_t attempt, ElementState state) {
-    model::ElementRecord record;
-    record.key = {.job = JobId(id)};
-    record.attempt = attempt;
-    record.state = state;
-    record.scheduled_at = kWorldNow;
-    record.node = NodeId(1);
-    record.allocation = AllocationId(id);
-    return record;
-}
-
-std::shared_ptr<const controller::NodeStatus> node_with_gpu(const std::string& holder) {
-    auto node = std::make_shared<controller::NodeStatus>();
-    node->record.id = NodeId(1);
-    node->record.name = "jw2";
-    node->record.host = {.cpu_millicores = 8000, .memory_mib = 65536};
-    node->record.gpus = {
-        {.id = GpuId(5), .uuid = "GPU-5", .model = GpuModelId(1), .total_mib = 24576}
-    };
-    node->view.id = NodeId(1);
-    node->view.host_total = node->record.host;
-    node->view.free.host = {.cpu_millicores = 7000, .memory_mib = 60000};
-    node->view.free.gpus = {
-        {.id = GpuId(5), .model = GpuModelId(1), .total_mib = 24576}
-    };
-    controller::Holding holding;
-    holding.allocation.id = AllocationId(7);
-    holding.allocation.task.element.job = JobId(7);
-    holding.allocation.node = NodeId(1);
-    holding.allocation.grant.gpus = {
-        {.gpu = GpuId(5), .amount = {.milli = 1000, .memory_mib = 24576}}
-    };
-    holding.user = holder;
-    holding.project = "secret-project";
-    node->holdings = {holding};
-    return node;
-}
-
-class RoutesTest : public testing::Test {
-  protected:
-    void SetUp() override {
-        world.store.jobs = {
-            job(9, "bob", ElementState::kQueued),
-            job(8, "ada", ElementState::kQueued),
-            job(7, "ada", ElementState::kRunning),
-        };
-        world.store.jobs[2].element = element(7, 2, ElementState::kRunning);
-        world.store.elements = {
-            element(7, 1, ElementState::kFailed), element(7, 2, ElementState::kRunning)};
-        world.commands.shown.gpu_models = {
-            {GpuModelId(1), "NVIDIA A30"}
-        };
-        world.commands.shown.nodes = {node_with_gpu("ada")};
-        world.commands.shown.cluster_id = "c1";
-    }
-
-    template <class Command>
-    const Command& only_command() {
-        EXPECT_EQ(world.commands.seen.size(), 1U);
-        return std::get<Command>(world.commands.seen.at(0));
-    }
-
-    World world;
-};
 
 TEST_F(RoutesTest, ListsAllJobsToAnAdminAndTheirOwnToOthers) {
     const HttpResponse all = world.get("/api/v1/jobs?limit=2");
@@ -136,6 +55,8 @@ TEST_F(RoutesTest, RefusesParametersThatMeanNothing) {
           "/api/v1/jobs?limit=-1",
           "/api/v1/jobs?order=name",
           "/api/v1/jobs?label=x",
+          "/api/v1/jobs?label=a=b%01",
+          "/api/v1/jobs?label=a%20b=c",
           "/api/v1/jobs?label==x",
           "/api/v1/jobs?cursor=x",
           "/api/v1/jobs?cursor=1.2.3",
@@ -196,6 +117,20 @@ TEST_F(RoutesTest, ShowsAJobWithItsGpus) {
 TEST_F(RoutesTest, APendingJobHasAPositionAndAReason) {
     const HttpResponse response = world.get("/api/v1/jobs/8", kAda);
     EXPECT_TRUE(has(response.body, R"("reason":"gpu_short","position":2)")) << response.body;
+}
+
+TEST_F(RoutesTest, AListHasThePositionOfEachQueuedJobInEitherOrder) {
+    world.store.jobs.insert(world.store.jobs.begin() + 1, job(4, "ada", ElementState::kRunning));
+    for (const char* order : {"id", "queue"}) {
+        const HttpResponse list =
+            world.get("/api/v1/jobs?order=" + std::string(order) + "&state=queued,running");
+        EXPECT_TRUE(has(list.body, R"("reason":"gpu_short","position":1)")) << list.body;
+        EXPECT_TRUE(has(list.body, R"("reason":"gpu_short","position":2)")) << list.body;
+        EXPECT_FALSE(has(list.body, R"("position":3)")) << list.body;
+    }
+    const HttpResponse own = world.get("/api/v1/jobs?user=ada", kAda);
+    EXPECT_TRUE(has(own.body, R"("position":2)")) << own.body;  // Of the whole queue.
+    EXPECT_FALSE(has(own.body, R"("position":1)")) << own.body;
 }
 
 TEST_F(RoutesTest, WhyNamesHoldersOnlyToThoseWhoMayKnowThem) {
@@ -279,6 +214,7 @@ TEST_F(RoutesTest, SubmitsAJob) {
     EXPECT_EQ(command.actor.identity, (model::Identity{.user = "ada", .uid = kAda, .gid = 100}));
     EXPECT_FALSE(command.actor.is_admin);
     EXPECT_EQ(command.actor.request_id, "id-1");
+    EXPECT_EQ(command.actor.source, "unix");
     EXPECT_EQ(command.idempotency_key, "k1");
     EXPECT_NE(command.fingerprint, 0U);
     ASSERT_EQ(command.jobs.size(), 1U);

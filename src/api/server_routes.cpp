@@ -20,7 +20,7 @@ HttpResponse me(const ApiParts& parts, const HttpRequest& request) {
     json.field("uid", caller.uid);
     json.field("gid", caller.gid);
     json.field("role", caller.role == Role::kAdmin ? "admin" : "user");
-    json.field("source", caller.source == CallerSource::kUnix ? "unix" : "token");
+    json.field("source", word_of(caller.source));
     json.key("server");
     json.begin_object();
     json.field("version", parts.version);

@@ -17,6 +17,8 @@ void watch_events(const ApiParts& parts, const HttpRequest& request, const Respo
     WatchOptions options{.since = view->rev};
     if (request.caller.role != Role::kAdmin) {
         options.user = request.caller.user;
+    } else {
+        responder.note_read_of("*");
     }
     const auto job = integer_parameter(request, "job", {.least = 1, .most = kIdMax});
     if (!job) {
@@ -47,14 +49,6 @@ struct LogQuery {
     bool follows = false;
 };
 
-Result<bool> follows(const HttpRequest& request) {
-    const std::string_view follow = request.parameter("follow").value_or("0");
-    if (follow != "0" && follow != "1" && follow != "false" && follow != "true") {
-        return fail(ErrorCode::kInvalid, "follow: expects 0, 1, false or true");
-    }
-    return follow == "1" || follow == "true";
-}
-
 Result<LogStream> stream_of(const HttpRequest& request) {
     const std::string_view stream = request.parameter("stream").value_or("output");
     if (stream != "output" && stream != "stderr") {
@@ -83,7 +77,7 @@ Result<LogQuery> log_query(const HttpRequest& request) {
     const auto rank = integer_parameter(request, "rank", {.least = 0, .most = 65'535});
     const auto limit = integer_parameter(request, "limit", {.least = 1, .most = kLogBytesMax});
     const auto stream = stream_of(request);
-    const auto follow = follows(request);
+    const auto follow = truth_parameter(request, "follow");
     const auto offset =
         integer_parameter(request, "offset", {.least = -kOffsetMax, .most = kOffsetMax});
     const auto last_offset = last_offset_of(request);
@@ -147,18 +141,6 @@ HttpResponse read_log(ledger::Reader& reader, const ApiParts& parts, const LogQu
     return piece ? bytes_of(std::move(*piece)) : refuse(std::move(piece.error()));
 }
 
-/// Tells whether the caller may read the job before anything of it is said.
-Result<void> check_visible(ledger::Reader& reader, JobId id, const Caller& caller) {
-    const auto job = reader.job(id);
-    if (!job && job.error().code != ErrorCode::kNotFound) {
-        return tl::unexpected<Error>(job.error());
-    }
-    if (!job || !may_see(caller, job->user)) {
-        return fail(ErrorCode::kNotFound, "there is no job " + to_string(id));
-    }
-    return {};
-}
-
 void logs(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
     const auto query = log_query(request);
     if (!query) {
@@ -167,8 +149,8 @@ void logs(const ApiParts& parts, const HttpRequest& request, const Responder& re
     }
     parts.reads.run(
         responder, [&parts, responder, query = *query, caller = request.caller](auto& reader) {
-            if (auto visible = check_visible(reader, query.wish.job, caller); !visible) {
-                responder.fail(std::move(visible.error()));
+            if (const auto job = visible_job(reader, query.wish.job, caller, responder); !job) {
+                responder.fail(job.error());
                 return;
             }
             if (!query.follows) {

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstddef>
 #include <numeric>
+#include <utility>
+#include <vector>
 
 namespace reeve {
 namespace {
@@ -333,22 +335,38 @@ std::vector<std::string> split(std::string_view text, char separator) {
     }
 }
 
-std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
-    std::size_t best = std::max<std::size_t>(1, word.size() / 3) + 1;
-    std::string found;
-    for (const std::string& candidate : candidates) {
-        std::vector<std::size_t> row(candidate.size() + 1);  // Levenshtein, one row at a time.
-        std::iota(row.begin(), row.end(), std::size_t{0});
-        for (std::size_t i = 0; i < word.size(); ++i) {
-            std::size_t diagonal = row[0]++;
-            for (std::size_t j = 0; j < candidate.size(); ++j) {
-                const std::size_t cost = diagonal + (word[i] == candidate[j] ? 0 : 1);
-                diagonal = row[j + 1];
-                row[j + 1] = std::min({cost, row[j] + 1, diagonal + 1});
+namespace {
+
+/// The optimal string alignment distance: characters that are inserted, dropped or replaced, and
+/// neighbours that are swapped, count as one edit each.
+std::size_t edits_between(std::string_view from, std::string_view to) {
+    std::vector<std::size_t> before;  // The row two above, for swaps.
+    std::vector<std::size_t> above;
+    std::vector<std::size_t> row(to.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 1; i <= from.size(); ++i) {
+        before = std::exchange(above, std::exchange(row, std::vector<std::size_t>(to.size() + 1)));
+        row[0] = i;
+        for (std::size_t j = 1; j <= to.size(); ++j) {
+            const bool is_same = from[i - 1] == to[j - 1];
+            row[j] = std::min({above[j - 1] + (is_same ? 0 : 1), above[j] + 1, row[j - 1] + 1});
+            if (i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1]) {
+                row[j] = std::min(row[j], before[j - 2] + 1);
             }
         }
-        if (row.back() < best) {
-            best = row.back();
+    }
+    return row.back();
+}
+
+}  // namespace
+
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
+    constexpr std::size_t kEditsMax = 2;
+    std::size_t best = std::min(kEditsMax + 1, (word.size() + 1) / 2);  // Fewer than these.
+    std::string found;
+    for (const std::string& candidate : candidates) {
+        if (const std::size_t edits = edits_between(word, candidate); edits < best) {
+            best = edits;
             found = candidate;
         }
     }

@@ -40,8 +40,8 @@ namespace reeve {
 
 [[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);
 
-/// The candidate nearest to `word` by edit distance, or "" if none is near enough to suggest
-/// (at most a third of the word's length, at least one edit). Ties go to the first.
+/// The candidate nearest to `word`, or "" if none is near enough to suggest: two edits at most, and
+/// fewer than half of the word's length. A swap of neighbours is one edit. Ties go to the first.
 [[nodiscard]] std::string nearest(
     std::string_view word, const std::vector<std::string>& candidates);
 

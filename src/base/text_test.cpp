@@ -138,5 +138,40 @@ TEST(Nearest, SuggestsOnlyWhatIsNear) {
     EXPECT_EQ(nearest("xyz", verbs), "");
 }
 
+TEST(Nearest, CountsASwapAsOneEditAndTakesTwoAtMost) {
+    struct Case {
+        std::string word;
+        std::string candidate;
+        bool is_near;
+    };
+
+    for (const auto& [word, candidate, is_near] : std::vector<Case>{
+             {"rnu",      "run",     true },
+             {"rn",       "run",     false}, // One edit is half of the word.
+             {"rum",      "run",     true },
+             {"ran",      "runs",    false}, // Two edits are more than half of it.
+             {"otsp",     "stop",    false}, // The swaps overlap: three edits.
+             {"tsop",     "stop",    true },
+             {"quee",     "queue",   true },
+             {"qeueu",    "queue",   true }, // Two swaps.
+             {"releease", "release", true },
+             {"relaesse", "release", true },
+             {"erlaesse", "release", false}, // Three edits, and far less than half of it.
+             {"",         "q",       false},
+             {"x",        "q",       false},
+             {"abcdef",   "badcfe",  false},
+             {"abdc",     "abcd",    true },
+             {"ca",       "abc",     false},
+             {"--gpsu",   "--gpus",  true },
+    }) {
+        EXPECT_EQ(nearest(word, {candidate}), is_near ? candidate : "") << word;
+    }
+}
+
+TEST(Nearest, TheNearestIsTheFirstOfThose) {
+    EXPECT_EQ(nearest("lits", {"lost", "list", "lits2"}), "list");
+    EXPECT_EQ(nearest("stat", {"star", "stay"}), "star");
+}
+
 }  // namespace
 }  // namespace reeve

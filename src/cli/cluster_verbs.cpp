@@ -306,9 +306,16 @@ class FreeVerb final : public Verb {
     void add_options(CLI::App& app) override {
         app.add_option("-g,--gpu", model_, "Of this model only: a30");
         app.add_option("-m,--mem", memory_, "With so much GPU memory free: 20G");
+        app.add_option("--for", duration_)->group("");  // Hidden: only to refuse it by name.
     }
 
     Result<int> run(Session& session) override {
+        if (!duration_.empty()) {
+            return fail(
+                ErrorCode::kInvalid,
+                "--for is not there yet: how long something stays free takes a forecast; `reeve "
+                "gpus` says when what is held ends");
+        }
         std::int64_t least = 0;
         if (!memory_.empty()) {
             const auto size = parse_size_mib(memory_);
@@ -410,6 +417,7 @@ class FreeVerb final : public Verb {
 
     std::string model_;
     std::string memory_;
+    std::string duration_;
 };
 
 class TopVerb final : public Verb {
@@ -447,7 +455,7 @@ class TopVerb final : public Verb {
             session.out() << "\n"
                           << (*jobs)["items"].Size() << " jobs run. Ctrl-C ends this.\n"
                           << std::flush;
-            pause_for(*interval);
+            session.pause(*interval);
             if (auto settled = session.settle(); !settled) {
                 return tl::unexpected(std::move(settled.error()));
             }

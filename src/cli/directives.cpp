@@ -169,15 +169,20 @@ Done take_nice(const std::string& value, Sbatch& sbatch) {
     return {};
 }
 
-Done take_output(const std::string& /*value*/, Sbatch& sbatch) {
-    sbatch.warnings.emplace_back(
-        "the output is kept by Reeve, not in a file: `reeve logs` shows it");
+/// Files as of sbatch are not written. The job runs as well without them, so this is no refusal.
+std::string no_file(const std::string& file, std::string_view what, std::string_view shown_by) {
+    return "'" + file + "' is not written; Reeve keeps " + std::string(what) + ", and `" +
+           std::string(shown_by) +
+           "` shows it (for a file of the job's own, let the script say exec >FILE)";
+}
+
+Done take_output(const std::string& value, Sbatch& sbatch) {
+    sbatch.warnings.push_back(no_file(value, "the output", "reeve logs"));
     return {};
 }
 
-Done take_error(const std::string& /*value*/, Sbatch& sbatch) {
-    sbatch.warnings.emplace_back(
-        "standard error is kept by Reeve, not in a file: `reeve logs --stderr` shows it");
+Done take_error(const std::string& value, Sbatch& sbatch) {
+    sbatch.warnings.push_back(no_file(value, "standard error", "reeve logs --stderr"));
     sbatch.flags.emplace_back("--split-output");
     return {};
 }

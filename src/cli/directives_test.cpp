@@ -60,7 +60,12 @@ TEST(Directives, WarnOfWhatHasNoEffect) {
     ASSERT_TRUE(found);
     EXPECT_EQ(found->sbatch, Words{"--split-output"});
     ASSERT_EQ(found->warnings.size(), 4U);
-    EXPECT_TRUE(found->warnings[0].starts_with("line 2: the output is kept"));
+    EXPECT_TRUE(
+        found->warnings[0].starts_with("line 2: 'out.txt' is not written; Reeve keeps the "
+                                       "output, and `reeve logs` shows it"));
+    EXPECT_TRUE(
+        found->warnings[1].starts_with("line 2: 'err.txt' is not written; Reeve keeps "
+                                       "standard error, and `reeve logs --stderr`"));
     EXPECT_TRUE(found->warnings[2].starts_with("line 3: there are no partitions"));
     EXPECT_TRUE(found->warnings[3].starts_with("line 4: no mail"));
 }

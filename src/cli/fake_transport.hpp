@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ class FakeTransport final : public Transport {
     std::deque<Result<HttpAnswer>> answers = {};
     std::deque<Stream> streams = {};
     std::vector<HttpRequest> asked = {};
+    std::vector<std::chrono::milliseconds> paused = {};  // Filled by tests that watch.
 
     void answer(int status, std::string body) {
         answers.emplace_back(HttpAnswer{.status = status, .body = std::move(body)});

@@ -120,12 +120,9 @@ class WaitVerb final : public Verb {
         if (!list || !client) {
             return tl::unexpected(list ? client.error() : list.error());
         }
-        const auto targets = look_up(**client, *list);
+        const auto targets = look_up_some(**client, *list);
         if (!targets) {
             return tl::unexpected(targets.error());
-        }
-        if (targets->empty()) {
-            return fail(ErrorCode::kNotFound, "no job is meant; name one by its id, or say last");
         }
         int status = 0;
         for (const Target& target : *targets) {

@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "cli/job_watch.hpp"
+#include "cli/row_changes.hpp"
 #include "cli/verb.hpp"
 
 namespace reeve::cli {
@@ -88,6 +89,9 @@ class QueueVerb final : public Verb {
         app.add_option("-p,--project", selector_.project, "Of this project");
         app.add_option("-n,--name", selector_.name, "With this name");
         app.add_option("--limit", limit_, "Rows at most")->check(CLI::Range(1, 1'000'000));
+        app.add_flag(
+            "-w{2s},--watch{2s}", watch_,
+            "Again every 2s, or --watch=10s; JSON lines of what changes where it is no terminal");
     }
 
     Result<int> run(Session& session) override {
@@ -96,10 +100,22 @@ class QueueVerb final : public Verb {
         if (!list || !client) {
             return tl::unexpected(list ? client.error() : list.error());
         }
-        auto jobs = list->named.empty() && !list->is_last ? select(session, **client, *list)
-                                                          : fetch(**client, *list);
+        return watch_.empty() ? show_once(session, **client, *list)
+                              : watch(session, **client, *list);
+    }
+
+  private:
+    [[nodiscard]] Result<Json> ask(
+        const Session& session, Client& client, const TargetList& list) const {
+        return list.named.empty() && !list.is_last ? select(session, client, list)
+                                                   : fetch(client, list);
+    }
+
+    [[nodiscard]] Result<int> show_once(
+        Session& session, Client& client, const TargetList& list) const {
+        const auto jobs = ask(session, client, list);
         if (!jobs) {
-            return tl::unexpected(std::move(jobs.error()));
+            return tl::unexpected(jobs.error());
         }
         print_list(session.out(), *jobs, job_listing(), session.look);
         if (!text_at(*jobs, "next").empty()) {
@@ -108,7 +124,69 @@ class QueueVerb final : public Verb {
         return 0;
     }
 
-  private:
+    /// Until somebody ends it, or nobody reads it any more.
+    [[nodiscard]] Result<int> watch(
+        Session& session, Client& client, const TargetList& list) const {
+        const auto interval = parse_duration(watch_);
+        if (!interval || interval->count() < 1) {
+            return fail(
+                ErrorCode::kInvalid, "--watch: '" + watch_ + "' is not a duration of 1s or more");
+        }
+        const Format format = session.look.format;
+        const bool is_table = format == Format::kTable || format == Format::kWide;
+        if (!is_table && format != Format::kJsonl) {
+            return fail(
+                ErrorCode::kInvalid,
+                "--watch draws a table on a terminal, and else writes JSON lines; leave -o out, or "
+                "say -o jsonl");
+        }
+        const bool is_drawn = session.look.is_terminal && is_table;
+        RowChanges changes;
+        while (session.out()) {
+            const auto jobs = ask(session, client, list);
+            if (!jobs) {
+                return tl::unexpected(jobs.error());
+            }
+            if (is_drawn) {
+                draw(session, *jobs);
+            } else if (auto told = tell(session, client, *jobs, changes); !told) {
+                return tl::unexpected(std::move(told.error()));
+            }
+            session.pause(*interval);
+            if (auto settled = session.settle(); !settled) {
+                return tl::unexpected(std::move(settled.error()));
+            }
+        }
+        return 0;
+    }
+
+    void draw(Session& session, const Json& jobs) const {
+        session.out() << "\x1b[H\x1b[2J";  // Home, and clear.
+        print_list(session.out(), jobs, job_listing(), session.look);
+        session.out() << (text_at(jobs, "next").empty() ? ""
+                                                        : "There are more; --limit shows them.\n")
+                      << "Every " << watch_ << ". Ctrl-C ends this.\n"
+                      << std::flush;
+    }
+
+    /// What changed, as JSON lines. Of jobs that left the list, how they ended.
+    [[nodiscard]] static Result<void> tell(
+        Session& session, Client& client, const Json& jobs, RowChanges& changes) {
+        for (const std::string& line : changes.take(jobs)) {
+            session.out() << line << "\n";
+        }
+        for (const std::string& id : changes.gone()) {
+            const auto job = client.get("/api/v1/jobs/" + id);
+            if (job) {
+                session.out() << to_compact(*job) << "\n";
+            } else if (job.error().code != ErrorCode::kNotFound) {
+                return tl::unexpected(job.error());
+            }
+        }
+        session.out() << std::flush;
+        return {};
+    }
+
     [[nodiscard]] Result<Json> select(
         const Session& session, Client& client, const TargetList& list) const {
         Selector selector = list.selector.value_or(Selector{});
@@ -144,6 +222,7 @@ class QueueVerb final : public Verb {
     TargetFlags targets_;
     Selector selector_;
     std::string states_;
+    std::string watch_;  // "": once.
     bool shows_all_ = false;
     std::size_t limit_ = kRowsShown;
 };
@@ -210,12 +289,9 @@ class ShowVerb final : public Verb {
         if (!list || !client) {
             return tl::unexpected(list ? client.error() : list.error());
         }
-        const auto targets = look_up(**client, *list);
-        if (!targets || targets->empty()) {
-            return targets ? fail(
-                                 ErrorCode::kNotFound,
-                                 "no job is meant; name one by its id, or say last")
-                           : tl::unexpected(targets.error());
+        const auto targets = look_up_some(**client, *list);
+        if (!targets) {
+            return tl::unexpected(targets.error());
         }
         for (const Target& target : *targets) {
             if (auto shown = show(session, **client, target); !shown) {
@@ -351,6 +427,9 @@ class WhyVerb final : public Verb {
         if (!targets) {
             return tl::unexpected(targets.error());
         }
+        if (targets->empty()) {
+            session.note("No job matches.");
+        }
         for (const Target& target : *targets) {
             if (auto done = explain(session, **client, target); !done) {
                 return tl::unexpected(std::move(done.error()));
@@ -416,9 +495,10 @@ class WhyVerb final : public Verb {
 
 std::vector<VerbRow> queue_verbs() {
     return {
-        {"q",    "What waits and runs, in order",            "[TARGET…] [flags]",
+        {"q",    "What waits and runs, newest first",        "[TARGET…] [flags]",
          "  reeve q                      all that waits and runs\n"
          "  reeve q @me -o wide          what is mine, with more columns\n"
+         "  reeve q -w                   again every 2s; --watch=10s for another pace\n"
          "  reeve q --state done -o json ended jobs, for a program\n",         make_verb<QueueVerb>},
         {"show", "All about a job, and what happened to it", "TARGET…",
          "  reeve show 1842\n  reeve show 1842_7            one element of an array\n"

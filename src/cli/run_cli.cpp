@@ -1,7 +1,11 @@
 #include <algorithm>
+#include <array>
+#include <initializer_list>
 #include <ostream>
 
 #include "base/text.hpp"
+#include "cli/help.hpp"
+#include "cli/overview.hpp"
 #include "cli/usage.hpp"
 #include "cli/verb.hpp"
 
@@ -27,17 +31,36 @@ const VerbRow* row_named(std::string_view name) {
     return row == verb_table().end() ? nullptr : &*row;
 }
 
-/// Flags before the verb are moved behind it: `reeve -s unix:/x q`.
-std::vector<std::string> verb_first(std::vector<std::string> words) {
+bool takes_value(std::string_view flag) {
+    constexpr auto kFlags = std::to_array<std::string_view>(
+        {"-s", "--server", "-o", "--output", "--color", "--timeout", "-p", "--project"});
+    return std::ranges::find(kFlags, flag) != kFlags.end();
+}
+
+/// How many words before the verb are flags and their values.
+std::size_t flags_before_verb(const std::vector<std::string>& words) {
     std::size_t at = 0;
     while (at < words.size() && words[at].starts_with('-') && words[at] != "--") {
-        const std::string& flag = words[at];
-        const bool has_value =
-            (flag == "-s" || flag == "--server" || flag == "-o" || flag == "--output" ||
-             flag == "--color" || flag == "--timeout" || flag == "-p" || flag == "--project") &&
-            at + 1 < words.size();
-        at += has_value ? 2 : 1;
+        at += takes_value(words[at]) && at + 1 < words.size() ? 2U : 1U;
     }
+    return at;
+}
+
+/// Takes one of these flags out; false if none of them is there. Not what is another flag's value.
+bool take_flag(std::vector<std::string>& words, std::initializer_list<std::string_view> names) {
+    for (std::size_t at = 0; at < words.size(); ++at) {
+        if (std::ranges::find(names, std::string_view(words[at])) != names.end()) {
+            words.erase(words.begin() + static_cast<std::ptrdiff_t>(at));
+            return true;
+        }
+        at += takes_value(words[at]) ? 1U : 0U;
+    }
+    return false;
+}
+
+/// Flags before the verb are moved behind it: `reeve -s unix:/x q`.
+std::vector<std::string> verb_first(std::vector<std::string> words) {
+    const std::size_t at = flags_before_verb(words);
     if (at < words.size()) {
         const bool is_noun = row_named(words[at]) == nullptr && !rows_of_noun(words[at]).empty();
         const std::size_t length = is_noun && at + 1 < words.size() ? 2 : 1;
@@ -56,7 +79,8 @@ void print_help(const CliEnvironment& environment) {
            "  reeve why last                            why it does not run yet\n"
            "\nReeve shares the GPUs of a team: a queue, its reasons, and a record of all that "
            "ran.\n"
-           "\nUsage: reeve VERB [TARGET…] [flags] [-- COMMAND…]\n"
+           "\nUsage: reeve VERB [TARGET…] [flags] [-- COMMAND…]; `reeve` alone shows how things "
+           "are\n"
            "  TARGET  1842, 1842_7, 1800-1842, 1,5,9, last, @me, @running, @pending, -l key=value\n"
            "\nVerbs:\n";
     std::vector<std::vector<std::string>> rows;
@@ -77,10 +101,14 @@ std::vector<std::string> verb_words(const CliEnvironment& environment) {
     std::vector<std::string> words;
     words.reserve(environment.verbs.size() + verb_table().size());
     for (const OuterVerb& verb : environment.verbs) {
-        words.push_back(verb.name);
+        if (!verb.summary.empty()) {
+            words.push_back(verb.name);
+        }
     }
     for (const VerbRow& row : verb_table()) {
-        words.emplace_back(row.name.substr(0, row.name.find(' ')));
+        if (!row.summary.empty()) {
+            words.emplace_back(row.name.substr(0, row.name.find(' ')));
+        }
     }
     return words;
 }
@@ -90,14 +118,74 @@ int report(const CliEnvironment& environment, const Error& error) {
     return row_of(error.code).exit_code;
 }
 
+/// What other tools call it.
+struct Synonym {
+    std::string_view theirs;
+    std::string_view ours;
+};
+
+constexpr auto kSynonyms = std::to_array<Synonym>({
+    {"queue",    "q"         },
+    {"squeue",   "q"         },
+    {"ps",       "q"         },
+    {"ls",       "q"         },
+    {"list",     "q"         },
+    {"jobs",     "q"         },
+    {"status",   "q"         },
+    {"get",      "show"      },
+    {"describe", "show"      },
+    {"info",     "show"      },
+    {"explain",  "why"       },
+    {"submit",   "run"       },
+    {"sbatch",   "run"       },
+    {"srun",     "run"       },
+    {"start",    "run"       },
+    {"cancel",   "stop"      },
+    {"scancel",  "stop"      },
+    {"kill",     "stop"      },
+    {"delete",   "stop"      },
+    {"rm",       "stop"      },
+    {"log",      "logs"      },
+    {"cat",      "logs"      },
+    {"tail",     "logs -f"   },
+    {"sinfo",    "nodes"     },
+    {"scontrol", "node"      },
+    {"drain",    "node drain"},
+    {"serve",    "up"        },
+});
+
+/// The verb that was meant, or "". What other tools say counts, with typos as well.
+std::string meant_verb(const CliEnvironment& environment, const std::string& word) {
+    std::vector<std::string> words = verb_words(environment);
+    for (const Synonym& synonym : kSynonyms) {
+        words.emplace_back(synonym.theirs);
+    }
+    const bool is_known = std::ranges::find(words, word) != words.end();
+    const std::string near = is_known ? word : nearest(word, words);
+    const auto* const synonym =
+        std::ranges::find(kSynonyms, std::string_view(near), &Synonym::theirs);
+    return synonym == kSynonyms.end() ? near : std::string(synonym->ours);
+}
+
 int unknown_verb(const CliEnvironment& environment, const std::string& word) {
-    const std::string near = nearest(word, verb_words(environment));
+    const std::string near = meant_verb(environment, word);
     return report(
         environment, {ErrorCode::kInvalid,
                       "there is no '" + word + "'" +
                           (near.empty() ? "; `reeve --help` lists what there is"
-                                        : "; did you mean " + near + "?"),
+                                        : "; did you mean `reeve " + near + "`?"),
                       ""});
+}
+
+void print_noun_help(std::ostream& out, const std::string& noun) {
+    std::vector<std::vector<std::string>> rows;
+    for (const VerbRow* row : rows_of_noun(noun)) {
+        rows.push_back(
+            {"  reeve " + std::string(row->name) + " " + std::string(row->usage),
+             std::string(row->summary)});
+    }
+    out << "Usage:\n"
+        << table_text(rows, {}) << "\n`reeve " << noun << " VERB --help` says more.\n";
 }
 
 int unknown_verb_of(
@@ -130,16 +218,8 @@ int run_verb(
     add_global_flags(app, session.flags);
     app.set_help_flag("-h,--help", "This text")->group("Global");
     app.prefix_command(verb->takes_command());
-    bool wants_help = false;
-    app.get_help_ptr()->each([&](const std::string& /*none*/) {});
-    for (const std::string& word : head) {
-        if (!word.starts_with('-') && verb->takes_command()) {
-            break;
-        }
-        wants_help = wants_help || word == "-h" || word == "--help";
-    }
-    if (wants_help) {
-        environment.out << app.help();
+    if (wants_help(app, head)) {
+        environment.out << help_text(app);
         return 0;
     }
     auto parsed = parse_arguments(app, head);
@@ -185,13 +265,54 @@ void TargetFlags::add_to(CLI::App& app) {
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
-int run_cli(const std::vector<std::string>& arguments, const CliEnvironment& environment) {
-    const std::vector<std::string> words = verb_first(arguments);
-    if (words.empty() || words[0] == "-h" || words[0] == "--help" || words[0] == "help") {
-        print_help(environment);
-        return 0;
+namespace {
+
+bool is_verb(const std::string& word, const CliEnvironment& environment) {
+    return row_named(word) != nullptr || !rows_of_noun(word).empty() ||
+           std::ranges::find(environment.verbs, word, &OuterVerb::name) != environment.verbs.end();
+}
+
+Result<GlobalFlags> parse_global_flags(const std::vector<std::string>& words) {
+    CLI::App app;
+    app.set_help_flag();
+    GlobalFlags flags;
+    add_global_flags(app, flags);
+    app.add_option("-p,--project", flags.project);
+    const auto parsed = parse_arguments(app, words);
+    return parsed ? Result<GlobalFlags>(std::move(flags)) : tl::unexpected(parsed.error());
+}
+
+int refuse_usage(const CliEnvironment& environment, const Error& error) {
+    report(environment, error);
+    environment.err << "See `reeve --help`.\n";
+    return kUsage;
+}
+
+/// `reeve` and flags, without a verb.
+int run_bare(const std::vector<std::string>& words, const CliEnvironment& environment) {
+    Session session(environment);
+    auto flags = parse_global_flags(words);
+    if (!flags) {
+        return refuse_usage(environment, flags.error());
     }
-    const std::string verb = words[0] == "--version" || words[0] == "-V" ? "version" : words[0];
+    session.flags = std::move(*flags);
+    if (auto settled = session.settle(); !settled) {
+        return refuse_usage(environment, settled.error());
+    }
+    const auto code = print_overview(session);
+    environment.out << std::flush;
+    if (code) {
+        return *code;
+    }
+    const int status = report(environment, code.error());
+    session.note("All verbs: `reeve --help`.");
+    return status;
+}
+
+int run_verb_named(
+    const std::string& verb,
+    const std::vector<std::string>& words,
+    const CliEnvironment& environment) {
     for (const OuterVerb& outer : environment.verbs) {
         if (outer.name == verb) {
             return outer.run({words.begin() + 1, words.end()});
@@ -207,7 +328,47 @@ int run_cli(const std::vector<std::string>& arguments, const CliEnvironment& env
     if (const VerbRow* row = row_named(verb + " " + second)) {
         return run_verb(*row, {words.begin() + 2, words.end()}, environment);
     }
+    if (second == "-h" || second == "--help") {
+        print_noun_help(environment.out, verb);
+        return 0;
+    }
     return unknown_verb_of(environment, verb, second);
+}
+
+}  // namespace
+
+int run_cli(const std::vector<std::string>& arguments, const CliEnvironment& environment) {
+    std::vector<std::string> words = verb_first(arguments);
+    const bool has_verb = !words.empty() && flags_before_verb(words) == 0;
+    if (!has_verb) {
+        if (take_flag(words, {"-h", "--help"})) {
+            print_help(environment);
+            return 0;
+        }
+        if (!take_flag(words, {"-V", "--version"})) {
+            return run_bare(words, environment);
+        }
+        words.insert(words.begin(), "version");
+    }
+    if (words[0] == "help") {  // `reeve help run`
+        words.erase(words.begin());
+        if (flags_before_verb(words) == words.size()) {
+            print_help(environment);
+            return 0;
+        }
+        words = verb_first(std::move(words));
+        words.emplace_back("--help");
+    }
+    if (arguments[0].starts_with('-') && !is_verb(words[0], environment)) {
+        // Perhaps what looks like the verb is the value of a flag that is misspelt.
+        const std::vector<std::string> flags(
+            arguments.begin(),
+            arguments.begin() + static_cast<std::ptrdiff_t>(flags_before_verb(arguments)));
+        if (auto parsed = parse_global_flags(flags); !parsed) {
+            return refuse_usage(environment, parsed.error());
+        }
+    }
+    return run_verb_named(words[0], words, environment);
 }
 
 }  // namespace reeve::cli

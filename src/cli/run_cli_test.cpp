@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -93,29 +94,43 @@ TEST(RunCli, ExitCodes) {
     };
 
     const std::vector<Case> cases = {
-        {"help",                           {"--help"},                              0, ""                               },
-        {"an unknown verb",                {"quue"},                                2, "there is no 'quue'"             },
-        {"a typo",                         {"stopp", "1"},                          2, "did you mean stop?"             },
-        {"a typo in a noun's verb",        {"project", "lst"},                      2, "did you mean list?"             },
-        {"a noun alone",                   {"node"},                                2, "takes list, drain, resume, lost"},
-        {"an unknown flag",                {"q", "--al"},                           2, "did you mean --all?"            },
-        {"a bad format",                   {"version", "-o", "xml"},                2, "'xml' is not a format"          },
-        {"a bad target",                   {"show", "train"},                       2, "'train' is not a job"           },
-        {"nothing to stop",                {"stop"},                                2, "name the jobs"                  },
-        {"nothing to run",                 {"run"},                                 2, "there is nothing to run"        },
-        {"opposites",                      {"run", "--attach", "-d", "--", "true"}, 2, "opposites"                      },
-        {"a command that takes none",      {"q", "--", "x"},                        2, "takes no command"               },
-        {"a bad server",                   {"q", "-s", "ftp://x"},                  2, "is not a server"                },
-        {"no server",                      nowhere({"show", "7"}),                  8,
-         "no server answers at unix:/nonexistent/reeve.sock"                                                            },
-        {"a node is not lost by accident", {"node", "lost", "jw2"},                 6, "--yes"                          },
+        {"help",                            {"--help"},                              0, ""                                              },
+        {"an unknown verb",                 {"xyzzy"},                               2, "there is no 'xyzzy'; `reeve --help`"           },
+        {"a word of other tools",           {"scancel", "7"},                        2, "did you mean `reeve stop`?"                    },
+        {"a typo in one",                   {"quee"},                                2, "there is no 'quee'; did you mean `reeve q`?"   },
+        {"two letters swapped",             {"sotp", "1"},                           2, "did you mean `reeve stop`?"                    },
+        {"a global flag without its value", {"-s"},                                  2, "--server needs a value"                        },
+        {"an unknown global flag",          {"--sevrer", "unix:/x"},                 2, "did you mean --server?"                        },
+        {"help, not a server's name",       {"-s", "--help"},                        2, "--help"                                        },
+        {"a typo",                          {"stopp", "1"},                          2, "did you mean `reeve stop`?"                    },
+        {"a typo in a noun's verb",         {"project", "lst"},                      2, "did you mean list?"                            },
+        {"a noun alone",                    {"node"},                                2, "takes list, drain, resume, lost"               },
+        {"an unknown flag",                 {"q", "--al"},                           2, "did you mean --all?"                           },
+        {"a bad format",                    {"version", "-o", "xml"},                2, "'xml' is not a format"                         },
+        {"a bad target",                    {"show", "train"},                       2, "'train' is not a job"                          },
+        {"nothing to stop",                 {"stop"},                                2, "name the jobs"                                 },
+        {"nothing to show",                 {"show"},                                2, "name the jobs"                                 },
+        {"nothing to wait for",             {"wait"},                                2, "name the jobs"                                 },
+        {"a number that is none",
+         {"q", "--limit", "x"},
+         2,                                                                             "--limit: 'x' is not a number from 1 to 1000000"},
+        {"a word that is none of them",
+         {"completion", "tcsh"},
+         2,                                                                             "SHELL: 'tcsh' is none of bash, zsh, fish"      },
+        {"nothing to run",                  {"run"},                                 2, "there is nothing to run"                       },
+        {"opposites",                       {"run", "--attach", "-d", "--", "true"}, 2, "opposites"                                     },
+        {"a command that takes none",       {"q", "--", "x"},                        2, "takes no command"                              },
+        {"a bad server",                    {"q", "-s", "ftp://x"},                  2, "is not a server"                               },
+        {"no server",                       nowhere({"show", "7"}),                  8,
+         "no server answers at unix:/nonexistent/reeve.sock"                                                                            },
+        {"a node is not lost by accident",  {"node", "lost", "jw2"},                 6, "--yes"                                         },
         {"a script that is not there",
          {"run", "/nonexistent/job.sh"},
-         5,                                                                            "the script cannot be read"      },
+         5,                                                                             "the script cannot be read"                     },
         {"a job file that is not there",
          {"run", "-f", "/nonexistent/job.yaml"},
-         5,                                                                            "/nonexistent/job.yaml"          },
-        {"no server in this build",        {"server", "verify"},                    8, "no server in it"                },
+         5,                                                                             "/nonexistent/job.yaml"                         },
+        {"no server in this build",         {"server", "verify"},                    8, "no server in it"                               },
     };
     for (const Case& c : cases) {
         SCOPED_TRACE(c.name);
@@ -127,7 +142,7 @@ TEST(RunCli, ExitCodes) {
 }
 
 TEST(RunCli, HelpOfEveryVerbBeginsWithExamples) {
-    EXPECT_TRUE(call({}).out.starts_with("Examples:\n"));
+    EXPECT_TRUE(call({"--help"}).out.starts_with("Examples:\n"));
     for (const VerbRow& row : verb_table()) {
         SCOPED_TRACE(row.name);
         std::vector<std::string> words;
@@ -139,7 +154,46 @@ TEST(RunCli, HelpOfEveryVerbBeginsWithExamples) {
         const Call made = call(words);
         EXPECT_EQ(made.code, 0);
         EXPECT_TRUE(made.out.starts_with("Examples:\n"));
-        EXPECT_NE(made.out.find("reeve " + std::string(row.name)), std::string::npos);
+        EXPECT_NE(made.out.find("\nUsage: reeve " + std::string(row.name)), std::string::npos);
+        EXPECT_NE(made.out.find("  -q,--quiet   "), std::string::npos) << made.out;
+        for (const char* inner : {"UINT", "INT in", "{", "\n\n\n", "[OPTIONS]"}) {
+            EXPECT_EQ(made.out.find(inner), std::string::npos) << inner << "\n" << made.out;
+        }
+    }
+}
+
+TEST(RunCli, HelpComesAfterGlobalFlagsToo) {
+    const std::string help = call({"--help"}).out;
+    for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+             {"-s", "unix:/x", "--help"},
+             {"-o", "json", "-h"},
+             {"--help", "-o", "json"},
+             {"--output=json", "--help"},
+             {"-q", "-s", "unix:/x", "help"},
+             {"help", "-q"}
+    }) {
+        const Call made = call(words);
+        EXPECT_EQ(made.code, 0) << words.back() << made.err;
+        EXPECT_EQ(made.out, help) << words.back();
+    }
+    const std::string of_run = call({"run", "--help"}).out;
+    EXPECT_EQ(call({"-s", "unix:/x", "run", "--help"}).out, of_run);
+    EXPECT_EQ(call({"help", "run"}).out, of_run);
+    EXPECT_EQ(call({"help", "-q", "run"}).out, of_run);
+    EXPECT_EQ(call({"-o", "json", "--version"}).out, "{\n  \"version\": \"1.2.3\"\n}\n");
+    const Call noun = call({"project", "--help"});
+    EXPECT_EQ(noun.code, 0);
+    EXPECT_NE(noun.out.find("reeve project list"), std::string::npos) << noun.out;
+}
+
+TEST(RunCli, AloneItSaysHowToStartAServer) {
+    for (const auto& words : {nowhere({}), nowhere({"-o", "json"})}) {
+        const Call made = call(words);
+        EXPECT_EQ(made.code, 8);
+        EXPECT_EQ(made.out, "");
+        EXPECT_NE(made.err.find("start one with `reeve up`"), std::string::npos) << made.err;
+        EXPECT_NE(made.err.find("reeve --help"), std::string::npos) << made.err;
+        EXPECT_EQ(std::ranges::count(made.err, '\n'), 2) << made.err;
     }
 }
 

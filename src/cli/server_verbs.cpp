@@ -132,7 +132,8 @@ class QuarantineListVerb final : public Verb {
 
 class QuarantineControlVerb : public Verb {
   public:
-    explicit QuarantineControlVerb(std::string action) : action_(std::move(action)) {}
+    QuarantineControlVerb(std::string action, std::string done)
+        : action_(std::move(action)), done_(std::move(done)) {}
 
     void add_options(CLI::App& app) override {
         app.add_option("TASK", key_, "As `reeve quarantine list` names it")->required();
@@ -146,24 +147,29 @@ class QuarantineControlVerb : public Verb {
         if (!done) {
             return tl::unexpected(done.error());
         }
-        session.note(
-            key_ + (action_ == "release" ? " is gone; its GPUs are free." : " is told to stop."));
+        session.note(key_ + " " + done_);
         return 0;
     }
 
   private:
     std::string action_;
+    std::string done_;  // What is said of the task then.
     std::string key_;
+};
+
+class QuarantineAdoptVerb final : public QuarantineControlVerb {
+  public:
+    QuarantineAdoptVerb() : QuarantineControlVerb("adopt", "is a job again; see `reeve q`.") {}
 };
 
 class QuarantineReleaseVerb final : public QuarantineControlVerb {
   public:
-    QuarantineReleaseVerb() : QuarantineControlVerb("release") {}
+    QuarantineReleaseVerb() : QuarantineControlVerb("release", "is gone; its GPUs are free.") {}
 };
 
 class QuarantineStopVerb final : public QuarantineControlVerb {
   public:
-    QuarantineStopVerb() : QuarantineControlVerb("stop") {}
+    QuarantineStopVerb() : QuarantineControlVerb("stop", "is told to stop.") {}
 };
 
 }  // namespace
@@ -181,6 +187,8 @@ std::vector<VerbRow> server_verbs() {
          "  reeve server token --user alice > alice.token\n",                                                                                                          make_verb<TokenVerb>            },
         {"quarantine list",    "Tasks of this cluster that it does not know",          "",
          "  reeve quarantine list\n",                                                                                                                                  make_verb<QuarantineListVerb>   },
+        {"quarantine adopt",   "Make such a task a job again",                         "TASK",
+         "  reeve quarantine adopt 1842.0.1.0\n",                                                                                                                      make_verb<QuarantineAdoptVerb>  },
         {"quarantine release", "Say that nothing of such a task runs any more",        "TASK",
          "  reeve quarantine release 1842.0.1.0\n",                                                                                                                    make_verb<QuarantineReleaseVerb>},
         {"quarantine stop",    "Stop such a task",                                     "TASK",                "  reeve quarantine stop 1842.0.1.0\n",

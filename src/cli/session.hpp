@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,6 +28,9 @@ struct GlobalFlags {
 
 void add_global_flags(CLI::App& app, GlobalFlags& flags);
 
+/// Waits without doing anything.
+void pause_for(std::chrono::milliseconds duration);
+
 /// One run of one verb.
 class Session {
   public:
@@ -37,6 +42,9 @@ class Session {
     [[nodiscard]] const CliEnvironment& environment() const noexcept { return environment_; }
 
     [[nodiscard]] std::ostream& out() const noexcept { return environment_.out; }
+
+    /// Waits; of a watch, between two pictures.
+    std::function<void(std::chrono::milliseconds)> pause = pause_for;
 
     /// For a person, on standard error; not with --quiet.
     void note(std::string_view text) const;
@@ -68,8 +76,5 @@ class Session {
     platform::OsRandom random_;
     std::unique_ptr<Client> client_;
 };
-
-/// Waits without doing anything.
-void pause_for(std::chrono::milliseconds duration);
 
 }  // namespace reeve::cli

@@ -161,13 +161,23 @@ Result<std::vector<Target>> look_up(Client& client, const TargetList& list) {
     return found;
 }
 
-Result<Target> look_up_one(Client& client, const TargetList& list) {
+Result<std::vector<Target>> look_up_some(Client& client, const TargetList& list) {
+    if (list == TargetList{}) {
+        return fail(
+            ErrorCode::kInvalid,
+            "name the jobs: 1842, 1842_7, 1-9, last, @me, @running, @pending, -l key=value");
+    }
     auto found = look_up(client, list);
+    if (found && found->empty()) {
+        return fail(ErrorCode::kNotFound, "no job matches");
+    }
+    return found;
+}
+
+Result<Target> look_up_one(Client& client, const TargetList& list) {
+    auto found = look_up_some(client, list);
     if (!found) {
         return tl::unexpected(std::move(found.error()));
-    }
-    if (found->empty()) {
-        return fail(ErrorCode::kNotFound, "no job is meant; name one by its id, or say last");
     }
     if (found->size() > 1) {
         return fail(

@@ -57,7 +57,10 @@ struct TargetList {
 /// Asks the server which jobs the list means. A selector that matches none gives none.
 [[nodiscard]] Result<std::vector<Target>> look_up(Client& client, const TargetList& list);
 
-/// Just one target. Errors: kInvalid if there are several; kNotFound if there is none.
+/// One at least. Errors: kInvalid if nothing was written; kNotFound if nothing matches.
+[[nodiscard]] Result<std::vector<Target>> look_up_some(Client& client, const TargetList& list);
+
+/// Just one target. Errors: as look_up_some(); kInvalid if there are several.
 [[nodiscard]] Result<Target> look_up_one(Client& client, const TargetList& list);
 
 }  // namespace reeve::cli

@@ -79,7 +79,11 @@ TEST(Targets, AreLookedUp) {
 
     server.answer(200, R"({"items":[]})");
     EXPECT_EQ(look_up(client, {.is_last = true}).error().code, ErrorCode::kNotFound);
-    EXPECT_EQ(look_up_one(client, {}).error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(look_up_one(client, {}).error().code, ErrorCode::kInvalid);
+    server.answer(200, R"({"items":[]})");
+    EXPECT_EQ(
+        look_up_some(client, parse_targets({"@running"}, {}).value()).error().code,
+        ErrorCode::kNotFound);
     EXPECT_EQ(
         look_up_one(
             client,

@@ -5,10 +5,49 @@
 #include "base/text.hpp"
 
 namespace reeve::cli {
+namespace {
+
+/// What CLI11 says of an argument, as we say it. What is not known is left as it is.
+std::string in_words(const std::string& text) {
+    const std::size_t colon = text.find(": ");
+    if (colon == std::string::npos) {
+        return text;
+    }
+    const std::string flag = text.substr(0, colon);
+    const std::string said = text.substr(colon + 2);
+    if (said.ends_with(" missing")) {  // "1 required TEXT missing"
+        return flag + " needs a value";
+    }
+    constexpr std::string_view kValue = "Value ";
+    constexpr std::string_view kRange = " not in range ";
+    if (const std::size_t range = said.find(kRange);
+        said.starts_with(kValue) && range != std::string::npos) {  // "Value x not in range 1 to 9"
+        return flag + ": '" + said.substr(kValue.size(), range - kValue.size()) +
+               "' is not a number from " + said.substr(range + kRange.size());
+    }
+    constexpr std::string_view kNotIn = " not in {";
+    if (const std::size_t list = said.find(kNotIn);
+        list != std::string::npos && said.ends_with('}')) {  // "x not in {a,b}"
+        std::string names;
+        for (const std::string& name : split(
+                 std::string_view(said).substr(
+                     list + kNotIn.size(), said.size() - list - kNotIn.size() - 1),
+                 ',')) {
+            names += (names.empty() ? "" : ", ") + name;
+        }
+        return flag + ": '" + said.substr(0, list) + "' is none of " + names;
+    }
+    return text;
+}
+
+}  // namespace
 
 std::vector<std::string> flags_of(const CLI::App& app) {
     std::vector<std::string> flags;
     for (const CLI::Option* option : app.get_options()) {
+        if (option->get_group().empty()) {
+            continue;  // Hidden.
+        }
         for (const std::string& name : option->get_lnames()) {
             flags.push_back("--" + name);
         }
@@ -26,7 +65,7 @@ Result<void> parse_arguments(CLI::App& app, const std::vector<std::string>& word
     try {
         app.parse(std::move(reversed));
     } catch (const CLI::ParseError& error) {
-        return fail(ErrorCode::kInvalid, error.what());
+        return fail(ErrorCode::kInvalid, in_words(error.what()));
     }
     const std::vector<std::string> left = app.remaining();
     if (!left.empty() && left.front().starts_with('-') && left.front().size() > 1) {

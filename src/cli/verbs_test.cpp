@@ -17,10 +17,17 @@ struct Call {
     std::string err;
 };
 
-Call call(FakeTransport& server, std::string_view name, const std::vector<std::string>& words) {
+enum class Out : std::uint8_t { kPipe, kTerminal };
+
+Call call(
+    FakeTransport& server,
+    std::string_view name,
+    const std::vector<std::string>& words,
+    Out kind = Out::kPipe) {
     std::ostringstream out;
     std::ostringstream err;
-    const CliEnvironment environment{.out = out, .err = err};
+    const CliEnvironment environment{
+        .out = out, .err = err, .is_out_terminal = kind == Out::kTerminal};
     const auto row = std::ranges::find(verb_table(), name, &VerbRow::name);
     EXPECT_NE(row, verb_table().end());
     const auto verb = row->make();
@@ -33,6 +40,7 @@ Call call(FakeTransport& server, std::string_view name, const std::vector<std::s
     verb->take_rest(app.remaining(), {});
     EXPECT_TRUE(session.settle());
     session.use(server);
+    session.pause = [&](std::chrono::milliseconds pause) { server.paused.push_back(pause); };
     auto code = verb->run(session);
     return {std::move(code), out.str(), err.str()};
 }
@@ -103,6 +111,78 @@ TEST(QueueVerb, ListsWhatHasNotEnded) {
          {"7 ", "train", "ann", "queued", " 3 ", "1/4", "2 x GPU, 1 CPU", "waits for GPUs"}) {
         EXPECT_NE(made.out.find(part), std::string::npos) << made.out;
     }
+}
+
+TEST(QueueVerb, WatchAppendsWhatChangesWhereItIsNoTerminal) {
+    FakeTransport server;
+    server.answer(200, R"({"items":[{"id":8,"state":"queued"},{"id":7,"state":"running"}]})");
+    server.answer(200, R"({"items":[{"id":8,"state":"queued"},{"id":7,"state":"running"}]})");
+    server.answer(200, R"({"items":[{"id":8,"state":"running"}]})");
+    server.answer(200, R"({"id":7,"state":"succeeded"})");
+    server.answer(200, R"({"items":[]})");
+    server.answer(404, R"({"code":"NOT_FOUND","detail":"there is no job 8"})");
+    server.answer(403, R"({"code":"FORBIDDEN","detail":"enough"})");
+    const Call made = call(server, "q", {"--watch=3s"});
+    EXPECT_EQ(made.code.error().message, "enough");
+    EXPECT_EQ(
+        made.out, R"({"id":8,"state":"queued"})"
+                  "\n"
+                  R"({"id":7,"state":"running"})"
+                  "\n"
+                  R"({"id":8,"state":"running"})"
+                  "\n"
+                  R"({"id":7,"state":"succeeded"})"
+                  "\n");
+    EXPECT_EQ(server.paused, std::vector<std::chrono::milliseconds>(4, std::chrono::seconds(3)));
+    EXPECT_EQ(asked_of(server)[3], "GET /api/v1/jobs/7");
+}
+
+TEST(QueueVerb, WatchRedrawsOnATerminal) {
+    FakeTransport server;
+    server.answer(200, R"({"items":[{"id":7,"state":"running"}],"next":"x"})");
+    server.answer(200, R"({"items":[]})");
+    server.answer(403, R"({"code":"FORBIDDEN","detail":"enough"})");
+    const Call made = call(server, "q", {"-w", "--limit", "1", "--color", "never"}, Out::kTerminal);
+    EXPECT_EQ(made.code.error().message, "enough");
+    EXPECT_TRUE(made.out.starts_with("\x1b[H\x1b[2JID ")) << made.out;
+    EXPECT_NE(made.out.find("There are more; --limit shows them.\nEvery 2s."), std::string::npos);
+    EXPECT_NE(made.out.find("\x1b[H\x1b[2JNo such job."), std::string::npos) << made.out;
+    EXPECT_EQ(server.paused, std::vector<std::chrono::milliseconds>(2, std::chrono::seconds(2)));
+}
+
+TEST(QueueVerb, WatchRefusesWhatItCannotShow) {
+    for (const Words& words : {
+             Words{"-w", "-o", "yaml"},
+             Words{"-w", "-o", "json"},
+             Words{"--watch=0s"},
+             Words{"--watch=soon"}
+    }) {
+        FakeTransport server;
+        const Call made = call(server, "q", words);
+        ASSERT_FALSE(made.code);
+        EXPECT_NE(made.code.error().message.find("--watch"), std::string::npos);
+        EXPECT_TRUE(server.asked.empty());
+    }
+}
+
+TEST(QueueVerb, AJobAfterWatchIsATarget) {
+    FakeTransport server;
+    server.answer(403, R"({"code":"FORBIDDEN","detail":"enough"})");
+    EXPECT_FALSE(call(server, "q", {"-w", "7"}).code);
+    EXPECT_EQ(asked_of(server), Words{"GET /api/v1/jobs/7"});
+}
+
+TEST(FreeVerb, RefusesAForecastByName) {
+    FakeTransport server;
+    const Call made = call(server, "free", {"--for", "2h"});
+    ASSERT_FALSE(made.code);
+    EXPECT_EQ(made.code.error().code, ErrorCode::kInvalid);
+    EXPECT_NE(made.code.error().message.find("--for is not there yet"), std::string::npos);
+    CLI::App app;
+    const auto verb = std::ranges::find(verb_table(), "free", &VerbRow::name)->make();
+    verb->add_options(app);
+    EXPECT_EQ(app.help().find("--for"), std::string::npos);
+    EXPECT_EQ(nearest_flag(app, "--forr"), "");
 }
 
 TEST(QueueVerb, ListsTheJobsNamed) {

@@ -17,6 +17,8 @@ constexpr std::size_t kGroupsMax = 2000;      // About 2 ms on eight nodes.
 constexpr std::chrono::seconds kProbeInterval(1);
 constexpr std::chrono::seconds kPruneInterval(10);
 constexpr std::size_t kPrunedMax = 500;              // Jobs at a time: the writer waits for it.
+constexpr std::size_t kKeptDeletionsMax = 100'000;   // For nodes that are silent, all together.
+constexpr std::chrono::seconds kUnheardInterval(1);  // Then a hello is tried again.
 constexpr std::chrono::seconds kRepeatInterval(30);  // Of orders that nothing came of yet.
 
 }  // namespace
@@ -71,8 +73,14 @@ TurnResult Controller::turn(std::vector<Request> requests, Instant wall) {
     }
     add_missed_hellos(requests);
     keep_hellos(requests);
+    std::set<std::string> unheard;
     for (Request& request : requests) {
+        const std::string greets = greeting_node(request.command);
         Result<ledger::Reply> reply = apply(std::move(request.command), now);
+        if (!reply && !greets.empty()) {
+            unheard.insert(greets);
+            note_trouble(result, reply.error());
+        }
         if (request.ticket != 0) {
             result.answers.push_back({.ticket = request.ticket, .reply = std::move(reply)});
         }
@@ -86,19 +94,31 @@ TurnResult Controller::turn(std::vector<Request> requests, Instant wall) {
     if (const Result<void> done = commit(); !done) {
         take_back(result, done.error(), now);
     } else {
-        hellos_.clear();
+        std::erase_if(hellos_, [&](const auto& entry) { return !unheard.contains(entry.first); });
         add_orders(result.orders);
         ledger_.committed();
         add_greetings(result.orders, now);
-        add_deletions(result.orders, now);
+        add_deletions(result, now);
     }
     publish();
     result.view = view_;
     return result;
 }
 
+/// The node that says hello by `command`; "" if none does.
+std::string Controller::greeting_node(const ledger::Command& command) {
+    const auto* report = std::get_if<ledger::Report>(&command);
+    const auto* hello =
+        report == nullptr ? nullptr : std::get_if<model::NodeHello>(&report->report);
+    return hello == nullptr ? std::string() : hello->node;
+}
+
+void Controller::note_trouble(TurnResult& result, const Error& error) {
+    result.troubles.push_back(error);
+}
+
 /// A node that the ledger has never heard of cannot be asked to say hello again, so a hello that
-/// could not be made durable is kept until it can.
+/// could not be made durable, or looked up, is kept until it can.
 void Controller::keep_hellos(const std::vector<Request>& requests) {
     for (const Request& request : requests) {
         const auto* report = std::get_if<ledger::Report>(&request.command);
@@ -154,8 +174,12 @@ Result<ledger::Lookups> Controller::look_up(const ledger::Command& command) {
         if (!counts) {
             return tl::unexpected<Error>(std::move(counts.error()));
         }
-        if (*counts) {
-            lookups.ended_jobs.emplace(id, **counts);
+        Result<std::optional<UserId>> owner = store_.owner_of(id);
+        if (!owner) {
+            return tl::unexpected<Error>(std::move(owner.error()));
+        }
+        if (*counts && *owner) {
+            lookups.ended_jobs.emplace(id, ledger::EndedJob{.user = **owner, .counts = **counts});
         }
     }
     for (const model::TaskKey& key : ledger_.unknown_tasks(command)) {
@@ -244,6 +268,7 @@ void Controller::add_greetings(std::vector<Order>& orders, Instant now) {
             greeted.insert(id);
         }
     }
+    add_kept_deletions(orders, greeted);
     for (const NodeId node : greeted) {
         for (const model::ElementKey& key : ledger_.state().live_on(node)) {
             add_element_order(orders, *ledger_.state().element(key));
@@ -258,19 +283,47 @@ void Controller::add_greetings(std::vector<Order>& orders, Instant now) {
 
 /// Deletes what ended long enough ago, a little at a time, and the logs with it. A failure is not
 /// the turn's: the same jobs are there the next time.
-void Controller::add_deletions(std::vector<Order>& orders, Instant now) {
+void Controller::add_deletions(TurnResult& result, Instant now) {
     const std::optional<std::chrono::hours>& kept = ledger_.options().ended_jobs_kept;
     if (!kept || now - pruned_at_ < kPruneInterval) {
         return;
     }
     pruned_at_ = now;
     const auto pruned = store_.prune(now + -std::chrono::microseconds(*kept), kPrunedMax);
-    for (const ledger::Store::PrunedTask& task :
-         pruned.value_or(std::vector<ledger::Store::PrunedTask>())) {
-        if (const ledger::NodeState* node = ledger_.state().node(task.node)) {
-            orders.push_back(
+    if (!pruned) {
+        note_trouble(result, Error(pruned.error()).with_context("delete old jobs"));
+        return;
+    }
+    for (const ledger::Store::PrunedTask& task : *pruned) {
+        const ledger::NodeState* node = ledger_.state().node(task.node);
+        if (node != nullptr && node->liveness.is_reachable) {
+            result.orders.push_back(
                 {.node = node->record.name, .order = model::DeleteTask{.key = task.key}});
+        } else if (node != nullptr && kept_deletion_count_ < kKeptDeletionsMax) {
+            kept_deletions_[task.node].push_back(task.key);
+            ++kept_deletion_count_;
+        } else if (node != nullptr) {
+            note_trouble(
+                result, {ErrorCode::kLimit,
+                         node->record.name + " does not answer, and keeps the logs of task " +
+                             to_string(task.key),
+                         "too many deletions wait for nodes"});
         }
+    }
+}
+
+/// What was deleted while a node was silent, now that it answers again.
+void Controller::add_kept_deletions(std::vector<Order>& orders, const std::set<NodeId>& greeted) {
+    for (const NodeId id : greeted) {
+        const auto kept = kept_deletions_.find(id);
+        if (kept == kept_deletions_.end() || !ledger_.state().node(id)->liveness.is_reachable) {
+            continue;
+        }
+        for (const model::TaskKey& key : kept->second) {
+            orders.push_back({.node = node_name(id), .order = model::DeleteTask{.key = key}});
+        }
+        kept_deletion_count_ -= kept->second.size();
+        kept_deletions_.erase(kept);
     }
 }
 
@@ -342,7 +395,12 @@ std::optional<Instant> Controller::next_wakeup() const {
     if (storage_error_) {
         return probed_at_ + kProbeInterval;
     }
-    return ledger_.next_wakeup();
+    std::optional<Instant> next = ledger_.next_wakeup();
+    if (!hellos_.empty()) {
+        const Instant again = time_ + kUnheardInterval;
+        next = next ? std::min(*next, again) : again;
+    }
+    return next;
 }
 
 void Controller::publish() {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,7 @@ struct TurnResult {
     std::shared_ptr<const View> view = {};  // Only if something changed.
     bool has_more = false;                  // The scheduling step ran out of budget.
     std::size_t change_count = 0;
+    std::vector<Error> troubles = {};  // That no caller is told of, for the operator. It goes on.
 };
 
 inline constexpr std::size_t kTurnRequestsMax = 1000;  // SEMANTICS 4.
@@ -86,7 +88,10 @@ class Controller {
     void add_missed_hellos(std::vector<Request>& requests);
     void add_orders(std::vector<Order>& orders);
     void add_greetings(std::vector<Order>& orders, Instant now);
-    void add_deletions(std::vector<Order>& orders, Instant now);
+    void add_deletions(TurnResult& result, Instant now);
+    void add_kept_deletions(std::vector<Order>& orders, const std::set<NodeId>& greeted);
+    [[nodiscard]] static std::string greeting_node(const ledger::Command& command);
+    static void note_trouble(TurnResult& result, const Error& error);
     void add_element_order(std::vector<Order>& orders, const model::ElementRecord& element);
     [[nodiscard]] std::optional<model::TaskOrder> task_order(const model::ElementRecord& element);
     [[nodiscard]] std::string node_name(NodeId id) const;
@@ -104,7 +109,9 @@ class Controller {
     Instant repeated_at_ = model::kNever;
     Instant pruned_at_ = model::kNever;
     std::map<std::string, model::NodeHello> hellos_ =
-        {};                  // By node; of this turn, or not yet durable.
+        {};  // By node; of this turn, or not yet durable.
+    std::map<NodeId, std::vector<model::TaskKey>> kept_deletions_ = {};  // Of silent nodes.
+    std::size_t kept_deletion_count_ = 0;
     bool asks_all_ = false;  // Reports may have been lost: ask every agent to say all again.
 };
 

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "base/text.hpp"
+#include "ledger/command.hpp"
 #include "ledger/event.hpp"
 #include "scheduler/quota.hpp"
 
@@ -53,12 +54,20 @@ std::string amount_text(std::string_view what, std::int64_t amount) {
 
 class Explanation {
   public:
-    Explanation(const ledger::JobRow& job, const View& view, const Viewer& viewer)
-        : job_(job), view_(view), viewer_(viewer) {}
+    Explanation(const Waiter& waiter, const View& view, const Viewer& viewer)
+        : waiter_(waiter), job_(waiter.job), view_(view), viewer_(viewer) {}
+
+    [[nodiscard]] bool is_pending() const {
+        return waiter_.state ? *waiter_.state == ElementState::kQueued ||
+                                   *waiter_.state == ElementState::kHeld
+                             : job_.record.counts.pending() > 0;
+    }
 
     void add_own() {
         const model::JobRecord& record = job_.record;
-        if (record.counts[ElementState::kQueued] == 0) {
+        const bool is_held = waiter_.state ? *waiter_.state == ElementState::kHeld
+                                           : record.counts[ElementState::kQueued] == 0;
+        if (is_held) {
             add(
                 {.kind = BlockerKind::kHeld,
                  .text = "it is held; `reeve release " + id() + "` lets it go"});
@@ -72,12 +81,12 @@ class Explanation {
                          kWords.at(static_cast<std::size_t>(dependency.kind)) + " first",
                  .what = other});
         }
-        if (job_.element && job_.element->state == ElementState::kQueued &&
-            job_.element->not_before > view_.at) {
+        const auto& attempt = waiter_.state ? waiter_.attempt : job_.element;
+        if (attempt && attempt->state == ElementState::kQueued && attempt->not_before > view_.at) {
             add(
                 {.kind = BlockerKind::kBackoff,
-                 .text = "attempt " + std::to_string(job_.element->attempt) + " waits until " +
-                         at(job_.element->not_before) + " after the failure before"});
+                 .text = "attempt " + std::to_string(attempt->attempt) + " waits until " +
+                         at(attempt->not_before) + " after the failure before"});
         }
         const std::uint32_t running_max = record.range.running_max;
         if (running_max > 0 && record.counts.live() >= running_max) {
@@ -153,7 +162,13 @@ class Explanation {
     }
 
   private:
-    [[nodiscard]] std::string id() const { return to_string(job_.record.id); }
+    /// As `reeve release` takes it.
+    [[nodiscard]] std::string id() const {
+        const model::JobRecord& record = job_.record;
+        return waiter_.state
+                   ? model::to_string({.job = record.id, .index = waiter_.index}, record.is_array)
+                   : to_string(record.id);
+    }
 
     void add(Blocker blocker) { binding_.push_back(std::move(blocker)); }
 
@@ -242,7 +257,8 @@ class Explanation {
                 continue;
             }
             Holder holder{.until = holding.until};
-            if (viewer_.is_admin || holding.user == viewer_.user) {
+            if (ledger::Reach{.user = viewer_.user, .is_admin = viewer_.is_admin}.covers(
+                    holding.user)) {
                 holder.element =
                     model::to_string(holding.allocation.task.element, holding.is_array);
                 holder.user = holding.user;
@@ -257,6 +273,7 @@ class Explanation {
         return holders;
     }
 
+    const Waiter& waiter_;
     const ledger::JobRow& job_;
     const View& view_;
     const Viewer& viewer_;
@@ -271,10 +288,18 @@ Why why_pending(
     std::optional<std::uint64_t> position,
     const View& view,
     const Viewer& viewer) {
-    if (job.record.counts.pending() == 0) {
+    return why_pending(Waiter{.job = job}, position, view, viewer);
+}
+
+Why why_pending(
+    const Waiter& waiter,
+    std::optional<std::uint64_t> position,
+    const View& view,
+    const Viewer& viewer) {
+    Explanation explanation(waiter, view, viewer);
+    if (!explanation.is_pending()) {
         return {};
     }
-    Explanation explanation(job, view, viewer);
     explanation.add_own();
     explanation.add_quotas();
     explanation.add_nodes();

@@ -57,6 +57,21 @@ struct Viewer {
     bool is_admin = false;
 };
 
+/// What waits: a job as a whole, or one element of it.
+struct Waiter {
+    const ledger::JobRow& job;
+    std::optional<model::ElementState> state = {};     // Of the element; absent: the whole job.
+    std::uint32_t index = 0;                           // Its index.
+    std::optional<model::ElementRecord> attempt = {};  // Its newest, if it has one.
+};
+
+/// Why one element waits, likewise.
+[[nodiscard]] Why why_pending(
+    const Waiter& waiter,
+    std::optional<std::uint64_t> position,
+    const View& view,
+    const Viewer& viewer);
+
 /// Why `job` waits, by `view`. A job that does not wait has no blockers. Costs one pass over the
 /// nodes.
 [[nodiscard]] Why why_pending(

@@ -136,7 +136,22 @@ void Writer::run() {
         counters_.turn_microseconds.fetch_add(
             static_cast<std::uint64_t>(std::max<std::int64_t>(0, (clock_() - from).count())),
             std::memory_order_relaxed);
+        tell(result.troubles);
         deliver(std::move(result), taken);
+    }
+}
+
+void Writer::on_trouble(std::function<void(const Error&)> listener) {
+    trouble_listener_ = std::move(listener);
+}
+
+void Writer::tell(const std::vector<Error>& troubles) {
+    for (const Error& trouble : troubles) {
+        counters_.troubles.fetch_add(1, std::memory_order_relaxed);
+        const std::string words = trouble.context + trouble.message;
+        if (std::exchange(last_trouble_, words) != words && trouble_listener_) {
+            trouble_listener_(trouble);
+        }
     }
 }
 

@@ -27,6 +27,7 @@ struct WriterCounters {
     std::atomic<std::uint64_t> rejections = 0;
     std::atomic<std::uint64_t> changes = 0;
     std::atomic<std::uint64_t> turn_microseconds = 0;
+    std::atomic<std::uint64_t> troubles = 0;        // That no caller was told of.
     std::atomic<std::uint64_t> queue_refusals = 0;  // Commands refused because too many waited.
 };
 
@@ -70,6 +71,10 @@ class Writer {
     /// listeners live as long as the process.
     void on_commit(std::function<void(Revision)> listener);
 
+    /// Calls `listener` with what went wrong beside every request, on the writer's thread; once for
+    /// the same words in a row. Before start().
+    void on_trouble(std::function<void(const Error&)> listener);
+
     [[nodiscard]] const WriterCounters& counters() const { return counters_; }
 
     [[nodiscard]] std::size_t waiting() const;
@@ -84,7 +89,11 @@ class Writer {
     [[nodiscard]] std::vector<Waiting> take(bool has_more);
     void deliver(TurnResult result, std::vector<Waiting>& taken);
 
+    void tell(const std::vector<Error>& troubles);
+
     std::unique_ptr<Controller> controller_;
+    std::function<void(const Error&)> trouble_listener_ = {};
+    std::string last_trouble_ = {};  // Of the writer's thread.
     Clock clock_;
     WriterCounters counters_;
 

@@ -40,22 +40,38 @@ Result<Reply> Ledger::control(const ControlJobs& command, const Lookups& lookups
             return tl::unexpected<Error>(count.error());
         }
         controlled.element_count += *count;
+        controlled.rev = state_.job(target.job)->rev;
     }
     return Reply(controlled);
+}
+
+/// Whose a job is, as far as that is known; "" if there is no such job.
+std::string Ledger::owner_of(JobId id, const Lookups& lookups) const {
+    const model::JobRecord* job = state_.job(id);
+    const auto ended = lookups.ended_jobs.find(id);
+    if (job == nullptr && ended == lookups.ended_jobs.end()) {
+        return {};
+    }
+    const model::UserRecord* owner = state_.user(job != nullptr ? job->user : ended->second.user);
+    return owner == nullptr ? std::string() : owner->name;
 }
 
 Result<std::uint32_t> Ledger::control_one(
     const ControlJobs& command, const Target& target, const Lookups& lookups) {
     const std::string name = name_of(target);
     const model::JobRecord* job = state_.job(target.job);
-    if (job == nullptr) {
-        if (lookups.ended_jobs.contains(target.job)) {
-            return fail(ErrorCode::kConflict, name + " has already ended");
-        }
-        return fail(ErrorCode::kNotFound, "there is no " + name);
+    const std::string owner = owner_of(target.job, lookups);
+    if (owner.empty() || !command.actor.reach().covers(owner)) {
+        return tl::unexpected<Error>(no_job(target.job, owner));
     }
-    if (!command.actor.is_admin && state_.user(job->user)->name != command.actor.identity.user) {
-        return fail(ErrorCode::kForbidden, name + " belongs to somebody else");
+    if (job == nullptr) {
+        return fail(ErrorCode::kConflict, name + " has already ended");
+    }
+    if (command.if_rev && std::ranges::find(*command.if_rev, job->rev) == command.if_rev->end()) {
+        return fail(
+            ErrorCode::kPrecondition, "job " + to_string(target.job) +
+                                          " has changed since it was read (If-Match); read it "
+                                          "again");
     }
     std::uint32_t count = 0;
     if (target.index) {
@@ -70,20 +86,27 @@ Result<std::uint32_t> Ledger::control_one(
     if (count == 0) {
         return fail(ErrorCode::kConflict, name + " " + why_nothing(command.control));
     }
+    put(Put<model::ControlRecord>{
+        .after = {
+            {.job = target.job,
+             .rev = Revision(last_rev_.value() + 1),  // put() gives it this one.
+             .control = command.control,
+             .index = target.index,
+             .actor = actor_,
+             .at = state_.now()}}});
     return count;
 }
 
 /// The element that a target names; from now on it has a record.
 Result<ElementKey> Ledger::element_named(const Target& target, const model::JobRecord& job) {
     const ElementKey key{.job = target.job, .index = *target.index};
-    const std::uint32_t offset = key.index - job.range.first;
-    if (key.index < job.range.first || key.index > job.range.last || offset % job.range.step != 0) {
+    if (!job.range.has(key.index)) {
         return fail(ErrorCode::kNotFound, "there is no " + name_of(target));
     }
     if (state_.element(key) != nullptr) {
         return key;
     }
-    const std::uint32_t position = offset / job.range.step;
+    const std::uint32_t position = (key.index - job.range.first) / job.range.step;
     if (position < job.next || std::ranges::binary_search(job.taken, position)) {
         return fail(ErrorCode::kConflict, name_of(target) + " has already ended");
     }
@@ -169,6 +192,9 @@ void Ledger::request_stop(ElementRecord element, StopIntent intent, Control how)
     }
     element.is_forced = element.is_forced || is_forced;
     put_moved(element, from);
+    if (element.state == from) {
+        put_job(*state_.job(element.key.job));  // What it asks of an element has changed.
+    }
 }
 
 Result<Reply> Ledger::put_project(const PutProject& command) {
@@ -221,7 +247,7 @@ Result<Reply> Ledger::control_node(const ControlNode& command) {
                 "node '" + command.node + "' answers, so it is not lost; drain it instead");
         }
         for (const ElementKey& key : state_.live_on(id)) {
-            lose_attempt(key, "node " + command.node + " was declared lost");
+            lose_attempt(key, "node " + command.node + " was declared lost by " + actor_);
         }
         return Reply();
     }
@@ -234,7 +260,7 @@ Result<Reply> Ledger::control_node(const ControlNode& command) {
     return Reply();
 }
 
-Result<Reply> Ledger::control_quarantine(const ControlQuarantine& command) {
+Result<Reply> Ledger::control_quarantine(const ControlQuarantine& command, const Lookups& lookups) {
     if (!command.actor.is_admin) {
         return fail(ErrorCode::kForbidden, "only an administrator decides about quarantine");
     }
@@ -242,10 +268,12 @@ Result<Reply> Ledger::control_quarantine(const ControlQuarantine& command) {
         if (!allocation.is_quarantined || allocation.task != command.task) {
             continue;
         }
-        if (command.control == QuarantineControl::kStop) {
-            unwanted_.emplace_back(allocation.node, allocation.task);
-        } else {
-            release(id);
+        switch (command.control) {
+            case QuarantineControl::kAdopt: return adopt_quarantined(allocation, lookups);
+            case QuarantineControl::kStop:
+                unwanted_.emplace_back(allocation.node, allocation.task);
+                break;
+            case QuarantineControl::kRelease: release(id); break;
         }
         return Reply();
     }

@@ -8,7 +8,6 @@ namespace reeve::ledger {
 namespace {
 
 using model::ElementRecord;
-using model::ElementState;
 
 /// What the gate finds wrong with a sample; "" if it lets new work in.
 std::string gate_text(const Gate& gate, const model::NodeSample& sample) {
@@ -89,18 +88,29 @@ void Ledger::reconcile(NodeId node, const model::KnownTask& task, const Lookups&
         lookups.ended_attempts.contains(task.key) ||
         (element != nullptr && element->attempt > task.key.attempt)) {
         unwanted_.emplace_back(node, task.key);  // Known, and not wanted any more.
-    } else if (quarantined(node, task.key) == nullptr) {
+    } else if (std::optional<ElementRecord> waiting = waiting_for(task.key)) {
+        adopt_wanted(std::move(*waiting), node, task);
+    } else {
         quarantine(node, task);
     }
 }
 
 /// Ours by cluster id, but unknown: an older backup was restored, perhaps. It keeps its GPUs.
 void Ledger::quarantine(NodeId node, const model::KnownTask& task) {
-    last_allocation_ = AllocationId(last_allocation_.value() + 1);
+    quarantined_orders_[task.key] = task.order_json;
+    if (quarantined(node, task.key) == nullptr) {
+        model::AllocationRecord allocation = allocation_of(node, task);
+        allocation.is_quarantined = true;
+        last_allocation_ = allocation.id;
+        put_allocation(allocation);
+    }
+}
+
+/// What a task that runs holds, as its node says; with the next free id.
+model::AllocationRecord Ledger::allocation_of(NodeId node, const model::KnownTask& task) const {
     model::AllocationRecord allocation{
-        .id = last_allocation_,
+        .id = AllocationId(last_allocation_.value() + 1),
         .task = task.key,
-        .is_quarantined = true,
         .node = node,
         .project = state_.project_named("default")->id,
         .state = *model::next_state(
@@ -113,7 +123,7 @@ void Ledger::quarantine(NodeId node, const model::KnownTask& task) {
             });
         }
     }
-    put_allocation(allocation);
+    return allocation;
 }
 
 const model::AllocationRecord* Ledger::quarantined(NodeId node, const model::TaskKey& task) const {

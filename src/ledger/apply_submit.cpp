@@ -60,16 +60,17 @@ Result<Reply> Ledger::submit(SubmitJobs& command, const Lookups& lookups) {
     }
     const UserId user = intern_user(identity);
     const JobId first(last_job_.value() + 1);
-    const JobId last_before = last_job_;
     for (std::size_t i = 0; i < command.jobs.size(); ++i) {
-        if (Result<void> done = submit_one(user, command.jobs[i], lookups); !done) {
-            last_job_ = last_before;
+        if (Result<void> done = submit_one(command.actor, user, command.jobs[i], lookups); !done) {
             Error error = std::move(done.error());
             if (command.jobs.size() > 1) {
                 error.message = "jobs[" + std::to_string(i) + "]: " + error.message;
             }
             return tl::unexpected<Error>(std::move(error));
         }
+    }
+    if (command.is_dry_run) {
+        return Reply(Checked{.job = *state_.job(first)});
     }
     const auto count = static_cast<std::uint32_t>(command.jobs.size());
     if (!command.idempotency_key.empty()) {
@@ -164,13 +165,14 @@ Result<void> Ledger::check_pending(ProjectId project, std::int64_t more) const {
     return {};
 }
 
-Result<void> Ledger::submit_one(UserId user, NewJob& job, const Lookups& lookups) {
+Result<void> Ledger::submit_one(
+    const Actor& actor, UserId user, NewJob& job, const Lookups& lookups) {
     const model::JobTerms& terms = job.terms;
     const model::RequestId request = intern_request(terms);
     if (Result<void> fits = check_can_ever_run(request); !fits) {
         return fits;
     }
-    Result<std::vector<model::Dependency>> after = unsettled(terms, lookups);
+    Result<std::vector<model::Dependency>> after = unsettled(actor, terms, lookups);
     if (!after) {
         return tl::unexpected<Error>(std::move(after.error()));
     }
@@ -242,16 +244,17 @@ Result<void> Ledger::check_can_ever_run(model::RequestId id) {
 }
 
 Result<std::vector<model::Dependency>> Ledger::unsettled(
-    const model::JobTerms& terms, const Lookups& lookups) const {
+    const Actor& actor, const model::JobTerms& terms, const Lookups& lookups) const {
     std::vector<model::Dependency> open;
     for (const model::Dependency& dependency : terms.after) {
         const std::string name = to_string(dependency.job);
         const model::JobRecord* job = state_.job(dependency.job);
-        const auto ended = lookups.ended_jobs.find(dependency.job);
-        if (job == nullptr && ended == lookups.ended_jobs.end()) {
+        const std::string owner = owner_of(dependency.job, lookups);
+        if (owner.empty() || !actor.reach().covers(owner)) {
             return fail(ErrorCode::kInvalid, "after: there is no job " + name + " to wait for");
         }
-        const model::StateCounts& counts = job != nullptr ? job->counts : ended->second;
+        const model::StateCounts& counts =
+            job != nullptr ? job->counts : lookups.ended_jobs.at(dependency.job).counts;
         if (job != nullptr && counts.ended() < job->range.count()) {
             open.push_back(dependency);
         } else if (!has_happened(dependency.kind, counts)) {

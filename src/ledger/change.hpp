@@ -49,6 +49,7 @@ using Body = std::variant<
     JobPut,
     ElementPut,
     Put<model::AllocationRecord>,
+    Put<model::ControlRecord>,
     Put<model::IdempotencyRecord>>;
 
 /// One change of the ledger. Revisions are contiguous from 1, over every restart.
@@ -56,6 +57,7 @@ struct Change {
     Revision rev = Revision(0);
     Instant at = model::kNever;
     std::string actor = {};       // The user's name, or "reeve" for what follows by itself.
+    std::string source = {};      // How the actor is known; "" for what follows by itself.
     std::string request_id = {};  // Of the API request; "" if none.
     Body body = {};
 };

@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
+#include "base/result.hpp"
 #include "base/strong_id.hpp"
 #include "model/agent_messages.hpp"
 #include "model/job_spec.hpp"
@@ -13,11 +15,40 @@
 
 namespace reeve::ledger {
 
+/// Whose jobs somebody may know of, read and change: their own, and an administrator everybody's.
+/// The one rule of this; what lies outside is answered as if it were not there.
+struct Reach {
+    std::string_view user = {};  // "" for somebody unknown.
+    bool is_admin = false;
+
+    [[nodiscard]] bool covers(std::string_view owner) const noexcept {
+        return is_admin || (!user.empty() && user == owner);
+    }
+};
+
+inline constexpr std::string_view kHiddenOf =
+    "hidden, of ";  // Begins a context; the owner follows.
+
+/// What is said of a job that is not there, and of one that the asker may not know of: its context,
+/// which is for the operator, then names the owner.
+[[nodiscard]] inline Error no_job(JobId id, std::string_view hidden_owner = {}) {
+    return {
+        .code = ErrorCode::kNotFound,
+        .message = "there is no job " + to_string(id),
+        .context = hidden_owner.empty() ? std::string()
+                                        : std::string(kHiddenOf) + std::string(hidden_owner)};
+}
+
 /// Who asks. Commands are checked against it where they touch what belongs to somebody.
 struct Actor {
     model::Identity identity = {};
     bool is_admin = false;
     std::string request_id = {};
+    std::string source = {};  // How they are known: "unix", "token" or "anonymous".
+
+    [[nodiscard]] Reach reach() const noexcept {
+        return {.user = identity.user, .is_admin = is_admin};
+    }
 };
 
 struct NewJob {
@@ -31,6 +62,7 @@ struct SubmitJobs {
     std::vector<NewJob> jobs = {};
     std::string idempotency_key = {};  // "" for none.
     std::uint64_t fingerprint = 0;     // Of the request's body.
+    bool is_dry_run = false;           // Say what would come of it, and change nothing.
 };
 
 /// A job, or one element of it.
@@ -39,19 +71,16 @@ struct Target {
     std::optional<std::uint32_t> index = {};
 };
 
-enum class Control : std::uint8_t {
-    kStop,        // Cancel: what waits never starts, what runs is stopped.
-    kStopForced,  // Likewise, without grace.
-    kHold,
-    kRelease,
-    kRequeue,
-};
+using Control = model::JobControl;
 
 /// All of `targets`, or none.
 struct ControlJobs {
     Actor actor = {};
     Control control = Control::kStop;
     std::vector<Target> targets = {};
+
+    /// The revisions that the job may have; else it changed since it was read. Absent: any.
+    std::optional<std::vector<Revision>> if_rev = {};
 };
 
 struct PutProject {
@@ -74,9 +103,10 @@ struct ControlNode {
     std::string reason = {};
 };
 
-enum class QuarantineControl : std::uint8_t { kStop, kRelease };
+enum class QuarantineControl : std::uint8_t { kAdopt, kStop, kRelease };
 
-/// About a task that is ours but unknown: stop it, or (once nothing of it runs) let go of its GPUs.
+/// About a task that is ours but unknown: make it a job of the ledger again, stop it, or (once
+/// nothing of it runs) let go of its GPUs.
 struct ControlQuarantine {
     Actor actor = {};
     QuarantineControl control = QuarantineControl::kStop;
@@ -104,8 +134,15 @@ struct Submitted {
 /// What ControlJobs is answered with.
 struct Controlled {
     std::uint32_t element_count = 0;  // How many elements it changed.
+    Revision rev = Revision(0);       // Of the (last) job, now.
 };
 
-using Reply = std::variant<std::monostate, Submitted, Controlled>;
+/// What a dry run of SubmitJobs is answered with: the first job as it would be. Its id is not
+/// given.
+struct Checked {
+    model::JobRecord job = {};
+};
+
+using Reply = std::variant<std::monostate, Submitted, Controlled, Checked>;
 
 }  // namespace reeve::ledger

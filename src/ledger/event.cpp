@@ -285,7 +285,7 @@ class Line {
         return event;
     }
 
-    /// Interning and idempotency.
+    /// Interning, idempotency, and who controlled a job: what that did has events of its own.
     template <class Record>
     Event operator()(const Put<Record>& /*put*/) const {
         return {.rev = change_.rev, .kind = "internal"};
@@ -352,6 +352,7 @@ class Line {
         line.text("kind", event.kind);
         line.text("object", object);
         line.text("actor", change_.actor);
+        line.text_if_any("source", change_.source);
         line.text_if_any("request_id", change_.request_id);
         line.key("payload");
         return event;

@@ -20,10 +20,11 @@ struct Names {
 /// `change` as watchers see it. Its JSON is one line, a `Change` of api/openapi.yaml less the
 /// cursor, which only the API knows:
 /// {"revision":12,"time":"2026-11-24T15:00:00.000000Z","kind":"element.running",
-///  "object":"element/1842_7","actor":"alice","request_id":"…","payload":{"state":"running",…}}
+///  "object":"element/1842_7","actor":"alice","source":"unix","request_id":"…","payload":{"state":"running",…}}
 /// Kinds: job.submitted, job.changed, job.ended; element.<state>; allocation.<state>; node.added,
-/// node.changed; project.changed; and each of the five with ".removed". Interning and idempotency
-/// are "internal": numbered, but shown to nobody, and without JSON.
+/// node.changed; project.changed; and each of the five with ".removed". Interning, idempotency and
+/// the record of a control (what it did has events of its own) are "internal": numbered, but shown
+/// to nobody, and without JSON.
 [[nodiscard]] Event event_of(const Change& change, const Names& names);
 
 /// "2026-11-24T15:00:00.000000Z".

@@ -83,6 +83,7 @@ TEST(EventOf, AJobThatIsSubmitted) {
     put.after = job_in(ElementState::kQueued);
     put.texts = JobTexts{.name = "train \"x\""};
     Change change = change_of(put);
+    change.source = "token";
     change.request_id = "r-7";
     const Event event = event_of(change, names());
     EXPECT_EQ(event.rev, Revision(12));
@@ -91,7 +92,7 @@ TEST(EventOf, AJobThatIsSubmitted) {
     EXPECT_EQ(
         event.json,
         R"({"revision":12,"time":"2026-11-24T15:00:00.000000Z","kind":"job.submitted",)"
-        R"("object":"job/1842","actor":"alice","request_id":"r-7","payload":{"name":"train \"x\"",)"
+        R"("object":"job/1842","actor":"alice","source":"token","request_id":"r-7","payload":{"name":"train \"x\"",)"
         R"("state":"queued","user":"alice","project":"vision","priority":-3}})");
 }
 
@@ -156,6 +157,7 @@ TEST(EventOf, TheKindsAndWhoseTheyAre) {
         {Put<model::UserRecord>{.after = model::UserRecord{.id = UserId(1)}}, "internal",           ""     },
         {Put<model::RequestRecord>{.after = model::RequestRecord{}},          "internal",           ""     },
         {Put<model::GpuModelRecord>{.after = model::GpuModelRecord{}},        "internal",           ""     },
+        {Put<model::ControlRecord>{.after = model::ControlRecord{}},          "internal",           ""     },
         {Put<model::IdempotencyRecord>{.after = model::IdempotencyRecord{}},  "internal",           ""     },
     };
     for (const Case& c : cases) {

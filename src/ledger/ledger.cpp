@@ -51,32 +51,42 @@ void Ledger::restore(Recovered&& record) {
 
 void Ledger::begin(Instant now) {
     state_.advance(now);
-    actor_ = kOwnActor;
+    act_for_nobody();
     if (state_.project_named("default") == nullptr) {
         put(Put<model::ProjectRecord>{.after = {{.id = ProjectId(1), .name = "default"}}});
     }
 }
 
-Result<Reply> Ledger::apply(Command command, const Lookups& lookups, Instant now) {
+/// What changes from now on follows by itself.
+void Ledger::act_for_nobody() {
     actor_ = kOwnActor;
+    source_.clear();
     request_id_.clear();
+}
+
+Result<Reply> Ledger::apply(Command command, const Lookups& lookups, Instant now) {
+    act_for_nobody();
     std::visit(
         [&](const auto& any) {
             if constexpr (requires { any.actor; }) {
                 actor_ = any.actor.identity.user;
+                source_ = any.actor.source;
                 request_id_ = any.actor.request_id;
             }
         },
         command);
     state_.advance(now);
     const std::size_t mark = changes_.size();
+    const auto* submitted = std::get_if<SubmitJobs>(&command);
+    const bool is_dry_run = submitted != nullptr && submitted->is_dry_run;
+    const JobId last_job = last_job_;
     Result<Reply> reply = std::visit(
         Overloaded{
             [&](SubmitJobs& submission) { return submit(submission, lookups); },
             [&](ControlJobs& control_jobs) { return control(control_jobs, lookups); },
             [&](PutProject& project) { return put_project(project); },
             [&](ControlNode& node) { return control_node(node); },
-            [&](ControlQuarantine& task) { return control_quarantine(task); },
+            [&](ControlQuarantine& task) { return control_quarantine(task, lookups); },
             [&](Report& any) {
                 std::visit([&](const auto& said) { report(said, lookups); }, any.report);
                 return Result<Reply>(Reply());
@@ -86,8 +96,9 @@ Result<Reply> Ledger::apply(Command command, const Lookups& lookups, Instant now
                 return Result<Reply>(Reply());
             }},
         command);
-    if (!reply) {
+    if (!reply || is_dry_run) {
         undo_to(mark);
+        last_job_ = last_job;
     }
     return reply;
 }
@@ -103,6 +114,7 @@ void Ledger::put(Body body) {
         {.rev = last_rev_,
          .at = state_.now(),
          .actor = actor_,
+         .source = source_,
          .request_id = request_id_,
          .body = std::move(body)});
 }
@@ -120,6 +132,7 @@ void Ledger::put_job(model::JobRecord job, std::optional<JobTexts> texts) {
     const bool ends_now =
         has_ended && change.before && change.before->counts.ended() < change.before->range.count();
     const JobId id = job.id;
+    job.rev = Revision(last_rev_.value() + 1);  // put() gives it this one.
     change.after = std::move(job);
     change.texts = std::move(texts);
     put(std::move(change));
@@ -193,6 +206,8 @@ std::set<JobId> Ledger::unknown_jobs(const Command& command) const {
         for (const Target& target : control_jobs->targets) {
             look_at(target.job);
         }
+    } else if (const auto* quarantine = std::get_if<ControlQuarantine>(&command)) {
+        look_at(quarantine->task.element.job);
     }
     return unknown;
 }

@@ -36,9 +36,15 @@ struct LedgerOptions {
     std::optional<std::chrono::hours> ended_jobs_kept = {};  // Then they are deleted; else never.
 };
 
+/// A job that left memory.
+struct EndedJob {
+    UserId user = UserId(0);
+    model::StateCounts counts = {};
+};
+
 /// What the writer looked up in the store before it applied a command: jobs that left memory.
 struct Lookups {
-    std::map<JobId, model::StateCounts> ended_jobs = {};
+    std::map<JobId, EndedJob> ended_jobs = {};
     std::optional<model::IdempotencyRecord> earlier_request = {};
     std::set<model::TaskKey> ended_attempts = {};  // Of tasks in a report.
 };
@@ -109,9 +115,11 @@ class Ledger {
     [[nodiscard]] Result<void> check_admission(const SubmitJobs& command) const;
     [[nodiscard]] Result<void> check_pending(ProjectId project, std::int64_t more) const;
     [[nodiscard]] Result<void> check_can_ever_run(model::RequestId request);
+    [[nodiscard]] std::string owner_of(JobId job, const Lookups& lookups) const;
     [[nodiscard]] Result<std::vector<model::Dependency>> unsettled(
-        const model::JobTerms& terms, const Lookups& lookups) const;
-    [[nodiscard]] Result<void> submit_one(UserId user, NewJob& job, const Lookups& lookups);
+        const Actor& actor, const model::JobTerms& terms, const Lookups& lookups) const;
+    [[nodiscard]] Result<void> submit_one(
+        const Actor& actor, UserId user, NewJob& job, const Lookups& lookups);
     UserId intern_user(const model::Identity& identity);
     model::RequestId intern_request(const model::JobTerms& terms);
 
@@ -128,7 +136,8 @@ class Ledger {
     void request_stop(model::ElementRecord element, model::StopIntent intent, Control how);
     [[nodiscard]] Result<Reply> put_project(const PutProject& command);
     [[nodiscard]] Result<Reply> control_node(const ControlNode& command);
-    [[nodiscard]] Result<Reply> control_quarantine(const ControlQuarantine& command);
+    [[nodiscard]] Result<Reply> control_quarantine(
+        const ControlQuarantine& command, const Lookups& lookups);
 
     // apply_report.cpp
     void report(const model::NodeHello& hello, const Lookups& lookups);
@@ -139,10 +148,20 @@ class Ledger {
     GpuModelId intern_model(const std::string& name);
     void reconcile(NodeId node, const model::KnownTask& task, const Lookups& lookups);
     void quarantine(NodeId node, const model::KnownTask& task);
+    [[nodiscard]] model::AllocationRecord allocation_of(
+        NodeId node, const model::KnownTask& task) const;
     [[nodiscard]] const model::AllocationRecord* quarantined(
         NodeId node, const model::TaskKey& task) const;
     void heard_from(const std::string& node);
     void tick();
+
+    // adoption.cpp: tasks that run though the ledger did not start them.
+    [[nodiscard]] std::optional<model::ElementRecord> waiting_for(const model::TaskKey& task);
+    void adopt_wanted(model::ElementRecord element, NodeId node, const model::KnownTask& task);
+    void adopt(model::ElementRecord element, model::AllocationRecord allocation);
+    [[nodiscard]] Result<Reply> adopt_quarantined(
+        const model::AllocationRecord& held, const Lookups& lookups);
+    [[nodiscard]] Result<model::ElementRecord> put_adopted_job(const model::TaskOrder& order);
 
     // life.cpp: how elements and allocations move, whoever asks.
     void start_attempt(model::ElementRecord element, std::int64_t pid);
@@ -167,6 +186,8 @@ class Ledger {
     bool place_head(const Queue::Head& head, std::vector<scheduler::NodeView>& nodes);
     [[nodiscard]] bool is_within_quota(ProjectId project, const model::Grant& grant) const;
 
+    void act_for_nobody();
+
     // Every change goes through these.
     void put(Body body);
     void put_job(model::JobRecord job, std::optional<JobTexts> texts = {});
@@ -181,6 +202,7 @@ class Ledger {
     std::vector<NodeTask> unwanted_;
     std::vector<NodeTask> acknowledged_;
     std::set<NodeId> greeted_;
+    std::map<model::TaskKey, std::string> quarantined_orders_;  // As their nodes said at hello.
     std::map<std::pair<UserId, std::string>, model::IdempotencyRecord> requests_of_turn_;
     std::vector<JobId> to_settle_;
     bool is_settling_ = false;
@@ -191,6 +213,7 @@ class Ledger {
     JobId last_job_;
     AllocationId last_allocation_;
     std::string actor_;
+    std::string source_;
     std::string request_id_;
 
     std::optional<Queue::Place> cursor_;  // Where an unfinished pass goes on.

@@ -1,7 +1,9 @@
 #include "ledger/ledger.hpp"
 
 #include <chrono>
+#include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -258,8 +260,197 @@ TEST(Ledger, TheSameRequestIsAnsweredAlike) {
 TEST(Ledger, OthersJobsAreNotOnesOwn) {
     World world(1);
     const JobId job = world.submit(one_gpu(), "bob");
-    EXPECT_EQ(world.control(Control::kStop, job).error().code, ErrorCode::kForbidden);
-    EXPECT_EQ(world.control(Control::kStop, JobId(77)).error().code, ErrorCode::kNotFound);
+    world.lookups.ended_jobs[JobId(70)].user = world.ledger.state().user_named("bob")->id;
+    for (const Control control :
+         {Control::kStop, Control::kStopForced, Control::kHold, Control::kRelease,
+          Control::kRequeue}) {
+        for (const JobId id : {job, JobId(70), JobId(77)}) {  // Live, ended, and of nobody.
+            for (const std::optional<std::uint32_t> index : {std::optional<std::uint32_t>(), {3}}) {
+                const auto reply = world.control(control, id, index);
+                ASSERT_FALSE(reply);
+                EXPECT_EQ(reply.error().code, ErrorCode::kNotFound);
+                EXPECT_EQ(reply.error().message, "there is no job " + to_string(id));
+            }
+        }
+    }
+    EXPECT_EQ(world.state(job), "scheduled");
+    const auto root = world.apply(ControlJobs{
+        .actor = {.identity = {"root"}, .is_admin = true},
+        .control = Control::kStop,
+        .targets = {{job}}
+    });
+    EXPECT_TRUE(root);
+}
+
+/// The changes of `command`, each with who is behind it.
+std::set<std::string> behind(World& world, Command command) {
+    EXPECT_TRUE(world.apply(std::move(command)));
+    while (world.ledger.schedule(100, 100)) {
+    }
+    std::set<std::string> found;
+    for (const Change& change : world.ledger.changes()) {
+        found.insert(change.actor + " " + change.source + " " + change.request_id);
+    }
+    world.ledger.committed();
+    return found;
+}
+
+TEST(Ledger, EachChangeSaysWhoIsBehindIt) {
+    World world(1);
+    const Actor root{
+        .identity = {"root", 5},
+          .is_admin = true, .request_id = "r1", .source = "unix"
+    };
+    const std::set<std::string> roots = {"root unix r1"};
+    const JobId job = world.submit(one_gpu());  // Runs.
+    const JobId waits = world.submit(one_gpu());
+    const JobId other = world.submit(one_gpu());
+    const auto control = [&](Control what, JobId id) {
+        return behind(world, ControlJobs{.actor = root, .control = what, .targets = {{id}}});
+    };
+    EXPECT_EQ(control(Control::kHold, waits), roots);
+    EXPECT_EQ(control(Control::kRelease, waits), roots);
+    EXPECT_EQ(control(Control::kRequeue, job), roots);
+    EXPECT_EQ(control(Control::kStop, waits), roots);
+    EXPECT_EQ(control(Control::kStop, job), roots);
+    EXPECT_EQ(control(Control::kStopForced, job), roots);
+    EXPECT_EQ(behind(world, PutProject{.actor = root, .name = "lab"}), roots);
+    EXPECT_EQ(behind(world, ControlNode{.actor = root, .node = "n1", .reason = "fan"}), roots);
+    const NodeControl resume = NodeControl::kResume;
+    const std::set<std::string> own = {"reeve  "};
+    EXPECT_EQ(behind(world, ControlNode{.actor = root, .control = resume, .node = "n1"}), roots);
+    // The end frees the GPU: the agent's word, and then a start. Both follow by themselves.
+    EXPECT_EQ(
+        behind(
+            world,
+            Report{
+                model::TaskEnded{
+                                 .node = "n1",
+                                 .key = world.key(job),
+                                 .outcome = {.end = model::TaskEnd::kStopped}}
+    }),
+        own);
+    EXPECT_EQ(world.state(other), "scheduled");
+    EXPECT_EQ(
+        behind(world, SubmitJobs{.actor = root, .jobs = {{.terms = one_gpu(), .spec_json = "{}"}}}),
+        roots);
+}
+
+TEST(Ledger, AControlIsRecordedWithItsActor) {
+    World world(1);
+    model::JobTerms terms = one_gpu();
+    terms.is_held = true;
+    terms.array = model::ArrayRange{.first = 1, .last = 4};
+    const JobId job = world.submit(terms);
+    ASSERT_TRUE(world.apply(ControlJobs{
+        .actor = {.identity = {"root"}, .is_admin = true},
+        .control = Control::kStopForced,
+        .targets = {{job, 3}}
+    }));
+    std::vector<model::ControlRecord> found;
+    for (const Change& change : world.ledger.changes()) {
+        if (const auto* put = std::get_if<Put<model::ControlRecord>>(&change.body)) {
+            EXPECT_EQ(put->after->rev, change.rev);
+            found.push_back(*put->after);
+        }
+    }
+    ASSERT_EQ(found.size(), 1U);
+    const model::ControlRecord want{
+        .job = job,
+        .rev = found[0].rev,
+        .control = Control::kStopForced,
+        .index = 3,
+        .actor = "root",
+        .at = world.now};
+    EXPECT_EQ(found[0], want);
+    world.ledger.committed();
+    EXPECT_FALSE(world.control(Control::kRequeue, job));  // It changed nothing, and is no record.
+    EXPECT_TRUE(world.ledger.changes().empty());
+}
+
+TEST(Ledger, TheRevisionOfAJobFollowsWhateverIsAskedOfIt) {
+    World world(1);
+    const JobId job = world.submit(one_gpu());
+    const auto rev = [&] { return world.ledger.state().job(job)->rev; };
+    Revision before = rev();
+    EXPECT_GT(before, Revision(0));
+    const auto moves = [&] { return std::exchange(before, rev()) < rev(); };
+    world.say(world.hello);
+    EXPECT_FALSE(moves());  // Nothing of it has changed.
+    world.start(job);
+    EXPECT_TRUE(moves());
+    ASSERT_TRUE(world.control(Control::kRequeue, job));
+    EXPECT_TRUE(moves());
+    ASSERT_TRUE(world.control(Control::kStop, job));  // Stopping already, now for good.
+    EXPECT_TRUE(moves());
+    ASSERT_TRUE(world.control(Control::kStopForced, job));
+    EXPECT_TRUE(moves());
+    world.ledger.undo();
+}
+
+TEST(Ledger, AControlMayAskThatTheJobIsAsItWasRead) {
+    World world(1);
+    const JobId job = world.submit(one_gpu());
+    const auto stop = [&](std::optional<std::vector<Revision>> revs) {
+        return world.apply(ControlJobs{
+            .actor = {.identity = {"ada"}},
+            .control = Control::kStop,
+            .targets = {{job}},
+            .if_rev = std::move(revs)});
+    };
+    const Revision read = world.ledger.state().job(job)->rev;
+    EXPECT_EQ(stop(std::vector{Revision(1)}).error().code, ErrorCode::kPrecondition);
+    EXPECT_EQ(stop(std::vector<Revision>()).error().code, ErrorCode::kPrecondition);
+    EXPECT_TRUE(world.ledger.changes().empty());
+    const auto stopped = stop(std::vector{Revision(1), read});
+    ASSERT_TRUE(stopped);
+    EXPECT_EQ(std::get<Controlled>(*stopped).rev, world.ledger.state().job(job)->rev);
+    EXPECT_GT(std::get<Controlled>(*stopped).rev, read);
+    EXPECT_EQ(stop(std::vector{read}).error().code, ErrorCode::kPrecondition);
+}
+
+TEST(Ledger, ADryRunSaysWhatWouldComeOfItAndChangesNothing) {
+    World world(1);
+    SubmitJobs command{
+        .actor = {.identity = {"new", 1000, 1000}},
+        .jobs = {{.terms = one_gpu()}},
+        .idempotency_key = "k",
+        .is_dry_run = true};
+    command.jobs[0].terms.is_held = true;
+    const Revision before = world.ledger.last_rev();
+    const auto reply = world.apply(command);
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(std::get<Checked>(*reply).job.counts[kHeld], 1U);
+    EXPECT_TRUE(world.ledger.changes().empty());
+    EXPECT_EQ(world.ledger.last_rev(), before);
+    EXPECT_EQ(world.ledger.state().user_named("new"), nullptr);
+    command.jobs[0].terms.gpus.count = 2;
+    EXPECT_EQ(world.apply(command).error().code, ErrorCode::kUnsatisfiable);
+    command.jobs[0].terms.gpus.count = 1;
+    command.is_dry_run = false;
+    const auto real = world.apply(command);
+    ASSERT_TRUE(real);
+    EXPECT_EQ(std::get<Submitted>(*real).first_job, JobId(1));  // No id was used up.
+    EXPECT_FALSE(std::get<Submitted>(*real).is_replay);
+}
+
+TEST(Ledger, OthersJobsAreNotWaitedFor) {
+    World world(1);
+    const JobId live = world.submit(one_gpu(), "bob");
+    EndedJob ended{.user = world.ledger.state().user_named("bob")->id};
+    ended.counts[model::ElementState::kSucceeded] = 1;
+    world.lookups.ended_jobs[JobId(70)] = ended;
+    for (const JobId id : {live, JobId(70), JobId(77)}) {
+        model::JobTerms terms = one_gpu();
+        terms.after = {
+            {.kind = model::DependencyKind::kAny, .job = id}
+        };
+        const auto hidden = world.try_submit({terms}, "ada");
+        ASSERT_FALSE(hidden);
+        EXPECT_EQ(
+            hidden.error().message, "after: there is no job " + to_string(id) + " to wait for");
+        EXPECT_EQ(world.try_submit({terms}, "bob").has_value(), id != JobId(77));
+    }
 }
 
 TEST(Ledger, QuotasHoldAtEveryAncestor) {
@@ -293,31 +484,6 @@ TEST(Ledger, AnotherBootProvesThatTasksEnded) {
     world.say(world.hello);
     EXPECT_EQ(world.state(job), "gone");
     EXPECT_TRUE(world.ledger.state().allocations().empty());
-}
-
-TEST(Ledger, WhatIsOursButUnknownIsQuarantined) {
-    World world(1);
-    const model::TaskKey key{
-        .element = {JobId(500), 0}
-    };
-    model::NodeHello hello = world.hello;
-    hello.tasks = {
-        {.key = key, .cluster_id = "c", .gpus = {{"GPU-0", 1000, 10000}}, .has_started = true},
-        {.key = {.element = {JobId(9), 0}}, .cluster_id = "another", .has_started = true}
-    };
-    world.say(hello);
-    world.say(hello);
-    EXPECT_EQ(world.ledger.state().allocations().size(), 1U);
-    EXPECT_TRUE(world.ledger.take_unwanted().empty()) << "never killed by itself";
-    const JobId job = world.submit(one_gpu());
-    EXPECT_EQ(world.state(job), "queued") << "it keeps its GPU";
-    ASSERT_TRUE(world.apply(ControlQuarantine{
-        .actor = {.identity = {"root"}, .is_admin = true},
-          .task = key
-    }));
-    EXPECT_EQ(world.ledger.take_unwanted().size(), 1U);
-    world.say(model::TaskEnded{.node = "n1", .key = key, .outcome = {.end = TaskEnd::kStopped}});
-    EXPECT_EQ(world.state(job), "scheduled");
 }
 
 TEST(Ledger, ASilentNodeGetsNothingNew) {

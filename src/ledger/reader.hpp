@@ -107,9 +107,18 @@ class Reader {
     [[nodiscard]] virtual Result<std::optional<model::AllocationRecord>> allocation(
         AllocationId id) = 0;
 
+    /// What people asked of a job, oldest first: the newest `limit` of it.
+    [[nodiscard]] virtual Result<std::vector<model::ControlRecord>> controls(
+        JobId id, std::size_t limit) = 0;
+
     /// How many pending jobs are looked at before this one, plus 1; kPositionMax + 1 stands for
     /// more.
     [[nodiscard]] virtual Result<std::uint64_t> position(std::int32_t priority, JobId id) = 0;
+
+    /// The position() of each, in the order given. Costs one walk of the queue, kPositionMax jobs
+    /// of it at most, however many are asked for.
+    [[nodiscard]] virtual Result<std::vector<std::uint64_t>> positions(
+        const std::vector<JobCursor>& jobs) = 0;
 
     /// Changes after `since`, oldest first.
     [[nodiscard]] virtual Result<EventPage> events(Revision since, std::size_t limit) = 0;

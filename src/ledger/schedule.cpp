@@ -30,8 +30,7 @@ struct Ledger::Pass {
 };
 
 bool Ledger::schedule(std::size_t placements_max, std::size_t groups_max) {
-    actor_ = "reeve";
-    request_id_.clear();
+    act_for_nobody();
     fresh_.merge(state_.take_fresh());
     if (state_.take_freed()) {
         cursor_ = kFront;

@@ -501,6 +501,10 @@ void State::count_allocation(const model::AllocationRecord& allocation, std::int
     }
 }
 
+void State::apply(const Put<model::ControlRecord>& /*put*/) {
+    // For readers: in the store only.
+}
+
 void State::apply(const Put<model::IdempotencyRecord>& /*put*/) {
     // The store alone keeps these.
 }

@@ -151,6 +151,7 @@ class State {
     void apply(const JobPut& put);
     void apply(const ElementPut& put);
     void apply(const Put<model::AllocationRecord>& put);
+    void apply(const Put<model::ControlRecord>& put);
     void apply(const Put<model::IdempotencyRecord>& put);
 
     void index_element(const model::ElementRecord& element);

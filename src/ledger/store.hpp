@@ -63,6 +63,9 @@ class Store {
     /// How a job ended, if it did: its counts. Nothing if there is no such job.
     [[nodiscard]] virtual Result<std::optional<model::StateCounts>> counts_of(JobId job) = 0;
 
+    /// Whose a job is. Nothing if there is no such job.
+    [[nodiscard]] virtual Result<std::optional<UserId>> owner_of(JobId job) = 0;
+
     /// The text of a job's spec. Errors: kNotFound.
     [[nodiscard]] virtual Result<std::string> spec_of(JobId job) = 0;
 

@@ -65,6 +65,7 @@ struct KnownTask {
     std::vector<GrantedGpu> gpus = {};
     std::optional<TaskOutcome> outcome = {};  // Absent while it runs (or is being started).
     bool has_started = false;
+    std::string order_json = {};  // The TaskOrder it was started by; "" if it cannot be read.
 };
 
 /// Said at connection, at ReportAll, and when the machine changed. A whole picture: a task of

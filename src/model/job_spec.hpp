@@ -46,6 +46,10 @@ struct ArrayRange {
 
     [[nodiscard]] std::uint32_t count() const noexcept { return (last - first) / step + 1; }
 
+    [[nodiscard]] bool has(std::uint32_t index) const noexcept {
+        return index >= first && index <= last && (index - first) % step == 0;
+    }
+
     friend bool operator==(const ArrayRange&, const ArrayRange&) = default;
 };
 

@@ -181,7 +181,7 @@ TEST(JobSpecJson, RefusesAndSaysWhatItAccepts) {
         {"an unknown field", run + R"("comand":1})",
          "unknown field 'comand'; did you mean 'command'?"},
         {"one further in", run + R"("resources":{"gpu":1}})",
-         "resources: unknown field 'gpu'; did you mean 'gpus'?"},
+         "resources: unknown field 'gpu'; did you mean 'gpus'? (accepted: gpus, "},
         {"a field twice", run + R"("hold":true,"hold":false})", "hold: is given twice"},
         {"a variable twice", run + R"("env":{"A":"1","A":"2"}})", "env.A: is given twice"},
         {"1.5 GPUs", run + R"("resources":{"gpus":1.5}})",

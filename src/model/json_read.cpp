@@ -152,7 +152,8 @@ tl::unexpected<Fault> unknown_field(
     std::vector<std::string> names;
     std::string list;
     for (const auto& field : fields) {
-        list += (names.empty() ? "" : ", ") + names.emplace_back(field.name);
+        list += list.empty() ? "" : ", ";
+        list += names.emplace_back(field.name);
     }
     const std::string near = nearest(name.substr(0, 64), names);
     return fault(

@@ -172,6 +172,17 @@ std::string_view word_of(AllocationState state) {
     return text_in(kAllocationWords, state);
 }
 
+std::string_view word_of(JobControl control) {
+    switch (control) {
+        case JobControl::kStop:
+        case JobControl::kStopForced: return "stop";
+        case JobControl::kHold:       return "hold";
+        case JobControl::kRelease:    return "release";
+        case JobControl::kRequeue:    return "requeue";
+    }
+    return "stop";  // Only if it was cast from a number.
+}
+
 std::string to_string(const ElementKey& key, bool is_array) {
     std::string text = to_string(key.job);
     return is_array ? text + "_" + std::to_string(key.index) : text;

@@ -156,6 +156,7 @@ struct JobRecord {
     std::vector<std::uint32_t> taken = {};  // Positions from `next` on with a record, sorted.
     std::vector<Dependency> after = {};     // Those not yet settled.
     StateCounts counts = {};
+    Revision rev = Revision(0);  // Of the last change of it, or of what it asks of its elements.
 
     [[nodiscard]] std::uint32_t index_at(std::uint32_t position) const noexcept {
         return range.first + position * range.step;
@@ -215,6 +216,26 @@ struct AllocationRecord {
     friend bool operator==(const AllocationRecord&, const AllocationRecord&) = default;
 };
 
+enum class JobControl : std::uint8_t {
+    kStop,        // Cancel: what waits never starts, what runs is stopped.
+    kStopForced,  // Likewise, without grace.
+    kHold,
+    kRelease,
+    kRequeue,
+};
+
+/// What somebody asked of a job, and it did. Kept as long as the job, so that its story says who.
+struct ControlRecord {
+    JobId job = JobId(0);
+    Revision rev = Revision(0);  // Of its own change: orders the controls of a job.
+    JobControl control = JobControl::kStop;
+    std::optional<std::uint32_t> index = {};  // Of one element; absent: of the whole job.
+    std::string actor = {};
+    Instant at = kNever;
+
+    friend bool operator==(const ControlRecord&, const ControlRecord&) = default;
+};
+
 /// What a repeated request is answered with.
 struct IdempotencyRecord {
     UserId user = UserId(0);
@@ -234,6 +255,7 @@ struct IdempotencyRecord {
 [[nodiscard]] std::optional<EndReason> parse_end_reason(std::string_view word);
 [[nodiscard]] std::string_view word_of(StopIntent intent);
 [[nodiscard]] std::string_view word_of(AllocationState state);
+[[nodiscard]] std::string_view word_of(JobControl control);  // Forced or not, a stop is "stop".
 
 /// "1842", or "1842_7" of an array.
 [[nodiscard]] std::string to_string(const ElementKey& key, bool is_array);

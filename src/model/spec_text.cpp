@@ -10,7 +10,8 @@
 namespace reeve::model {
 namespace {
 
-std::string quoted(std::string_view text) {
+/// Not `quoted`: for a `std::string` that is `std::quoted`, which <chrono> of GCC 13 includes.
+std::string in_quotes(std::string_view text) {
     return "'" + std::string(text) + "'";
 }
 
@@ -94,7 +95,7 @@ Result<ArrayRange> parse_array(std::string_view text) {
     if (first_index < 0 || last_index < 0 || stride < 0 || running_max < 0) {
         return fail(
             ErrorCode::kInvalid,
-            quoted(text) +
+            in_quotes(text) +
                 " is not an array; write 1-100, 7, 1-100:2 (every second one) or "
                 "1-100%8 (eight at a time)");
     }
@@ -104,7 +105,7 @@ Result<ArrayRange> parse_array(std::string_view text) {
     if (const std::string fault = fault_of_array(range); !fault.empty()) {
         const bool is_long = range.first <= range.last;
         return fail(
-            is_long ? ErrorCode::kTooLarge : ErrorCode::kInvalid, quoted(text) + " " + fault);
+            is_long ? ErrorCode::kTooLarge : ErrorCode::kInvalid, in_quotes(text) + " " + fault);
     }
     return range;
 }
@@ -119,7 +120,7 @@ Result<std::vector<Dependency>> parse_after(std::string_view text) {
         if (job < 0 || !known) {
             return fail(
                 ErrorCode::kInvalid,
-                quoted(part) +
+                in_quotes(part) +
                     " is not a dependency; write ok:ID (it succeeded), any:ID (it ended) or "
                     "notok:ID (it ended otherwise), separated by commas");
         }
@@ -148,7 +149,7 @@ Result<GpuAsk> parse_gpus(std::string_view text) {
     if (!milli) {
         return fail(
             ErrorCode::kInvalid,
-            quoted(text) +
+            in_quotes(text) +
                 " is not a number of GPUs; write 2, 0.25 (a share of one), a30 or "
                 "a30:2");
     }
@@ -160,7 +161,8 @@ Result<GpuAsk> parse_gpus(std::string_view text) {
             ErrorCode::kInvalid, "a job asks for up to 1024 GPUs, not " + format_milli(*milli));
     }
     if (has_letter && *milli == 0) {
-        return fail(ErrorCode::kInvalid, quoted(text) + " names a model and asks for none of it");
+        return fail(
+            ErrorCode::kInvalid, in_quotes(text) + " names a model and asks for none of it");
     }
     ask.count = *milli >= kWholeGpuMilli ? *milli / kWholeGpuMilli : 0;
     ask.milli = *milli < kWholeGpuMilli ? *milli : 0;
@@ -182,7 +184,7 @@ Result<std::int32_t> parse_signal(std::string_view text) {
     }
     return fail(
         ErrorCode::kInvalid,
-        quoted(text) + " is not a signal; write TERM, INT, USR1, … or a number from 1 to 64");
+        in_quotes(text) + " is not a signal; write TERM, INT, USR1, … or a number from 1 to 64");
 }
 
 std::string signal_name(std::int32_t signal) {
@@ -207,7 +209,8 @@ Result<TaskKey> parse_task_key(std::string_view text) {
         numbers[i] = is_canonical ? number_in(parts[i], 0, i == 0 ? INT64_MAX : UINT32_MAX) : -1;
     }
     if (std::ranges::min(numbers) < 0) {
-        return fail(ErrorCode::kInvalid, quoted(text) + " is not a task: job.index.attempt.rank");
+        return fail(
+            ErrorCode::kInvalid, in_quotes(text) + " is not a task: job.index.attempt.rank");
     }
     return TaskKey{
         {JobId(static_cast<std::uint64_t>(numbers[0])), static_cast<std::uint32_t>(numbers[1])},

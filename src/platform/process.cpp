@@ -2,6 +2,7 @@
 
 #include <array>
 #include <sstream>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -19,6 +20,48 @@ std::string proc_path(pid_t pid, const char* name) {
     return "/proc/" + std::to_string(pid) + "/" + name;
 }
 
+/// Numbers of the descriptors of `pid` that are `wanted`, as the kernel words it.
+std::vector<int> fds_that_are(pid_t pid, const std::string& wanted) {
+    std::vector<int> found;
+    const std::string directory = proc_path(pid, "fd/");
+    for (const std::string& name : list_directory(directory).value_or(std::vector<std::string>{})) {
+        std::array<char, 64> target = {};
+        const std::string path = directory + name;
+        const ssize_t size = readlink(path.c_str(), target.data(), target.size() - 1);
+        if (size > 0 && wanted == target.data()) {
+            found.push_back(static_cast<int>(parse_integer(name).value_or(-1)));
+        }
+    }
+    return found;
+}
+
+/// The inode in a line of /proc/net/tcp, if it is a socket that listens on `port`; else "".
+/// The columns: number, local address and port (hexadecimal), remote, state, ..., the tenth the
+/// inode.
+std::string listening_inode(const std::string& line, std::uint16_t port) {
+    constexpr const char* kListening = "0A";
+    std::istringstream words(line);
+    std::string number;
+    std::string local;
+    std::string remote;
+    std::string state;
+    words >> number >> local >> remote >> state;
+    const std::size_t colon = local.rfind(':');
+    if (!words || state != kListening || colon == std::string::npos) {
+        return "";
+    }
+    std::istringstream digits(local.substr(colon + 1));
+    unsigned found = 0;
+    if (!(digits >> std::hex >> found) || found != port) {
+        return "";
+    }
+    std::string word;
+    for (int column = 5; column <= 10; ++column) {
+        words >> word;
+    }
+    return words ? word : "";
+}
+
 }  // namespace
 
 std::optional<ProcessFacts> process_facts(pid_t pid) {
@@ -26,12 +69,14 @@ std::optional<ProcessFacts> process_facts(pid_t pid) {
     if (!stat) {
         return std::nullopt;
     }
+    const std::size_t name_begin = stat->find('(');
     const std::size_t name_end = stat->rfind(')');  // The name before it may hold anything.
-    if (name_end == std::string::npos) {
+    if (name_begin == std::string::npos || name_end == std::string::npos) {
         return std::nullopt;
     }
     std::istringstream words(stat->substr(name_end + 1));
-    ProcessFacts facts = {.id = {.pid = pid}};
+    ProcessFacts facts = {
+        .id = {.pid = pid}, .name = stat->substr(name_begin + 1, name_end - name_begin - 1)};
     pid_t group = 0;
     words >> facts.state >> facts.parent >> group >> facts.session;
     std::string skipped;
@@ -50,7 +95,7 @@ std::vector<ProcessFacts> list_processes() {
             continue;
         }
         if (auto facts = process_facts(static_cast<pid_t>(*pid)); facts) {
-            processes.push_back(*facts);
+            processes.push_back(std::move(*facts));
         }
     }
     return processes;
@@ -80,18 +125,31 @@ UniqueFd reopen_fd_of(pid_t pid, int fd) {
 }
 
 std::vector<int> fds_of_pipe(pid_t pid, std::uint64_t inode) {
-    const std::string wanted = "pipe:[" + std::to_string(inode) + "]";
-    std::vector<int> found;
-    const std::string directory = proc_path(pid, "fd/");
-    for (const std::string& name : list_directory(directory).value_or(std::vector<std::string>{})) {
-        std::array<char, 64> target = {};
-        const std::string path = directory + name;
-        const ssize_t size = readlink(path.c_str(), target.data(), target.size() - 1);
-        if (size > 0 && wanted == target.data()) {
-            found.push_back(static_cast<int>(parse_integer(name).value_or(-1)));
+    return fds_that_are(pid, "pipe:[" + std::to_string(inode) + "]");
+}
+
+std::optional<ProcessFacts> listener_on(std::uint16_t port) {
+    std::vector<std::string> sockets;
+    for (const char* path : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+        // A machine without one of the families has no such file.
+        const std::string text = read_file(path, kProcBytesMax).value_or("");
+        for (const std::string& line : split(text, '\n')) {
+            if (const std::string inode = listening_inode(line, port); !inode.empty()) {
+                sockets.push_back("socket:[" + inode + "]");
+            }
         }
     }
-    return found;
+    if (sockets.empty()) {
+        return std::nullopt;
+    }
+    for (const ProcessFacts& facts : list_processes()) {
+        for (const std::string& socket : sockets) {
+            if (!fds_that_are(facts.id.pid, socket).empty()) {
+                return facts;
+            }
+        }
+    }
+    return ProcessFacts();
 }
 
 std::uint64_t inode_of(int fd) {

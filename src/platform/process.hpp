@@ -26,6 +26,7 @@ struct ProcessFacts {
     pid_t parent = 0;
     pid_t session = 0;
     char state = '?';  // 'Z' is dead and not yet waited for.
+    std::string name = {};
 };
 
 [[nodiscard]] std::optional<ProcessFacts> process_facts(pid_t pid);
@@ -45,6 +46,10 @@ struct ProcessFacts {
 
 /// Numbers of the descriptors of `pid` that are the pipe with this inode.
 [[nodiscard]] std::vector<int> fds_of_pipe(pid_t pid, std::uint64_t inode);
+
+/// Who listens on a TCP port of this machine (network namespace). None if nobody does; without a
+/// name if it is a process that this one may not look into.
+[[nodiscard]] std::optional<ProcessFacts> listener_on(std::uint16_t port);
 
 /// Inode of what `fd` is; 0 if it cannot be told.
 [[nodiscard]] std::uint64_t inode_of(int fd);

@@ -69,7 +69,7 @@ class Refusal(unittest.TestCase):
             command = self.server.command
             self.server.command = lambda: [
                 f"127.0.0.1:{port}" if i and command()[i - 1] == "--listen" else word for i, word in enumerate(command())]
-            self.refused(str(port), "in use")
+            self.refused(str(port), f"in use by {pathlib.Path('/proc/self/comm').read_text().strip()} (pid {os.getpid()})")
 
     def test_a_read_only_data_directory(self):
         if IS_ROOT:  # To whom modes do not apply.

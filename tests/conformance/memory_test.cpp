@@ -12,14 +12,14 @@ using store_memory::MemoryStore;
 class Memory : public testing::Test {
   protected:
     Result<void> submit(std::uint64_t id) {
-        changes_.submit(job_in(id, ElementState::kQueued));
-        return changes_.commit(store_);
+        changes.submit(job_in(id, ElementState::kQueued));
+        return changes.commit(store);
     }
 
-    bool has(std::uint64_t id) { return store_.counts_of(JobId(id)).value().has_value(); }
+    bool has(std::uint64_t id) { return store.counts_of(JobId(id)).value().has_value(); }
 
-    MemoryStore store_;
-    Script changes_ = Script(store_.open_epoch().value());
+    MemoryStore store;
+    Script changes = Script(store.open_epoch().value());
 };
 
 TEST_F(Memory, AFaultIsOfOneCommit) {
@@ -41,58 +41,58 @@ TEST_F(Memory, AFaultIsOfOneCommit) {
     std::uint64_t id = 0;
     for (const Case& c : cases) {
         SCOPED_TRACE(static_cast<int>(c.fault));
-        changes_ = Script(store_.open_epoch().value());
-        store_.set_next_fault(c.fault);
+        changes = Script(store.open_epoch().value());
+        store.set_next_fault(c.fault);
         const auto done = submit(++id);
         EXPECT_EQ(done.has_value(), !c.code);
         EXPECT_TRUE(done || done.error().code == *c.code);
         EXPECT_EQ(has(id), c.is_there);
-        const auto before = store_.state().header;
-        store_.crash();
+        const auto before = store.state().header;
+        store.crash();
         EXPECT_EQ(has(id), c.is_there_after_crash);
         EXPECT_EQ(
-            before.last_rev.value() - store_.state().header.last_rev.value(),
+            before.last_rev.value() - store.state().header.last_rev.value(),
             c.fault == Fault::kUnsynced ? 1U : 0U);
     }
 }
 
 TEST_F(Memory, ACrashLosesAllSinceTheFirstUnsyncedCommit) {
     ASSERT_TRUE(submit(1));
-    const auto kept = store_.state();
-    store_.set_next_fault(Fault::kUnsynced);
+    const auto kept = store.state();
+    store.set_next_fault(Fault::kUnsynced);
     ASSERT_TRUE(submit(2));
     model::JobRecord changed = job_in(1, ElementState::kQueued);
     changed.priority = 7;
-    changes_.update(job_in(1, ElementState::kQueued), changed);
-    changes_.put_element({.key = {.job = JobId(1)}});
-    ASSERT_TRUE(changes_.commit(store_));
-    EXPECT_EQ(store_.state().jobs.at(JobId(1)).record, changed);
-    store_.crash();
-    EXPECT_EQ(store_.state().jobs.at(JobId(1)).record, job_in(1, ElementState::kQueued));
-    EXPECT_TRUE(store_.state().elements.empty());
+    changes.update(job_in(1, ElementState::kQueued), changed);
+    changes.put_element({.key = {.job = JobId(1)}});
+    ASSERT_TRUE(changes.commit(store));
+    EXPECT_EQ(store.state().jobs.at(JobId(1)).record, changed);
+    store.crash();
+    EXPECT_EQ(store.state().jobs.at(JobId(1)).record, job_in(1, ElementState::kQueued));
+    EXPECT_TRUE(store.state().elements.empty());
     EXPECT_FALSE(has(2));
-    EXPECT_EQ(store_.state().header.last_rev, kept.header.last_rev);
-    EXPECT_EQ(store_.state().header.last_job, JobId(1));
-    EXPECT_EQ(store_.state().events.size(), 1U);
-    changes_ = Script(store_.open_epoch().value());
+    EXPECT_EQ(store.state().header.last_rev, kept.header.last_rev);
+    EXPECT_EQ(store.state().header.last_job, JobId(1));
+    EXPECT_EQ(store.state().events.size(), 1U);
+    changes = Script(store.open_epoch().value());
     EXPECT_TRUE(submit(2));
 }
 
 TEST_F(Memory, PlansFaultsByCommit) {
-    store_.set_faults(
+    store.set_faults(
         [](std::uint64_t commit) { return commit == 1 ? Fault::kFull : Fault::kNone; });
-    EXPECT_TRUE(store_.probe());
+    EXPECT_TRUE(store.probe());
     EXPECT_TRUE(submit(1));
-    EXPECT_FALSE(store_.probe());
+    EXPECT_FALSE(store.probe());
     EXPECT_FALSE(submit(2));
-    EXPECT_TRUE(store_.probe());
+    EXPECT_TRUE(store.probe());
     EXPECT_TRUE(submit(2));
-    EXPECT_EQ(store_.commits(), 3U);
+    EXPECT_EQ(store.commits(), 3U);
 }
 
 TEST_F(Memory, ASnapshotIsAStoreOfItsOwn) {
     ASSERT_TRUE(submit(1));
-    MemoryStore copy(store_.state());
+    MemoryStore copy(store.state());
     copy.begin_incarnation();
     ASSERT_TRUE(submit(2));
     const auto header = copy.open_epoch().value();

@@ -351,8 +351,8 @@ TEST_P(Reader, PrunesOldEndsAndLeavesAGap) {
     EXPECT_FALSE(from->events(Revision(pruned_rev + 1), 10)->is_gap);
 
     restart();
-    EXPECT_EQ(header_.last_rev, Revision(pruned_rev + 1));
-    EXPECT_EQ(header_.last_job, JobId(5));
+    EXPECT_EQ(header.last_rev, Revision(pruned_rev + 1));
+    EXPECT_EQ(header.last_job, JobId(5));
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ void overwrite(const std::string& path, std::size_t offset, std::string_view byt
 
 class Sqlite : public testing::Test {
   protected:
-    std::string path() { return directory_.file("reeve.db"); }
+    std::string path() { return directory.file("reeve.db"); }
 
     std::unique_ptr<SqliteStore> open() {
         auto opened = open_sqlite({.path = path()});
@@ -73,8 +73,27 @@ class Sqlite : public testing::Test {
         EXPECT_TRUE(platform::read_file(path(), kFileBytesMax).value() == before);
     }
 
-    TempDirectory directory_;
+    TempDirectory directory;
 };
+
+TEST_F(Sqlite, BringsTheFirstSchemaUpToDate) {
+    make(3);
+    tamper(
+        path(), "DROP TABLE controls; ALTER TABLE jobs DROP COLUMN rev; PRAGMA user_version = 1");
+    const auto store = open_sqlite({.path = path()});
+    ASSERT_TRUE(store) << store.error().context;
+    const auto header = (*store)->open_epoch().value();
+    EXPECT_EQ(header.last_job, JobId(3));
+    const auto reader = (*store)->open_reader().value();
+    EXPECT_EQ(reader->job(JobId(3))->record.rev, Revision(0));
+    EXPECT_TRUE(reader->controls(JobId(3), 10)->empty());
+    Script changes(header);
+    model::JobRecord held = job_in(3, ElementState::kHeld);
+    held.rev = Revision(header.last_rev.value() + 1);
+    changes.update(job_in(3, ElementState::kQueued), held);
+    ASSERT_TRUE(changes.commit(**store));
+    EXPECT_EQ((*store)->open_reader().value()->job(JobId(3))->record.rev, held.rev);
+}
 
 TEST_F(Sqlite, RefusesANewerSchema) {
     make(1);
@@ -117,7 +136,7 @@ TEST_F(Sqlite, ADamagedPageOfALargeFileIsFoundWhenItIsRead) {
 }
 
 TEST_F(Sqlite, RefusesADirectoryThatIsMissing) {
-    const auto opened = open_sqlite({.path = directory_.file("missing/reeve.db")});
+    const auto opened = open_sqlite({.path = directory.file("missing/reeve.db")});
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().code, ErrorCode::kUnavailable);
 }
@@ -135,7 +154,7 @@ int in_child(const Body& body) {
 }
 
 TEST_F(Sqlite, RefusesADirectoryThatMayNotBeWritten) {
-    ASSERT_EQ(chmod(directory_.path().c_str(), 0555), 0);
+    ASSERT_EQ(chmod(directory.path().c_str(), 0555), 0);
     const int status = in_child([&] {
         constexpr uid_t kNobody = 65534;
         if (geteuid() == 0 && setuid(kNobody) != 0) {
@@ -145,7 +164,7 @@ TEST_F(Sqlite, RefusesADirectoryThatMayNotBeWritten) {
         return !opened && opened.error().code == ErrorCode::kUnavailable ? 0 : 2;
     });
     EXPECT_EQ(status, 0);
-    ASSERT_EQ(chmod(directory_.path().c_str(), 0700), 0);
+    ASSERT_EQ(chmod(directory.path().c_str(), 0700), 0);
 }
 
 TEST_F(Sqlite, AFullDiskTakesNothingAndLosesNothing) {
@@ -208,6 +227,35 @@ TEST_F(Sqlite, ReadersSeeWhatIsCommittedAndNeverWait) {
     }
 }
 
+/// The ids of each page, until there is none (or so many that something is wrong).
+std::vector<std::vector<std::uint64_t>> pages_of(
+    ledger::Reader& reader,
+    const ledger::JobFilter& filter,
+    ledger::JobOrder order,
+    std::size_t limit) {
+    std::vector<std::vector<std::uint64_t>> pages;
+    std::optional<ledger::JobCursor> after;
+    do {
+        const auto page = reader.jobs(filter, order, after, limit);
+        EXPECT_TRUE(page);
+        if (!page) {
+            break;
+        }
+        pages.push_back(ids_of(*page));
+        after = page->next;
+    } while (after && pages.size() < 100);
+    return pages;
+}
+
+std::vector<std::uint64_t> sorted(const std::vector<std::vector<std::uint64_t>>& pages) {
+    std::vector<std::uint64_t> ids;
+    for (const std::vector<std::uint64_t>& page : pages) {
+        ids.insert(ids.end(), page.begin(), page.end());
+    }
+    std::ranges::sort(ids);
+    return ids;
+}
+
 TEST_F(Sqlite, APageThatHasToLookAtManyIsShortAndGoesOn) {
     const auto store = open();
     Script changes(store->open_epoch().value());
@@ -223,37 +271,19 @@ TEST_F(Sqlite, APageThatHasToLookAtManyIsShortAndGoesOn) {
     for (const ledger::JobOrder order :
          {ledger::JobOrder::kNewestFirst, ledger::JobOrder::kOldestFirst,
           ledger::JobOrder::kQueue}) {
-        std::vector<std::uint64_t> found;
-        std::optional<ledger::JobCursor> after;
-        int pages = 0;
-        do {
-            const auto page =
-                reader->jobs({.user = "alice", .name = "train", .labels = {}}, order, after, 1000);
-            ASSERT_TRUE(page);
-            EXPECT_EQ(page->rows.size(), std::min<std::size_t>(1000, kJobs - 1 - found.size()));
-            for (const std::uint64_t id : ids_of(*page)) {
-                found.push_back(id);
-            }
-            after = page->next;
-        } while (after && ++pages < 100);
-        std::ranges::sort(found);
-        EXPECT_EQ(found.size(), kJobs - 1);
-        EXPECT_EQ(std::ranges::unique(found).begin(), found.end());
+        const std::vector<std::vector<std::uint64_t>> full =
+            pages_of(*reader, {.user = "alice", .name = "train", .labels = {}}, order, 1000);
+        for (std::size_t i = 0; i < full.size(); ++i) {
+            EXPECT_EQ(full[i].size(), std::min<std::size_t>(1000, kJobs - 1 - i * 1000));
+        }
+        const std::vector<std::uint64_t> all = sorted(full);
+        EXPECT_EQ(all.size(), kJobs - 1);
+        EXPECT_EQ(std::ranges::adjacent_find(all), all.end());
 
-        found.clear();
-        pages = 0;
-        do {
-            const auto page =
-                reader->jobs({.user = "alice", .project = "speech"}, order, after, 10);
-            ASSERT_TRUE(page);
-            for (const std::uint64_t id : ids_of(*page)) {
-                found.push_back(id);
-            }
-            after = page->next;
-        } while (after && ++pages < 100);
-        std::ranges::sort(found);
-        EXPECT_EQ(found, (std::vector<std::uint64_t>{2, kJobs - 1}));
-        EXPECT_EQ(pages, 2);
+        const std::vector<std::vector<std::uint64_t>> rare =
+            pages_of(*reader, {.user = "alice", .project = "speech"}, order, 10);
+        EXPECT_EQ(sorted(rare), (std::vector<std::uint64_t>{2, kJobs - 1}));
+        EXPECT_EQ(rare.size(), 3U);
     }
 }
 
@@ -290,20 +320,20 @@ TEST_F(Sqlite, BackupAndRestoreBeginANewIncarnation) {
     Script changes(store->open_epoch().value());
     changes.submit(job_in(4, ElementState::kQueued));
     ASSERT_TRUE(changes.commit(*store));
-    const std::string target = directory_.file("backup.db");
+    const std::string target = directory.file("backup.db");
     ASSERT_TRUE(store_sqlite::backup(path(), target));
     EXPECT_EQ(store_sqlite::backup(path(), target).error().code, ErrorCode::kConflict);
     EXPECT_EQ(
-        store_sqlite::backup(directory_.file("none.db"), directory_.file("x")).error().code,
+        store_sqlite::backup(directory.file("none.db"), directory.file("x")).error().code,
         ErrorCode::kNotFound);
     changes.submit(job_in(5, ElementState::kQueued));  // After the backup.
     ASSERT_TRUE(changes.commit(*store));
 
     EXPECT_EQ(store_sqlite::restore(target, path()).error().code, ErrorCode::kConflict);
-    const std::string restored = directory_.file("restored.db");
+    const std::string restored = directory.file("restored.db");
     ASSERT_TRUE(store_sqlite::restore(target, restored));
     EXPECT_EQ(
-        platform::list_directory(directory_.path()).value(),
+        platform::list_directory(directory.path()).value(),
         (std::vector<std::string>{
             "backup.db", "reeve.db", "reeve.db-shm", "reeve.db-wal", "restored.db"}));
     const auto again = open_sqlite({.path = restored}).value();
@@ -322,11 +352,11 @@ TEST_F(Sqlite, BackupAndRestoreBeginANewIncarnation) {
 
 TEST_F(Sqlite, RestoresNothingFromADamagedBackup) {
     make(500);
-    const std::string target = directory_.file("backup.db");
+    const std::string target = directory.file("backup.db");
     ASSERT_TRUE(store_sqlite::backup(path(), target));
     const std::size_t middle = platform::read_file(target, kFileBytesMax)->size() / 2 / 4096 * 4096;
     overwrite(target, middle, std::string(4096, '\xA5'));
-    const std::string restored = directory_.file("restored.db");
+    const std::string restored = directory.file("restored.db");
     EXPECT_EQ(store_sqlite::restore(target, restored).error().code, ErrorCode::kInternal);
     EXPECT_FALSE(platform::path_exists(restored));
     EXPECT_FALSE(platform::path_exists(restored + ".partial"));
@@ -358,8 +388,8 @@ TEST_F(Sqlite, VerifyFindsWhatDoesNotFit) {
     };
     for (const Case& c : cases) {
         SCOPED_TRACE(c.sql);
-        const TempDirectory directory;
-        const std::string file = directory.file("reeve.db");
+        const TempDirectory other;
+        const std::string file = other.file("reeve.db");
         {
             const auto store = open_sqlite({.path = file}).value();
             Script changes(store->open_epoch().value());

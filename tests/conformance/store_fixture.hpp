@@ -97,24 +97,24 @@ class Script {
 class StoreSuite : public testing::TestWithParam<Implementation> {
   protected:
     void SetUp() override {
-        subject_ = GetParam().make();
-        header_ = store().open_epoch().value();
+        subject = GetParam().make();
+        header = store().open_epoch().value();
     }
 
-    ledger::Store& store() { return subject_->store(); }
+    ledger::Store& store() { return subject->store(); }
 
-    std::unique_ptr<ledger::Reader> reader() { return subject_->reader(); }
+    std::unique_ptr<ledger::Reader> reader() { return subject->reader(); }
 
     /// Ends the process and starts another one.
     void restart() {
-        subject_->restart();
-        header_ = store().open_epoch().value();
+        subject->restart();
+        header = store().open_epoch().value();
     }
 
-    Script script() { return Script(header_); }
+    Script script() { return Script(header); }
 
-    std::unique_ptr<Subject> subject_;
-    ledger::StoreHeader header_;
+    std::unique_ptr<Subject> subject;
+    ledger::StoreHeader header;
 };
 
 /// A job with one element in `state`.

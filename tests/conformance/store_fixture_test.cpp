@@ -139,6 +139,7 @@ std::vector<ledger::Recovered> recovered(ledger::Store& store) {
 
 std::vector<std::uint64_t> ids_of(const ledger::JobPage& page) {
     std::vector<std::uint64_t> ids;
+    ids.reserve(page.rows.size());
     for (const ledger::JobRow& row : page.rows) {
         ids.push_back(row.record.id.value());
     }

@@ -16,7 +16,7 @@ INSTANTIATE_TEST_SUITE_P(All, Store, testing::ValuesIn(implementations()), [](co
 
 constexpr std::int64_t kHuge = std::numeric_limits<std::int64_t>::max();
 constexpr std::uint32_t kHuge32 = std::numeric_limits<std::uint32_t>::max();
-const std::string kOdd = std::string("tab\tnul\0 line\n quote\" 日本 🦉", 31);
+const std::string odd_text = std::string("tab\tnul\0 line\n quote\" 日本 🦉", 31);
 
 model::JobRecord extreme_job() {
     model::JobRecord job{
@@ -67,7 +67,7 @@ model::ElementRecord extreme_element() {
         .memory_peak_mib = kHuge,
         .cpu_ms = kHuge,
         .log_bytes = kHuge,
-        .message = kOdd
+        .message = odd_text
     };
 }
 
@@ -92,7 +92,7 @@ model::AllocationRecord extreme_allocation() {
 model::NodeRecord extreme_node() {
     return {
         .id = NodeId(9),
-        .name = kOdd,
+        .name = odd_text,
         .boot_id = "b",
         .host = {.cpu_millicores = kHuge,             .memory_mib = 1                     },
         .gpus =
@@ -104,36 +104,37 @@ model::NodeRecord extreme_node() {
               .is_simulated = true},
                  {.id = GpuId(3), .uuid = "GPU-3", .model = GpuModelId(2), .total_mib = 1}},
         .is_drained = true,
-        .drain_reason = kOdd,
+        .drain_reason = odd_text,
         .enforcement = "cgroup-v2"
     };
 }
 
 TEST_P(Store, BeginsEmptyAndCountsEpochs) {
-    EXPECT_EQ(header_.cluster_id.size(), 32U);
-    EXPECT_EQ(header_.incarnation, 1U);
-    EXPECT_EQ(header_.epoch, 1U);
-    EXPECT_EQ(header_.last_rev, Revision(0));
-    EXPECT_EQ(header_.last_job, JobId(0));
+    EXPECT_EQ(header.cluster_id.size(), 32U);
+    EXPECT_EQ(header.incarnation, 1U);
+    EXPECT_EQ(header.epoch, 1U);
+    EXPECT_EQ(header.last_rev, Revision(0));
+    EXPECT_EQ(header.last_job, JobId(0));
     EXPECT_TRUE(recovered(store()).empty());
-    const std::string cluster_id = header_.cluster_id;
+    const std::string cluster_id = header.cluster_id;
     restart();
-    EXPECT_EQ(header_.epoch, 2U);
-    EXPECT_EQ(header_.cluster_id, cluster_id);
+    EXPECT_EQ(header.epoch, 2U);
+    EXPECT_EQ(header.cluster_id, cluster_id);
 }
 
 TEST_P(Store, GivesEveryKindOfRecordBack) {
-    const model::UserRecord user{.id = UserId(kHuge), .name = kOdd, .uid = kHuge32, .gid = kHuge32};
+    const model::UserRecord user{
+        .id = UserId(kHuge), .name = odd_text, .uid = kHuge32, .gid = kHuge32};
     const model::RequestRecord request{
         .id = model::RequestId(4),
-        .gpus = {.count = kHuge, .milli = 999, .memory_mib = kHuge, .model = kOdd},
+        .gpus = {.count = kHuge, .milli = 999, .memory_mib = kHuge, .model = odd_text},
         .host = {.cpu_millicores = kHuge, .memory_mib = kHuge}
     };
-    const model::GpuModelRecord gpu_model{.id = GpuModelId(kHuge), .name = kOdd};
+    const model::GpuModelRecord gpu_model{.id = GpuModelId(kHuge), .name = odd_text};
     const model::ProjectRecord root{.id = ProjectId(1), .name = "root"};
     const model::ProjectRecord project{
         .id = ProjectId(3),
-        .name = kOdd,
+        .name = odd_text,
         .parent = ProjectId(1),
         .quota = {
                   .gpu_milli = 0,
@@ -160,10 +161,10 @@ TEST_P(Store, GivesEveryKindOfRecordBack) {
         EXPECT_TRUE(std::ranges::is_sorted(records, {}, &ledger::Recovered::index));
         restart();
     }
-    EXPECT_EQ(header_.last_job, extreme_job().id);
-    EXPECT_EQ(header_.last_allocation, AllocationId(11));
-    EXPECT_EQ(header_.last_rev, Revision(9));
-    EXPECT_EQ(header_.last_at, kStart);
+    EXPECT_EQ(header.last_job, extreme_job().id);
+    EXPECT_EQ(header.last_allocation, AllocationId(11));
+    EXPECT_EQ(header.last_rev, Revision(9));
+    EXPECT_EQ(header.last_at, kStart);
 }
 
 TEST_P(Store, PutsOneRecordAfterAnother) {
@@ -236,7 +237,7 @@ TEST_P(Store, CommitsAllOrNothing) {
 
     changes.submit(job_in(1, ElementState::kQueued));
     changes.put(model::UserRecord{.id = UserId(3), .name = "carol"});
-    Script ahead(header_);  // Revisions that were used already.
+    Script ahead(header);  // Revisions that were used already.
     ahead.submit(job_in(2, ElementState::kQueued));
     const auto refused = ahead.commit(store());
     ASSERT_FALSE(refused);
@@ -253,7 +254,7 @@ TEST_P(Store, RefusesAHoleInTheRevisions) {
         .rev = Revision(2),
         .at = kStart,
         .body = ledger::Put<model::UserRecord>{.after = model::UserRecord{}}};
-    const auto refused = store().commit(header_.epoch, std::vector{second});
+    const auto refused = store().commit(header.epoch, std::vector{second});
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, ErrorCode::kInternal);
     EXPECT_TRUE(recovered(store()).empty());
@@ -263,7 +264,7 @@ TEST_P(Store, FencesAnOlderEpoch) {
     auto old = script();
     old.submit(job_in(1, ElementState::kQueued));
     const auto newer = store().open_epoch().value();
-    EXPECT_EQ(newer.epoch, header_.epoch + 1);
+    EXPECT_EQ(newer.epoch, header.epoch + 1);
     const auto refused = old.commit(store());
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
@@ -284,6 +285,8 @@ TEST_P(Store, AnswersWhatTheWriterLooksUp) {
     ASSERT_TRUE(changes.commit(store()));
     EXPECT_EQ(store().counts_of(JobId(1)).value(), job_in(1, ElementState::kFailed).counts);
     EXPECT_EQ(store().counts_of(JobId(2)).value(), std::nullopt);
+    EXPECT_EQ(store().owner_of(JobId(1)).value(), job_in(1, ElementState::kFailed).user);
+    EXPECT_EQ(store().owner_of(JobId(2)).value(), std::nullopt);
     EXPECT_EQ(store().spec_of(JobId(1)).value(), R"({"command":["true"]})");
     EXPECT_EQ(store().spec_of(JobId(2)).error().code, ErrorCode::kNotFound);
     EXPECT_EQ(store().attempt_of({.job = JobId(1)}, 2).value(), attempt);
@@ -297,7 +300,7 @@ TEST_P(Store, KeepsIdempotencyRecordsByUserAndKey) {
     add_people(changes);
     const model::IdempotencyRecord alices{
         .user = UserId(1),
-        .key = kOdd,
+        .key = odd_text,
         .fingerprint = std::numeric_limits<std::uint64_t>::max(),
         .first_job = JobId(5),
         .job_count = 1000,
@@ -307,8 +310,8 @@ TEST_P(Store, KeepsIdempotencyRecordsByUserAndKey) {
     bobs.first_job = JobId(6);
     changes.put(alices).put(bobs);
     ASSERT_TRUE(changes.commit(store()));
-    EXPECT_EQ(store().request_of(UserId(1), kOdd).value(), alices);
-    EXPECT_EQ(store().request_of(UserId(2), kOdd).value(), bobs);
+    EXPECT_EQ(store().request_of(UserId(1), odd_text).value(), alices);
+    EXPECT_EQ(store().request_of(UserId(2), odd_text).value(), bobs);
     EXPECT_EQ(store().request_of(UserId(1), "other").value(), std::nullopt);
 
     model::IdempotencyRecord again = alices;
@@ -316,12 +319,12 @@ TEST_P(Store, KeepsIdempotencyRecordsByUserAndKey) {
     changes.put(again);
     ASSERT_TRUE(changes.commit(store()));
     restart();
-    EXPECT_EQ(store().request_of(UserId(1), kOdd).value(), again);
+    EXPECT_EQ(store().request_of(UserId(1), odd_text).value(), again);
     changes = script();
     changes.add(ledger::Put<model::IdempotencyRecord>{.before = again});
     ASSERT_TRUE(changes.commit(store()));
-    EXPECT_EQ(store().request_of(UserId(1), kOdd).value(), std::nullopt);
-    EXPECT_EQ(store().request_of(UserId(2), kOdd).value(), bobs);
+    EXPECT_EQ(store().request_of(UserId(1), odd_text).value(), std::nullopt);
+    EXPECT_EQ(store().request_of(UserId(2), odd_text).value(), bobs);
 }
 
 TEST_P(Store, ChangesAJobInPlace) {
@@ -332,7 +335,7 @@ TEST_P(Store, ChangesAJobInPlace) {
     job.is_array = true;
     job.counts[ElementState::kQueued] = 10;
     const ledger::JobTexts texts{
-        .name = kOdd, .labels = {{"team", "a:b"}, {"", kOdd}},
+        .name = odd_text, .labels = {{"team", "a:b"}, {"", odd_text}},
              .spec_json = "{}"
     };
     changes.submit(job, texts);
@@ -367,7 +370,7 @@ TEST_P(Store, ChangesAJobInPlace) {
         const auto row = reader()->job(JobId(1));
         ASSERT_TRUE(row);
         EXPECT_EQ(row->record, step);
-        EXPECT_EQ(row->name, kOdd);
+        EXPECT_EQ(row->name, odd_text);
         EXPECT_EQ(row->labels, texts.labels);
     }
 }

@@ -8,8 +8,8 @@ What has to hold when it is over:
   - no job ran twice at once, and none started more often than it had attempts
   - none was claimed by a node after its cancel was acknowledged
   - a job whose shim was left alone ended with its own exit code, and its log is whole
-  - of a job whose shim was killed the log has every line that the job had written; if no server ran
-    at that moment, it is a beginning of them (what was in the pipe between the two has no third holder)
+  - of a job whose shim was killed the log has every line that the job had written, whether a server
+    ran at that moment or not
   - all GPUs are free, and no process is left
 
 The seed decides who is killed and when the next kill comes; how far everybody has got by then is up to the machine.
@@ -68,7 +68,7 @@ class Run:
         self.jobs = {}  # nonce -> (id, code, retries)
         self.cancelled = {}  # id -> when its cancel was acknowledged
         self.shim_killed = set()  # nonces
-        self.both_gone = set()  # Those of them that were killed while no server ran.
+        self.both_gone = 0  # How many of them were killed together with the server.
         self.over = threading.Event()
         self.kills = {"server": 0, "shim": 0}
         self.problems = []
@@ -137,24 +137,29 @@ class Run:
         return sorted(found.items())
 
     def kill_one(self):
-        shims = self.shims() if self.random.random() < 0.35 else []
-        if shims:
-            pid, nonce = self.random.choice(shims)
-            self.shim_killed.add(nonce)
-            if not self.server.is_ready():
-                self.both_gone.add(nonce)
-            try:
-                os.kill(pid, 9)
-            except ProcessLookupError:
-                return
-            self.kills["shim"] += 1
+        dice = self.random.random()
+        shims = self.shims() if dice < 0.45 else []
+        if shims and dice < 0.3:
+            self.kill_shim(shims)
             return
         self.server.kill()
         self.kills["server"] += 1
+        if shims and self.kill_shim(shims):
+            self.both_gone += 1
         # Now and then before it is ready again.
         self.server.launch()
         if self.random.random() < 0.8:
             wait_for("the server is ready again", 30, self.is_up)
+
+    def kill_shim(self, shims):
+        pid, nonce = self.random.choice(shims)
+        self.shim_killed.add(nonce)
+        try:
+            os.kill(pid, 9)
+        except ProcessLookupError:
+            return False
+        self.kills["shim"] += 1
+        return True
 
     def is_up(self):
         if self.server.process.poll() is not None:
@@ -236,7 +241,7 @@ class Run:
         log, whole = client.log(job_id), expected_log(nonce)
         notes = self.notes / f"lines.{nonce}.{job.get('attempt', 1)}"
         written = len(notes.read_bytes().splitlines()) if notes.exists() else 0
-        is_short = log.count(b"\n") < written and nonce not in self.both_gone
+        is_short = log.count(b"\n") < written
         if not whole.startswith(log) or is_short:
             self.problem(f"job {job_id}: the log has {len(log)} bytes, "
                          f"{written} of {LINES} lines were written")
@@ -275,7 +280,7 @@ def main():
     finally:
         for problem in run.problems[:40]:
             print(f"PROBLEM {problem}")
-        print(f"{run.kills['server']} kills of the server, {run.kills['shim']} of shims ({len(run.both_gone)} while no server ran), "
+        print(f"{run.kills['server']} kills of the server, {run.kills['shim']} of shims ({run.both_gone} together with the server), "
               f"{len(run.jobs)} jobs acknowledged, {len(run.cancelled)} cancelled, {len(run.problems)} problems")
         if failed:
             print(f"what the server said last:\n{run.server.said()}")

@@ -68,6 +68,10 @@ class FaultyStore final : public ledger::Store {
         return inner_.counts_of(job);
     }
 
+    [[nodiscard]] Result<std::optional<UserId>> owner_of(JobId job) override {
+        return inner_.owner_of(job);
+    }
+
     [[nodiscard]] Result<std::string> spec_of(JobId job) override { return inner_.spec_of(job); }
 
     [[nodiscard]] Result<std::optional<model::IdempotencyRecord>> request_of(

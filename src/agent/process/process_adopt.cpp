@@ -8,6 +8,7 @@
 
 #include "agent/process/process_runtime.hpp"
 #include "agent/process/process_tree.hpp"
+#include "agent/process/spawner_process.hpp"
 #include "agent/process/task_directory.hpp"
 #include "platform/clock.hpp"
 #include "platform/files.hpp"
@@ -122,6 +123,7 @@ std::optional<model::KnownTask> ProcessRuntime::adopt(const model::TaskKey& key)
         task.cluster_id = order->cluster_id;
         task.identity = order->identity;
         task.gpus = order->gpus;
+        task.order_json = *text;
     }
     if (status && status->phase == TaskPhase::kEnded) {
         task.outcome = status->outcome;
@@ -195,6 +197,11 @@ void ProcessRuntime::reopen_pipes_of_lost(
         processes_of_task(options_.cluster_id, to_string(task.key), status.main.pid);
     const std::vector<std::int32_t> grouped = pids_in_cgroup(cgroup);
     pids.insert(pids.end(), grouped.begin(), grouped.end());
+    for (const platform::ProcessFacts& facts : platform::list_processes()) {
+        if (facts.name == kSpawnerName) {
+            pids.push_back(facts.id.pid);
+        }
+    }
     for (const pid_t pid : pids) {
         if (!task.output.is_open()) {
             task.output = find_pipe(pid, status.output);

@@ -227,7 +227,7 @@ TEST_F(TaskTest, WithoutASpawnerALaunchIsRefusedAndLeavesNoClaim) {
     runtime.reset();
 }
 
-TEST_F(TaskTest, TheSpawnerEndsWithTheServerAndTasksGoOn) {
+TEST_F(TaskTest, TheSpawnerOutlivesTheServerForAsLongAsATaskRuns) {
     auto own = std::make_unique<Spawner>(Spawner::start().value());
     spawner = own.get();
     open();
@@ -238,12 +238,43 @@ TEST_F(TaskTest, TheSpawnerEndsWithTheServerAndTasksGoOn) {
     runtime.reset();
     const pid_t keeper = own->keeper();
     own.reset();
-    int status = 0;
-    EXPECT_EQ(waitpid(keeper, &status, 0), keeper);
     spawner = &shared_spawner();
     open();
+    int status = 0;
+    EXPECT_EQ(waitpid(keeper, &status, WNOHANG), 0);
     ASSERT_TRUE(platform::write_file(root + "/go", "\n"));
     EXPECT_EQ(wait_for_end().exit_code, 6);
+    EXPECT_EQ(waitpid(keeper, &status, 0), keeper);
+}
+
+TEST_F(TaskTest, NoByteIsLostWhenServerShimAndTaskAreGoneBeforeAnybodyLooks) {
+    auto own = std::make_unique<Spawner>(Spawner::start().value());
+    spawner = own.get();
+    open();
+    shell("echo ready; read line < " + root + "/go; seq 1000");
+    ASSERT_EQ(mkfifo((root + "/go").c_str(), 0600), 0);
+    launch();
+    wait_for_start();
+    ASSERT_TRUE(wait_for_log("ready"));
+    const TaskStatus before = status();
+    const platform::UniqueFd main = platform::open_process(before.main);
+    ASSERT_TRUE(main.is_open());
+    kill(before.shim.pid, SIGSTOP);
+    runtime.reset();
+    const pid_t keeper = own->keeper();
+    own.reset();
+    kill(before.shim.pid, SIGKILL);
+    ASSERT_TRUE(platform::write_file(root + "/go", "\n"));
+    pollfd ended = {main.get(), POLLIN, 0};
+    ASSERT_EQ(poll(&ended, 1, 8000), 1);
+
+    spawner = &shared_spawner();
+    open();
+    EXPECT_EQ(wait_for_end().end, TaskEnd::kShimLost);
+    EXPECT_TRUE(log().starts_with("ready\n1\n2\n")) << log();
+    EXPECT_TRUE(log().ends_with("\n1000\n")) << log();
+    int status = 0;
+    EXPECT_EQ(waitpid(keeper, &status, 0), keeper) << "nothing is kept that was read";
 }
 
 TEST_F(TaskTest, ItsShimIsSmall) {

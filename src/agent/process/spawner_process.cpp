@@ -1,13 +1,18 @@
 #include "agent/process/spawner_process.hpp"
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstring>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,6 +27,8 @@ namespace {
 using platform::UniqueFd;
 
 constexpr std::size_t kRequestHead = sizeof(std::uint64_t) + 1;  // Number, shape.
+constexpr int kKeptFrom = 64;          // Descriptors that are kept begin here; a shim closes them.
+constexpr int kOrphanedLookMs = 1000;  // Between two looks at pipes whose shim was killed.
 
 struct Pipe {
     UniqueFd read_end = {};
@@ -59,20 +66,66 @@ void send_reply(int socket, const SpawnReply& reply, const std::array<int, 3>& f
     sendmsg(socket, &message, MSG_NOSIGNAL);  // A server that is gone is seen at the next receive.
 }
 
-void fork_shim(int socket, ShimInput input) {
+/// Read ends of the pipes of a task. They are second ends: as long as they are open, what the task
+/// wrote outlives its shim and the server, even killed in the same moment.
+struct KeptPipes {
+    pid_t shim = 0;
+    bool is_orphaned = false;  // The shim did not end by itself.
+    std::array<UniqueFd, 2> ends = {};
+};
+
+UniqueFd second_end(const UniqueFd& end) {
+    return UniqueFd(end.is_open() ? fcntl(end.get(), F_DUPFD_CLOEXEC, kKeptFrom) : -1);
+}
+
+/// True when nobody can write to it any more and all of it was read.
+bool is_spent(const UniqueFd& end) {
+    pollfd wanted = {end.get(), POLLIN, 0};
+    return !end.is_open() || (poll(&wanted, 1, 0) > 0 && (wanted.revents & POLLIN) == 0);
+}
+
+class Worker {
+  public:
+    Worker(int socket, UniqueFd signals, rlimit task_files)
+        : socket_(socket), signals_(std::move(signals)), task_files_(task_files) {}
+
+    /// Until the server's end is closed and no pipe has to be kept for the next server.
+    void run();
+
+  private:
+    void wait();
+    void receive();
+    void serve(const char* packet, std::size_t size);
+    void fork_shim(ShimInput input);
+    void reap();
+
+    int socket_;
+    UniqueFd signals_;
+    rlimit task_files_;  // What a task may open; this process may keep more.
+    bool is_serving_ = true;
+    std::vector<KeptPipes> kept_ = {};
+};
+
+void Worker::fork_shim(ShimInput input) {
     SpawnReply reply = {.request = input.request};
     const bool is_split = input.errors_read.is_open();
     const pid_t shim = fork();
     if (shim == 0) {
-        input.news = UniqueFd(socket);
+        syscall(SYS_close_range, kKeptFrom, ~0U, 0);
+        setrlimit(RLIMIT_NOFILE, &task_files_);
+        input.news = UniqueFd(socket_);
         run_shim(std::move(input));
     }
     if (shim < 0) {
         reply.news = SpawnNews::kFailed;
         reply.error = errno;
-        send_reply(socket, reply, {}, 0);
+        send_reply(socket_, reply, {}, 0);
         return;
     }
+    // Without room for one more descriptor the log is as safe as its shim is.
+    kept_.push_back({
+        .shim = shim, .ends = {second_end(input.output_read), second_end(input.errors_read)}
+    });
     const UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, shim, 0)));
     reply.pid = shim;
     reply.has_pidfd = process.is_open() ? 1 : 0;
@@ -84,10 +137,10 @@ void fork_shim(int socket, ShimInput input) {
             fds.at(static_cast<std::size_t>(count++)) = fd;
         }
     }
-    send_reply(socket, reply, fds, count);
+    send_reply(socket_, reply, fds, count);
 }
 
-void serve(int socket, const char* packet, std::size_t size) {
+void Worker::serve(const char* packet, std::size_t size) {
     ShimInput input;
     std::memcpy(&input.request, packet, sizeof input.request);
     const bool is_split = packet[sizeof input.request] != 0;
@@ -97,31 +150,83 @@ void serve(int socket, const char* packet, std::size_t size) {
     if (!output || !errors) {
         const SpawnReply failed = {
             .request = input.request, .news = SpawnNews::kFailed, .error = errno};
-        send_reply(socket, failed, {}, 0);
+        send_reply(socket_, failed, {}, 0);
         return;
     }
     input.output_read = std::move(output->read_end);
     input.output_write = std::move(output->write_end);
     input.errors_read = std::move(errors->read_end);
     input.errors_write = std::move(errors->write_end);
-    fork_shim(socket, std::move(input));
+    fork_shim(std::move(input));
+}
+
+void Worker::receive() {
+    std::array<char, kSpawnPacketBytesMax> packet = {};
+    const ssize_t got = recv(socket_, packet.data(), packet.size(), MSG_DONTWAIT);
+    if (got > static_cast<ssize_t>(kRequestHead)) {
+        serve(packet.data(), static_cast<std::size_t>(got));
+    } else if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) {
+        is_serving_ = false;
+    }
+}
+
+/// Pipes are kept until their shim has ended by itself, or somebody has read what a killed one
+/// left.
+void Worker::reap() {
+    std::array<char, 512> drained = {};
+    while (read(signals_.get(), drained.data(), drained.size()) > 0) {
+    }
+    int status = 0;
+    for (pid_t pid = waitpid(-1, &status, WNOHANG); pid > 0; pid = waitpid(-1, &status, WNOHANG)) {
+        const auto kept = std::ranges::find(kept_, pid, &KeptPipes::shim);
+        if (kept != kept_.end() && WIFEXITED(status)) {
+            std::swap(*kept, kept_.back());
+            kept_.pop_back();
+        } else if (kept != kept_.end()) {
+            kept->is_orphaned = true;
+        }
+    }
+    std::erase_if(kept_, [](const KeptPipes& pipes) {
+        return pipes.is_orphaned && std::ranges::all_of(pipes.ends, is_spent);
+    });
+}
+
+void Worker::wait() {
+    std::array<pollfd, 2> wanted = {
+        {{signals_.get(), POLLIN, 0}, {is_serving_ ? socket_ : -1, POLLIN, 0}}
+    };
+    const bool has_orphans = std::ranges::any_of(kept_, &KeptPipes::is_orphaned);
+    poll(wanted.data(), wanted.size(), has_orphans ? kOrphanedLookMs : -1);
+    if (has_orphans || wanted[0].revents != 0) {
+        reap();
+    }
+    if (wanted[1].revents != 0) {
+        receive();
+    }
+}
+
+void Worker::run() {
+    while (is_serving_ || !kept_.empty()) {
+        wait();
+    }
 }
 
 [[noreturn]] void run_worker(int socket) {
-    prctl(PR_SET_NAME, "reeve-spawner");
-    std::signal(SIGCHLD, SIG_IGN);  // Shims report by themselves; none becomes a zombie.
-    std::array<char, kSpawnPacketBytesMax> packet = {};
-    while (true) {
-        const ssize_t got = recv(socket, packet.data(), packet.size(), 0);
-        if (got == 0) {
-            _exit(0);
-        }
-        if (got > static_cast<ssize_t>(kRequestHead)) {
-            serve(socket, packet.data(), static_cast<std::size_t>(got));
-        } else if (got < 0 && errno != EINTR) {
-            _exit(1);
-        }
+    prctl(PR_SET_NAME, kSpawnerName);
+    rlimit task_files = {};
+    getrlimit(RLIMIT_NOFILE, &task_files);
+    const rlimit own_files = {.rlim_cur = task_files.rlim_max, .rlim_max = task_files.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &own_files);
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child, nullptr);
+    UniqueFd signals(signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!signals.is_open()) {
+        _exit(1);
     }
+    Worker(socket, std::move(signals), task_files).run();
+    _exit(0);
 }
 
 /// True when the server's end is closed.

@@ -8,6 +8,7 @@
 #include "gpu/simulated/behaviour.hpp"
 #include "gpu/simulated/models.hpp"
 #include "gpu/simulated/state_file.hpp"
+#include "gpu/simulated/state_text.hpp"
 #include "platform/files.hpp"
 
 namespace reeve::gpu::simulated {
@@ -213,6 +214,17 @@ Result<void> ensure_simulation(
     if (!topology) {
         return tl::unexpected(topology.error());
     }
+    return ensure_state(path, *topology);
+}
+
+Result<void> ensure_topology(
+    const std::string& path, std::string_view topology_json, std::string_view name) {
+    Result<Topology> topology = parse_topology(topology_json);
+    if (!topology) {
+        return tl::unexpected(topology.error());
+    }
+    topology->preset = name;
+    topology->seed = std::to_string(std::hash<std::string_view>()(topology_json));
     return ensure_state(path, *topology);
 }
 

@@ -41,6 +41,11 @@ struct Use {
 [[nodiscard]] Result<void> ensure_simulation(
     const std::string& path, std::string_view preset, std::string_view seed);
 
+/// The same from a topology of one's own, as docs/gpu-simulation.md describes it; `name` says where
+/// it is from. Errors: kInvalid, naming the field; kUnavailable.
+[[nodiscard]] Result<void> ensure_topology(
+    const std::string& path, std::string_view topology_json, std::string_view name);
+
 /// In the order of their index.
 /// Errors (as of every function below): kUnavailable, kInvalid: the file, by name.
 [[nodiscard]] Result<std::vector<GpuStatus>> list_gpus(const std::string& path);

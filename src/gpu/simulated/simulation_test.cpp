@@ -73,6 +73,19 @@ class SimulationTest : public testing::Test {
     std::string path;
 };
 
+TEST_F(SimulationTest, ATopologyOfOnesOwnTakesThePlaceOfAnotherAndIsKept) {
+    const std::string text = bytes();
+    const std::string own = folder + "/own.json";
+    ASSERT_TRUE(ensure_simulation(own, "A30", "x"));
+    ASSERT_TRUE(ensure_topology(own, text, "lab.yaml"));
+    ASSERT_EQ(list_gpus(own)->size(), 2U);
+    ASSERT_TRUE(lose_gpu(own, "0"));
+    ASSERT_TRUE(ensure_topology(own, text, "lab.yaml"));
+    EXPECT_FALSE(lose_gpu(own, "0")) << "it was not made anew";
+    const auto refused = ensure_topology(own, R"({"reeve_simulated_gpus": 1})", "lab.yaml");
+    EXPECT_EQ(refused.error().code, ErrorCode::kInvalid);
+}
+
 TEST_F(SimulationTest, BeginsIdle) {
     const GpuStatus gpu = status(0);
     EXPECT_EQ(gpu.description.model, "NVIDIA A30");

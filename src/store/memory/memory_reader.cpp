@@ -114,6 +114,18 @@ class MemoryReader final : public ledger::Reader {
                                                  : std::optional(found->second);
     }
 
+    Result<std::vector<model::ControlRecord>> controls(JobId id, std::size_t limit) override {
+        std::vector<model::ControlRecord> found;
+        for (auto at = state_.controls.lower_bound({id, Revision(0)});
+             at != state_.controls.end() && at->first.first == id; ++at) {
+            found.push_back(at->second);
+        }
+        limit = std::clamp<std::size_t>(limit, 1, ledger::kPageMax);
+        const std::size_t older = found.size() - std::min(found.size(), limit);
+        found.erase(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(older));
+        return found;
+    }
+
     Result<std::uint64_t> position(std::int32_t priority, JobId id) override {
         const Rank own = rank_of(JobOrder::kQueue, priority, id);
         std::uint64_t before = 0;
@@ -124,6 +136,16 @@ class MemoryReader final : public ledger::Reader {
             }
         }
         return std::min(before, ledger::kPositionMax) + 1;
+    }
+
+    Result<std::vector<std::uint64_t>> positions(
+        const std::vector<ledger::JobCursor>& jobs) override {
+        std::vector<std::uint64_t> all;
+        all.reserve(jobs.size());
+        for (const auto& [priority, id] : jobs) {
+            all.push_back(position(priority, id).value());
+        }
+        return all;
     }
 
     Result<ledger::EventPage> events(Revision since, std::size_t limit) override {

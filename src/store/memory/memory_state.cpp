@@ -18,7 +18,7 @@ void replace(Map& map, const Key& key_of, const ledger::Put<Record>& put) {
     }
 }
 
-const auto kId = [](const auto& record) { return record.id; };
+constexpr auto kId = [](const auto& record) { return record.id; };
 
 /// Puts a body in place.
 class Replace {
@@ -54,6 +54,8 @@ class Replace {
             state_.jobs.erase(id);
             std::erase_if(
                 state_.elements, [&](const auto& entry) { return entry.first.first.job == id; });
+            std::erase_if(
+                state_.controls, [&](const auto& entry) { return entry.first.first == id; });
         }
     }
 
@@ -71,6 +73,13 @@ class Replace {
         if (put.after) {
             state_.header.last_allocation = std::max(state_.header.last_allocation, put.after->id);
         }
+    }
+
+    void operator()(const ledger::Put<model::ControlRecord>& put) {
+        replace(
+            state_.controls,
+            [](const model::ControlRecord& control) { return std::pair(control.job, control.rev); },
+            put);
     }
 
     void operator()(const ledger::Put<model::IdempotencyRecord>& put) {

@@ -131,6 +131,12 @@ Result<std::optional<model::StateCounts>> MemoryStore::counts_of(JobId job) {
                                       : std::optional(found->second.record.counts);
 }
 
+Result<std::optional<UserId>> MemoryStore::owner_of(JobId job) {
+    const auto found = state_.jobs.find(job);
+    return found == state_.jobs.end() ? std::optional<UserId>()
+                                      : std::optional(found->second.record.user);
+}
+
 Result<std::string> MemoryStore::spec_of(JobId job) {
     const auto found = state_.jobs.find(job);
     if (found == state_.jobs.end()) {
@@ -153,6 +159,29 @@ Result<std::optional<model::ElementRecord>> MemoryStore::attempt_of(
                                           : std::optional(found->second);
 }
 
+void MemoryStore::prune_job(JobId id, std::vector<PrunedTask>& tasks) {
+    const auto first = state_.elements.lower_bound({
+        {.job = id, .index = 0},
+        0
+    });
+    auto last = first;
+    for (; last != state_.elements.end() && last->first.first.job == id; ++last) {
+        const model::ElementRecord& element = last->second;
+        if (element.node != NodeId(0)) {
+            tasks.push_back({
+                .node = element.node, .key = {.element = element.key, .attempt = element.attempt}
+            });
+        }
+        const auto allocation = state_.allocations.find(element.allocation);
+        if (allocation != state_.allocations.end() && is_end(allocation->second.state)) {
+            state_.allocations.erase(allocation);
+        }
+    }
+    state_.elements.erase(first, last);
+    std::erase_if(state_.controls, [&](const auto& entry) { return entry.first.first == id; });
+    state_.jobs.erase(id);
+}
+
 Result<std::vector<ledger::Store::PrunedTask>> MemoryStore::prune(
     Instant before, std::size_t jobs_max) {
     std::vector<std::pair<Instant, JobId>> ended;
@@ -166,26 +195,7 @@ Result<std::vector<ledger::Store::PrunedTask>> MemoryStore::prune(
         ended.begin() + static_cast<std::ptrdiff_t>(std::min(ended.size(), jobs_max)), ended.end());
     std::vector<PrunedTask> tasks;
     for (const auto& [at, id] : ended) {
-        const auto first = state_.elements.lower_bound({
-            {.job = id, .index = 0},
-            0
-        });
-        auto last = first;
-        for (; last != state_.elements.end() && last->first.first.job == id; ++last) {
-            const model::ElementRecord& element = last->second;
-            if (element.node != NodeId(0)) {
-                tasks.push_back({
-                    .node = element.node,
-                    .key = {.element = element.key, .attempt = element.attempt}
-                });
-            }
-            const auto allocation = state_.allocations.find(element.allocation);
-            if (allocation != state_.allocations.end() && is_end(allocation->second.state)) {
-                state_.allocations.erase(allocation);
-            }
-        }
-        state_.elements.erase(first, last);
-        state_.jobs.erase(id);
+        prune_job(id, tasks);
     }
     while (!state_.events.empty() && state_.events.front().at < before) {
         state_.events.pop_front();

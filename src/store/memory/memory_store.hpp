@@ -70,6 +70,7 @@ class MemoryStore final : public ledger::Store, public ledger::ReaderSource {
         std::uint64_t epoch, std::span<const ledger::Change> changes) override;
     [[nodiscard]] Result<void> probe() override;
     [[nodiscard]] Result<std::optional<model::StateCounts>> counts_of(JobId job) override;
+    [[nodiscard]] Result<std::optional<UserId>> owner_of(JobId job) override;
     [[nodiscard]] Result<std::string> spec_of(JobId job) override;
     [[nodiscard]] Result<std::optional<model::IdempotencyRecord>> request_of(
         UserId user, const std::string& key) override;
@@ -82,6 +83,9 @@ class MemoryStore final : public ledger::Store, public ledger::ReaderSource {
     [[nodiscard]] Result<std::unique_ptr<ledger::Reader>> open_reader() override;
 
   private:
+    /// Forgets an ended job; adds what its node keeps of it to `tasks`.
+    void prune_job(JobId id, std::vector<PrunedTask>& tasks);
+
     /// A change that a crash would lose, with the header before it.
     struct Unsynced {
         ledger::Change change = {};

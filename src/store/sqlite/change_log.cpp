@@ -22,12 +22,13 @@ std::optional<Line> take_line(std::string_view& rest) {
     line.kind = rest.substr(0, tab);
     rest.remove_prefix(tab + 1);
     std::size_t user_size = 0;
-    const char* const end = rest.data() + rest.size();
-    const auto parsed = std::from_chars(rest.data(), end, user_size);
+    const char* const begin = std::to_address(rest.begin());
+    const char* const end = std::to_address(rest.end());
+    const auto parsed = std::from_chars(begin, end, user_size);
     if (parsed.ec != std::errc() || parsed.ptr == end || *parsed.ptr != '\t') {
         return std::nullopt;
     }
-    rest.remove_prefix(static_cast<std::size_t>(parsed.ptr - rest.data()) + 1);
+    rest.remove_prefix(static_cast<std::size_t>(parsed.ptr - begin) + 1);
     if (user_size > rest.size()) {
         return std::nullopt;
     }

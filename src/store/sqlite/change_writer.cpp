@@ -28,7 +28,8 @@ std::string insert_sql(std::string_view table, const std::string& columns) {
 
 constexpr std::string_view kSetChanging =
     "UPDATE jobs SET request = ?, retries_max = ?, retry_backoff_s = ?, time_limit_s = ?, "
-    "on_node_loss = ?, waiting_state = ?, next = ?, taken = ?, after = ?, counts = ?, state = ?";
+    "on_node_loss = ?, waiting_state = ?, next = ?, taken = ?, after = ?, counts = ?, state = ?, "
+    "rev = ?";
 
 /// All rows of `sql`, an id and a name each.
 template <class Id>
@@ -67,6 +68,7 @@ std::string ChangeWriter::sql_of(Index index) {
                    ", priority_negated = ?, ended_at = ?, phase = ?, queue_class = ? WHERE id = ?";
         case kPutElement:    return put_sql("elements", kElementColumns);
         case kPutAllocation: return put_sql("allocations", kAllocationColumns);
+        case kPutControl:    return put_sql("controls", kControlColumns);
         case kInsertIdempotency:
             return insert_sql("idempotency", std::string(kIdempotencyColumns) + ", hash");
         case kDeleteUser:     return "DELETE FROM users WHERE id = ?";
@@ -81,6 +83,8 @@ std::string ChangeWriter::sql_of(Index index) {
         case kDeleteElements: return "DELETE FROM elements WHERE job = ?";
         case kDeleteElement:
             return "DELETE FROM elements WHERE job = ? AND element = ? AND attempt = ?";
+        case kDeleteControl:     return "DELETE FROM controls WHERE job = ? AND rev = ?";
+        case kDeleteControls:    return "DELETE FROM controls WHERE job = ?";
         case kDeleteAllocation:  return "DELETE FROM allocations WHERE id = ?";
         case kFindIdempotency:   return "SELECT id, user, key FROM idempotency WHERE hash = ?";
         case kDeleteIdempotency: return "DELETE FROM idempotency WHERE id = ?";
@@ -256,6 +260,7 @@ Result<void> ChangeWriter::remove_job(JobId job, const std::string& packed_label
         }
     }
     return delete_by_id(kDeleteElements, job.value())
+        .and_then([&] { return delete_by_id(kDeleteControls, job.value()); })
         .and_then([&] { return delete_by_id(kDeleteTexts, job.value()); })
         .and_then([&] { return delete_by_id(kDeleteJob, job.value()); });
 }
@@ -284,6 +289,16 @@ Result<void> ChangeWriter::write_one(const ledger::Put<model::AllocationRecord>&
     Run run(at(kPutAllocation));
     bind(run, *put.after, packed_);
     return run.finish();
+}
+
+Result<void> ChangeWriter::write_one(const ledger::Put<model::ControlRecord>& put) {
+    if (put.after) {
+        Run run(at(kPutControl));
+        bind(run, *put.after);
+        return run.finish();
+    }
+    return put.before ? Run(at(kDeleteControl)).id(put.before->job).id(put.before->rev).finish()
+                      : Result<void>();
 }
 
 Result<void> ChangeWriter::delete_idempotency(const model::IdempotencyRecord& request) {

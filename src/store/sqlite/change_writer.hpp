@@ -55,6 +55,7 @@ class ChangeWriter {
         kUpdateJobIndexed,
         kPutElement,
         kPutAllocation,
+        kPutControl,
         kInsertIdempotency,
         kDeleteUser,
         kDeleteRequest,
@@ -67,6 +68,8 @@ class ChangeWriter {
         kDeleteLabel,
         kDeleteElements,
         kDeleteElement,
+        kDeleteControl,
+        kDeleteControls,
         kDeleteAllocation,
         kFindIdempotency,
         kDeleteIdempotency,
@@ -93,6 +96,7 @@ class ChangeWriter {
     [[nodiscard]] Result<void> write_one(const ledger::JobPut& put);
     [[nodiscard]] Result<void> write_one(const ledger::ElementPut& put);
     [[nodiscard]] Result<void> write_one(const ledger::Put<model::AllocationRecord>& put);
+    [[nodiscard]] Result<void> write_one(const ledger::Put<model::ControlRecord>& put);
     [[nodiscard]] Result<void> write_one(const ledger::Put<model::IdempotencyRecord>& put);
 
     [[nodiscard]] Result<void> insert_job(

@@ -144,8 +144,8 @@ void Database::Close::operator()(sqlite3* handle) const noexcept {
 Result<Database> Database::open(const std::string& path, OpenMode mode) {
     // Without its own statistics, SQLite takes no lock at each allocation. It refuses (and nothing
     // is lost but some speed) if somebody else has used it before.
-    static const int kConfigured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-    static_cast<void>(kConfigured);
+    static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    static_cast<void>(configured);
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE;
     switch (mode) {
         case OpenMode::kReadOnly:  flags |= SQLITE_OPEN_READONLY; break;

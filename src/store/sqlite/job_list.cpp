@@ -246,6 +246,15 @@ Result<std::optional<Rank>> JobList::take_next(const Query& query, std::vector<S
                              : std::optional(lowest->buffer[lowest->taken++]);
 }
 
+Result<bool> JobList::is_wanted(const Query& query, const Rank& rank) {
+    if (!query.checks_each) {
+        return true;
+    }
+    return check(query, id_of(query.order, rank)).map([](const auto& found) {
+        return found.has_value();
+    });
+}
+
 Result<RankPage> JobList::merge(const Query& query, std::vector<Source> sources) {
     RankPage page;
     for (std::size_t looks = 0;; ++looks) {
@@ -256,20 +265,17 @@ Result<RankPage> JobList::merge(const Query& query, std::vector<Source> sources)
         if (!*rank) {
             return page;
         }
-        if (query.checks_each) {
-            const auto wanted = check(query, id_of(query.order, **rank));
-            if (!wanted) {
-                return tl::unexpected(wanted.error());
-            }
-            if (looks >= kLooksMax) {  // This one is not on the page: the next one begins with it.
-                Rank before = **rank;
-                --before.id;
-                page.next = before;
-                return page;
-            }
-            if (!*wanted) {
-                continue;
-            }
+        if (query.checks_each && looks >= kLooksMax) {  // The next page begins with this one.
+            page.next = **rank;
+            --page.next->id;
+            return page;
+        }
+        const auto wanted = is_wanted(query, **rank);
+        if (!wanted) {
+            return tl::unexpected(wanted.error());
+        }
+        if (!*wanted) {
+            continue;
         }
         if (page.ranks.size() == query.limit) {
             page.next = page.ranks.back();
@@ -325,6 +331,17 @@ Result<void> JobList::add_pending(
     }
 }
 
+Result<void> JobList::add_phases(const Query& query, std::vector<Source>& sources) {
+    for (const std::int64_t phase : phases_of(query.wanted)) {
+        if (phase >= kLivePhase) {
+            sources.push_back({.index = kByPhase, .key = phase, .last = query.after});
+        } else if (auto done = add_pending(query, phase, sources); !done) {
+            return done;
+        }
+    }
+    return {};
+}
+
 /// The runs that hold the wanted jobs in the order of ids.
 Result<std::vector<JobList::Source>> JobList::sources_of(Query& query) {
     const Wanted& wanted = query.wanted;
@@ -355,14 +372,8 @@ Result<std::vector<JobList::Source>> JobList::sources_of(Query& query) {
         add(kByProject, *wanted.project);
     } else if (wanted.states.empty()) {
         sources.push_back({.index = kAll, .last = query.after});
-    } else {
-        for (const std::int64_t phase : phases_of(wanted)) {
-            if (phase >= kLivePhase) {
-                sources.push_back({.index = kByPhase, .key = phase, .last = query.after});
-            } else if (auto done = add_pending(query, phase, sources); !done) {
-                return tl::unexpected(std::move(done.error()));
-            }
-        }
+    } else if (auto done = add_phases(query, sources); !done) {
+        return tl::unexpected(std::move(done.error()));
     }
     return sources;
 }

@@ -103,6 +103,7 @@ class JobList {
     }
 
     [[nodiscard]] Result<std::vector<Source>> sources_of(Query& query);
+    [[nodiscard]] Result<void> add_phases(const Query& query, std::vector<Source>& sources);
     [[nodiscard]] Result<void> add_pending(
         const Query& query, std::int64_t phase, std::vector<Source>& sources);
     [[nodiscard]] Result<void> refill(const Query& query, Source& source);
@@ -110,6 +111,7 @@ class JobList {
         const Query& query, Index index, Source& source, std::size_t count);
     [[nodiscard]] Result<std::optional<Rank>> take_next(
         const Query& query, std::vector<Source>& sources);
+    [[nodiscard]] Result<bool> is_wanted(const Query& query, const Rank& rank);
     [[nodiscard]] Result<RankPage> merge(const Query& query, std::vector<Source> sources);
     [[nodiscard]] Result<RankPage> page_of_ids(const Query& query);
     [[nodiscard]] Result<std::optional<RankPage>> sorted_page(const Query& query);

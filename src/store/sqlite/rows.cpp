@@ -352,7 +352,8 @@ void bind_job_changing(Run& run, const model::JobRecord& job, Packed& packed) {
         .text_or_null(packed.first)
         .text_or_null(packed.second)
         .text_or_null(packed.third)
-        .integer(static_cast<std::int64_t>(state));
+        .integer(static_cast<std::int64_t>(state))
+        .id(job.rev);
 }
 
 void bind_job_indexed(Run& run, const model::JobRecord& job) {
@@ -388,6 +389,7 @@ model::JobRecord read_job(Run& run) {
     }
     const std::string_view counts = run.read_text();
     job.counts = unpack_counts(counts, run.read_as<ElementState>());
+    job.rev = run.read_id<Revision>();
     job.priority = static_cast<std::int32_t>(-run.read_integer());
     job.ended_at = run.read_time();
     return job;
@@ -485,6 +487,23 @@ model::AllocationRecord read_allocation(Run& run) {
     allocation.reserved_at = run.read_time();
     allocation.released_at = run.read_time();
     return allocation;
+}
+
+void bind(Run& run, const model::ControlRecord& control) {
+    run.id(control.job).id(control.rev).integer(static_cast<std::int64_t>(control.control));
+    bind_optional(run, control.index);
+    run.text(control.actor).time(control.at);
+}
+
+model::ControlRecord read_control(Run& run) {
+    model::ControlRecord control;
+    control.job = run.read_id<JobId>();
+    control.rev = run.read_id<Revision>();
+    control.control = run.read_as<model::JobControl>();
+    control.index = read_optional<std::uint32_t>(run);
+    control.actor = run.read_string();
+    control.at = run.read_time();
+    return control;
 }
 
 void bind(Run& run, const model::IdempotencyRecord& request) {

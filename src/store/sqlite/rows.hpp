@@ -58,7 +58,7 @@ inline constexpr std::string_view kJobColumns =  // Fixed; what may change; what
     "is_array, "
     "request, retries_max, retry_backoff_s, time_limit_s, on_node_loss, waiting_state, next, "
     "taken, "
-    "after, counts, state, "
+    "after, counts, state, rev, "
     "priority_negated, ended_at";
 inline constexpr std::string_view kElementColumns =
     "job, element, attempt, state, intent, is_forced, end_reason, exit_code, signal, "
@@ -67,6 +67,7 @@ inline constexpr std::string_view kElementColumns =
 inline constexpr std::string_view kAllocationColumns =
     "id, job, element, attempt, rank, is_quarantined, node, project, cpu_millicores, memory_mib, "
     "gpus, state, reserved_at, released_at";
+inline constexpr std::string_view kControlColumns = "job, rev, control, element, actor, at";
 inline constexpr std::string_view kIdempotencyColumns =
     "user, key, fingerprint, first_job, job_count, at";
 
@@ -88,6 +89,7 @@ void bind_job_changing(Run& run, const model::JobRecord& job, Packed& packed);
 void bind_job_indexed(Run& run, const model::JobRecord& job);  // And phase and queue_class.
 void bind(Run& run, const model::ElementRecord& element);
 void bind(Run& run, const model::AllocationRecord& allocation, Packed& packed);
+void bind(Run& run, const model::ControlRecord& control);
 void bind(Run& run, const model::IdempotencyRecord& request);
 
 [[nodiscard]] model::UserRecord read_user(Run& run);
@@ -99,6 +101,7 @@ void bind(Run& run, const model::IdempotencyRecord& request);
 [[nodiscard]] model::JobRecord read_job(Run& run);
 [[nodiscard]] model::ElementRecord read_element(Run& run);
 [[nodiscard]] model::AllocationRecord read_allocation(Run& run);
+[[nodiscard]] model::ControlRecord read_control(Run& run);
 [[nodiscard]] model::IdempotencyRecord read_idempotency(Run& run);
 
 /// "1 0 0 …" as it stands in the column `counts`; empty: one element, in `state`.

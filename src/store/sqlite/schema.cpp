@@ -187,19 +187,33 @@ CREATE TABLE changes (
 CREATE TABLE probe (id INTEGER PRIMARY KEY, room BLOB NOT NULL);
 )sql";
 
+// What people asked of a job. rev: of the change that says so.
+constexpr std::string_view kControls = R"sql(
+ALTER TABLE jobs ADD COLUMN rev INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE controls (
+    job INTEGER NOT NULL,
+    rev INTEGER NOT NULL,
+    control INTEGER NOT NULL,
+    element INTEGER,
+    actor TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (job, rev)
+) WITHOUT ROWID;
+)sql";
+
 /// Forward only, in order; a step that was released is never edited.
-constexpr auto kSteps = std::to_array<std::string_view>({kFirst});
+constexpr auto kSteps = std::to_array<std::string_view>({kFirst, kControls});
 
 Result<std::int64_t> version_of(Database& database) {
-    const auto version = database.integer_of("PRAGMA user_version");
+    auto version = database.integer_of("PRAGMA user_version");
     if (!version) {
         return version;
     }
-    const auto application = database.integer_of("PRAGMA application_id");
+    auto application = database.integer_of("PRAGMA application_id");
     if (!application) {
         return application;
     }
-    const auto tables = database.integer_of("SELECT count(*) FROM sqlite_schema");
+    auto tables = database.integer_of("SELECT count(*) FROM sqlite_schema");
     if (!tables) {
         return tables;
     }

@@ -35,7 +35,10 @@ class SqliteReader final : public ledger::Reader {
     Result<ledger::ElementPage> elements(
         JobId id, const ElementCursor& after, std::size_t limit) override;
     Result<std::optional<model::AllocationRecord>> allocation(AllocationId id) override;
+    Result<std::vector<model::ControlRecord>> controls(JobId id, std::size_t limit) override;
     Result<std::uint64_t> position(std::int32_t priority, JobId id) override;
+    Result<std::vector<std::uint64_t>> positions(
+        const std::vector<ledger::JobCursor>& jobs) override;
     Result<ledger::EventPage> events(Revision since, std::size_t limit) override;
     Result<std::pair<std::uint64_t, Revision>> head() override;
 
@@ -55,6 +58,8 @@ class SqliteReader final : public ledger::Reader {
         kAllocation,
         kBeforePriority,
         kBeforeId,
+        kQueueFront,
+        kControls,
         kChanges,
         kStatements,
     };
@@ -110,6 +115,12 @@ std::string SqliteReader::sql_of(Index index) {
         case kBeforeId:
             return "SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY jobs_by_queue "
                    "WHERE queue_class = 0 AND priority_negated = ? AND id < ? LIMIT ?)";
+        case kQueueFront:
+            return "SELECT priority_negated, id FROM jobs INDEXED BY jobs_by_queue "
+                   "WHERE queue_class = 0 ORDER BY priority_negated, id LIMIT ?";
+        case kControls:
+            return "SELECT " + std::string(kControlColumns) +
+                   " FROM controls WHERE job = ? ORDER BY rev DESC LIMIT ?";
         case kChanges:
             return "SELECT first_rev, events FROM changes WHERE last_rev > ? ORDER BY last_rev";
         case kStatements: break;
@@ -374,6 +385,21 @@ Result<std::optional<model::AllocationRecord>> SqliteReader::allocation(Allocati
                     : std::optional<model::AllocationRecord>();
 }
 
+Result<std::vector<model::ControlRecord>> SqliteReader::controls(JobId id, std::size_t limit) {
+    std::vector<model::ControlRecord> found;
+    Run run(at(kControls));
+    limit = std::clamp<std::size_t>(limit, 1, ledger::kPageMax);
+    auto has_row = run.id(id).integer(static_cast<std::int64_t>(limit)).step();
+    for (; has_row && *has_row; has_row = run.step()) {
+        found.push_back(read_control(run));
+    }
+    if (!has_row) {
+        return tl::unexpected(std::move(has_row.error()));
+    }
+    std::ranges::reverse(found);
+    return found;
+}
+
 Result<std::uint64_t> SqliteReader::position(std::int32_t priority, JobId id) {
     auto transaction = Transaction::begin_read(*database_);
     if (!transaction) {
@@ -396,6 +422,43 @@ Result<std::uint64_t> SqliteReader::position(std::int32_t priority, JobId id) {
         return tl::unexpected(std::move(has_row.error()));
     }
     return before + run.read_unsigned() + 1;
+}
+
+Result<std::vector<std::uint64_t>> SqliteReader::positions(
+    const std::vector<ledger::JobCursor>& jobs) {
+    using Place = std::pair<std::int64_t, std::uint64_t>;
+    std::vector<std::pair<Place, std::size_t>> wanted;
+    wanted.reserve(jobs.size());
+    for (const ledger::JobCursor& job : jobs) {
+        wanted.emplace_back(Place(-std::int64_t{job.priority}, job.id.value()), wanted.size());
+    }
+    std::ranges::sort(wanted);
+    std::vector<std::uint64_t> positions(jobs.size());
+    Run run(at(kQueueFront));
+    run.unsigned_integer(ledger::kPositionMax);
+    std::optional<Place> next;  // The job that `before` others stand before.
+    std::uint64_t before = 0;
+    const auto step = [&]() -> Result<void> {
+        const auto has_row = run.step();
+        if (!has_row) {
+            return tl::unexpected(has_row.error());
+        }
+        next.reset();
+        if (*has_row) {
+            const std::int64_t priority_negated = run.read_integer();
+            next = Place(priority_negated, run.read_unsigned());
+        }
+        return {};
+    };
+    Result<void> stepped = step();
+    for (const auto& [place, index] : wanted) {
+        for (; stepped && next && *next < place; stepped = step()) {
+            ++before;
+        }
+        positions[index] = before + 1;
+    }
+    return stepped ? Result<std::vector<std::uint64_t>>(std::move(positions))
+                   : tl::unexpected(std::move(stepped.error()));
 }
 
 Result<ledger::EventPage> SqliteReader::events(Revision since, std::size_t limit) {

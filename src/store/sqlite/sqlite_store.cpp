@@ -48,6 +48,7 @@ class Store final : public SqliteStore {
     Result<void> commit(std::uint64_t epoch, std::span<const ledger::Change> changes) override;
     Result<void> probe() override;
     Result<std::optional<model::StateCounts>> counts_of(JobId job) override;
+    Result<std::optional<UserId>> owner_of(JobId job) override;
     Result<std::string> spec_of(JobId job) override;
     Result<std::optional<model::IdempotencyRecord>> request_of(
         UserId user, const std::string& key) override;
@@ -295,6 +296,14 @@ Result<std::optional<model::StateCounts>> Store::counts_of(JobId job) {
     }
     const std::string_view counts = run.read_text();
     return unpack_counts(counts, run.read_as<model::ElementState>());
+}
+
+Result<std::optional<UserId>> Store::owner_of(JobId job) {
+    auto owner = writer_.owner_of(job);
+    if (!owner) {
+        return tl::unexpected(std::move(owner.error()));
+    }
+    return *owner == UserId(0) ? std::optional<UserId>() : std::optional(*owner);
 }
 
 Result<std::string> Store::spec_of(JobId job) {

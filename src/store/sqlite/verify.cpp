@@ -43,6 +43,8 @@ constexpr auto kRules = std::to_array<Rule>({
     {"job %: has texts only",                                 "SELECT id FROM job_texts WHERE id NOT IN (SELECT id FROM jobs)"},
     {"job %: has elements only",
      "SELECT DISTINCT job FROM elements WHERE job NOT IN (SELECT id FROM jobs)"                                               },
+    {"job %: has controls only",
+     "SELECT DISTINCT job FROM controls WHERE job NOT IN (SELECT id FROM jobs)"                                               },
     {"job %: an element holds nothing, but is not pending",
      "SELECT job FROM elements WHERE state IN (2, 3, 4) AND NOT EXISTS (SELECT 1 FROM allocations "
      "WHERE allocations.id = elements.allocation AND allocations.state < 3)"                                                  },

@@ -1,0 +1,128 @@
+// Tasks that run though the ledger did not start them: it was restored from an older backup.
+#include <algorithm>
+
+#include "ledger/ledger.hpp"
+
+namespace reeve::ledger {
+
+using model::ElementEvent;
+using model::ElementRecord;
+using model::ElementState;
+
+/// The element that waits for exactly this attempt, if one does: what runs is what was wanted.
+std::optional<ElementRecord> Ledger::waiting_for(const model::TaskKey& task) {
+    const auto is_waiting = [&](const ElementRecord& element) {
+        return element.attempt == task.attempt &&
+               (element.state == ElementState::kQueued || element.state == ElementState::kHeld);
+    };
+    if (const ElementRecord* known = state_.element(task.element)) {
+        return is_waiting(*known) ? std::optional(*known) : std::nullopt;
+    }
+    const model::JobRecord* job = state_.job(task.element.job);
+    if (job == nullptr || !job->range.has(task.element.index) || task.attempt != 1) {
+        return std::nullopt;
+    }
+    const std::uint32_t position = (task.element.index - job->range.first) / job->range.step;
+    if (position < job->next || std::ranges::binary_search(job->taken, position)) {
+        return std::nullopt;
+    }
+    return materialise(task.element.job, position);
+}
+
+void Ledger::adopt_wanted(ElementRecord element, NodeId node, const model::KnownTask& task) {
+    const model::AllocationRecord* held = quarantined(node, task.key);
+    adopt(std::move(element), held != nullptr ? *held : allocation_of(node, task));
+    if (task.has_started) {
+        start_attempt(*state_.element(task.key.element), 0);
+    }
+}
+
+/// `element` is what holds `allocation`. Quotas are not asked: it runs already.
+void Ledger::adopt(ElementRecord element, model::AllocationRecord allocation) {
+    const model::JobRecord& job = *state_.job(element.key.job);
+    const model::HostAmount host = state_.resolved(job.request).host;
+    last_allocation_ = std::max(last_allocation_, allocation.id);
+    allocation.is_quarantined = false;
+    allocation.project = job.project;
+    allocation.grant.host = host;
+    put_allocation(allocation);
+
+    const ElementState from = element.state;
+    if (element.state == ElementState::kHeld) {
+        move(element, ElementEvent::kReleaseRequested);
+    }
+    move(element, ElementEvent::kPlaced);
+    element.scheduled_at = state_.now();
+    element.node = allocation.node;
+    element.allocation = allocation.id;
+    put_moved(element, from);
+}
+
+Result<Reply> Ledger::adopt_quarantined(
+    const model::AllocationRecord& held, const Lookups& lookups) {
+    const JobId id = held.task.element.job;
+    const std::string name = to_string(held.task);
+    const auto text = quarantined_orders_.find(held.task);
+    if (text == quarantined_orders_.end()) {
+        return fail(
+            ErrorCode::kUnavailable,
+            "the node of " + name + " has not said yet what runs there; try again when it is back");
+    }
+    if (state_.job(id) != nullptr || lookups.ended_jobs.contains(id)) {
+        return fail(
+            ErrorCode::kConflict, "job " + to_string(id) + " is known, and does not wait for " +
+                                      name + "; stop that, or release it once it is gone");
+    }
+    const Result<model::TaskOrder> order = model::parse_task_order(text->second);
+    if (!order) {
+        return fail(
+            ErrorCode::kConflict, "what " + name + " was started with cannot be read (" +
+                                      order.error().message + "); stop it, or release it");
+    }
+    return put_adopted_job(*order).map([&](const ElementRecord& element) {
+        adopt(element, held);
+        start_attempt(*state_.element(element.key), 0);
+        return Reply();
+    });
+}
+
+/// A job of the one element that runs. Of an array the others are not known, and not made up.
+Result<ElementRecord> Ledger::put_adopted_job(const model::TaskOrder& order) {
+    Result<model::JobSpec> spec = model::parse_job_spec(order.spec_json);
+    if (!spec) {
+        return tl::unexpected<Error>(std::move(spec.error()));
+    }
+    const model::ElementKey& key = order.key.element;
+    const model::ProjectRecord* project = state_.project_named(order.project);
+    if (project == nullptr) {
+        project = state_.project_named("default");
+    }
+    const model::JobTerms& terms = spec->terms;
+    model::JobRecord job{
+        .id = key.job,
+        .user = intern_user(order.identity),
+        .project = project->id,
+        .request = intern_request(terms),
+        .priority = terms.priority,
+        .retries_max = terms.retries_max,
+        .retry_backoff_s = terms.retry_backoff_s,
+        .time_limit_s = terms.time_limit_s,
+        .submitted_at = state_.now(),
+        .range = {.first = key.index, .last = key.index},
+        .is_array = terms.array.has_value(),
+        .on_node_loss = terms.on_node_loss,
+        .next = 1
+    };
+    job.counts[ElementState::kQueued] = 1;
+    put_job(
+        std::move(job),
+        JobTexts{
+            .name = spec->terms.name, .labels = spec->terms.labels, .spec_json = order.spec_json});
+    last_job_ = std::max(last_job_, key.job);
+    const ElementRecord element{
+        .key = key, .attempt = order.key.attempt, .queued_at = state_.now()};
+    put_element(element);
+    return element;
+}
+
+}  // namespace reeve::ledger

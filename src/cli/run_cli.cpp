@@ -248,7 +248,8 @@ const std::vector<VerbRow>& verb_table() {
         std::vector<VerbRow> all;
         for (const auto& rows :
              {run_verbs(), queue_verbs(), log_verbs(), control_verbs(), cluster_verbs(),
-              simulation_verbs(), project_verbs(), server_verbs(), doctor_verbs(), shell_verbs()}) {
+              simulation_verbs(), replay_verbs(), project_verbs(), server_verbs(), doctor_verbs(),
+              shell_verbs()}) {
             all.insert(all.end(), rows.begin(), rows.end());
         }
         return all;

@@ -51,6 +51,7 @@ struct VerbRow {
 [[nodiscard]] std::vector<VerbRow> control_verbs();
 [[nodiscard]] std::vector<VerbRow> cluster_verbs();
 [[nodiscard]] std::vector<VerbRow> simulation_verbs();
+[[nodiscard]] std::vector<VerbRow> replay_verbs();
 [[nodiscard]] std::vector<VerbRow> project_verbs();
 [[nodiscard]] std::vector<VerbRow> server_verbs();
 [[nodiscard]] std::vector<VerbRow> doctor_verbs();

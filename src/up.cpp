@@ -61,7 +61,9 @@ void bind_flags(CLI::App& app, Flags& flags) {
     app.add_option(
         "--status-listen", flags.status_listen, "address of the node's status (127.0.0.1:8080)");
     app.add_option("--node-name", flags.node_name, "name of this node (the host's)");
-    app.add_option("--gpus-simulated", flags.gpus_simulated, "simulated GPUs, such as 4xRTX5090, or a file that describes them (.yaml)");
+    app.add_option(
+        "--gpus-simulated", flags.gpus_simulated,
+        "simulated GPUs, such as 4xRTX5090, or a file that describes them (.yaml)");
     app.add_option("--nodes-simulated", flags.nodes_simulated, "simulated nodes, such as 8x4xA30");
     app.add_option("--nvml", flags.nvml_library, "path of libnvidia-ml.so.1");
     app.add_flag("--next-free-port", flags.takes_next_port, "if a port is in use, take the next");

@@ -214,7 +214,9 @@ Result<void> Ledger::check_can_ever_run(model::RequestId id) {
             return {};
         }
     }
-    return fail(ErrorCode::kUnsatisfiable, "no node can ever run this: " + why_never(state_, id));
+    return fail(
+        ErrorCode::kUnsatisfiable, "no node can ever run this: " + why_never(state_, id) +
+                                       "; the largest node is " + largest_node_text(state_));
 }
 
 /// One element alone is more than a quota lets all of the project hold: it would wait for ever.

@@ -132,12 +132,13 @@ std::string why_never(const State& state, model::RequestId id) {
     if (host.memory_mib > most.host.memory_mib) {
         add(format_mib(host.memory_mib) + " of memory", format_mib(most.host.memory_mib));
     }
-    if (why.empty()) {
-        const auto largest = std::ranges::max_element(
-            state.nodes(), {}, [](const auto& entry) { return size_of(entry.second); });
-        why = "no node has all of it at once; the largest is " + describe(state, largest->second);
-    }
-    return why;
+    return why.empty() ? "no node has all of it at once" : why;
+}
+
+std::string largest_node_text(const State& state) {
+    const auto largest = std::ranges::max_element(
+        state.nodes(), {}, [](const auto& entry) { return size_of(entry.second); });
+    return describe(state, largest->second);
 }
 
 model::Usage usage_of_one(const model::RequestRecord& request) {

@@ -17,6 +17,9 @@ namespace reeve::ledger {
 /// has 4". There is a node, and none could hold it.
 [[nodiscard]] std::string why_never(const State& state, model::RequestId id);
 
+/// "n1 (4 x NVIDIA A30, 32 CPUs, 128 GiB)": the node with the most GPUs. There is one.
+[[nodiscard]] std::string largest_node_text(const State& state);
+
 /// What one element of `request` holds while it runs. Of a share by memory alone the compute is not
 /// known before it is placed, and counts as nothing.
 [[nodiscard]] model::Usage usage_of_one(const model::RequestRecord& request);

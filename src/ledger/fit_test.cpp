@@ -25,7 +25,8 @@ TEST(Fit, AnImpossibleRequestNamesWhatIsTooMuch) {
          "the largest has 62.5 GiB"                                                               },
         {{.count = 2},
          20000,                               0,
-         "no node has all of it at once; the largest is n1 (2 x NVIDIA A30, 16 CPUs, 62.5 GiB)"   },
+         "no node has all of it at once; the largest node is n1 (2 x NVIDIA A30, 16 CPUs, 62.5 "
+         "GiB)"                                                                                   },
     };
     World world(2);
     model::NodeHello other = world.hello;
@@ -44,7 +45,10 @@ TEST(Fit, AnImpossibleRequestNamesWhatIsTooMuch) {
         });
         ASSERT_FALSE(reply);
         EXPECT_EQ(reply.error().code, ErrorCode::kUnsatisfiable);
-        EXPECT_EQ(reply.error().message, std::string("no node can ever run this: ") + c.want);
+        EXPECT_EQ(
+            reply.error().message,
+            std::string("no node can ever run this: ") + c.want +
+                "; the largest node is n1 (2 x NVIDIA A30, 16 CPUs, 62.5 GiB)");
     }
 }
 

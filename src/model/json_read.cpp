@@ -152,8 +152,7 @@ tl::unexpected<Fault> unknown_field(
     std::vector<std::string> names;
     std::string list;
     for (const auto& field : fields) {
-        list += list.empty() ? "" : ", ";
-        list += names.emplace_back(field.name);
+        list.append(list.empty() ? "" : ", ").append(names.emplace_back(field.name));
     }
     const std::string near = nearest(name.substr(0, 64), names);
     return fault(

@@ -116,10 +116,9 @@ class FullDisk(unittest.TestCase):
                 running = server.client.submit({"command": ["/bin/sh", "-c", "sleep 4; echo ended; exit 7"]})
                 wait_for("it runs", 20, lambda: server.client.job(running)["state"] == "running")
                 ballast = folder / "ballast"
-                with open(ballast, "wb") as file, contextlib.suppress(OSError):
+                with open(ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
                     while True:
                         file.write(b"x" * 65536)
-                        file.flush()
                 acknowledged, refusal = [], None
                 for _ in range(2000):
                     answer = server.client.post(

@@ -179,11 +179,13 @@ std::vector<Finding> judge_quarantine(Client& client) {
     const JsonValue* items = tasks ? find(*tasks, "items") : nullptr;
     for (rapidjson::SizeType i = 0; items != nullptr && i < items->Size(); ++i) {
         const std::string key = text_at((*items)[i], "key");
+        std::string cure = "reeve quarantine adopt ";
+        cure.append(key).append(" (a job again), or reeve quarantine stop ").append(key);
         found.push_back(
             {"quarantine", Health::kWarning,
              "task " + key + " on " + text_at((*items)[i], "node") +
                  " is ours, but unknown; it keeps its GPUs",
-             "reeve quarantine adopt " + key + " (a job again), or reeve quarantine stop " + key});
+             std::move(cure)});
     }
     return found;
 }

@@ -119,8 +119,7 @@ Result<ElementRecord> Ledger::put_adopted_job(const model::TaskOrder& order) {
         JobTexts{
             .name = spec->terms.name, .labels = spec->terms.labels, .spec_json = order.spec_json});
     last_job_ = std::max(last_job_, key.job);
-    ElementRecord element{
-        .key = key, .attempt = order.key.attempt, .queued_at = state_.now()};
+    ElementRecord element{.key = key, .attempt = order.key.attempt, .queued_at = state_.now()};
     put_element(element);
     return element;
 }

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/instant.hpp"
+#include "scheduler/backfill.hpp"
+#include "scheduler/policy.hpp"
+#include "simulate/openb_trace.hpp"
+#include "simulate/workload.hpp"
+
+namespace reeve::simulate {
+
+struct ReplayOptions {
+    scheduler::Policy policy = scheduler::Policy::kFillValue;
+    scheduler::Backfill backfill = scheduler::Backfill::kEasy;
+    std::uint64_t seed = 42;  // Of the random policy.
+
+    /// Told now and then how many of how many jobs have ended; false ends the replay there.
+    std::function<bool(std::size_t done, std::size_t all)> progress = {};
+};
+
+/// What became of one job. A job that no node of the cluster could ever hold was refused when it
+/// came: it has no start.
+struct JobRun {
+    Instant started_at;       // Valid if has_started.
+    Instant ended_at;         // Valid if has_ended.
+    NodeId node = NodeId(0);  // The first of a gang's.
+    bool has_started = false;
+    bool has_ended = false;
+    bool is_refused = false;
+    bool is_backfilled = false;  // It started while another one before it in order waited.
+};
+
+/// The state of the cluster from `at` on, until the next sample.
+struct ReplaySample {
+    Instant at;
+    std::int64_t gpu_milli_used = 0;
+    std::int64_t gpu_milli_stranded = 0;  // Free, but on GPUs of which a part is in use.
+    std::int64_t cpu_milli_used = 0;
+    std::uint64_t running = 0;
+    std::uint64_t waiting = 0;
+};
+
+/// GPUs of one node that one job holds for a while: a bar of a Gantt chart.
+struct NodeSpan {
+    NodeId node = NodeId(0);
+    std::size_t job = 0;  // A place in the workload.
+    std::int64_t gpu_milli = 0;
+};
+
+struct ReplayOutcome {
+    std::vector<JobRun> runs = {};           // As Workload::jobs.
+    std::vector<ReplaySample> samples = {};  // By time; at most some thousands, evenly spread.
+    std::vector<NodeSpan> spans = {};  // Of the nodes 1..16 only, in the order of their starts.
+    std::int64_t gpu_milli_total = 0;
+    std::int64_t cpu_milli_total = 0;
+    std::uint64_t decisions = 0;  // Requests that the policy was asked to place.
+    std::uint64_t waiting_max = 0;
+
+    /// GPU use in thousandths of GPU-seconds, up to the last submission and in all.
+    std::int64_t gpu_milli_seconds = 0;
+    Instant first_at;  // Of the first submission.
+    Instant last_submission_at;
+    Instant last_end_at;
+    bool is_complete = true;  // False: `progress` ended it.
+};
+
+/// Plays `workload` on `cluster` from its first submission until all has ended, as the live
+/// scheduler would: the same core, with a clock that jumps from event to event. Equal arguments,
+/// equal outcome.
+[[nodiscard]] ReplayOutcome run_replay(
+    const Cluster& cluster, const Workload& workload, const ReplayOptions& options);
+
+}  // namespace reeve::simulate

@@ -54,6 +54,21 @@ std::optional<Choice> choose(const model::Request& request, const std::vector<Gp
     return std::visit([&](const auto& ask) { return choose(ask, gpus); }, request.gpus);
 }
 
+bool can_give(const model::WholeGpus& ask, const std::vector<Gpu>& gpus) {
+    std::int64_t left = ask.count;
+    for (auto gpu = gpus.begin(); left > 0 && gpu != gpus.end(); ++gpu) {
+        left -= is_untouched(*gpu) && is_wanted(ask, *gpu) ? 1 : 0;
+    }
+    return left <= 0;
+}
+
+bool can_give(const model::GpuShare& ask, const std::vector<Gpu>& gpus) {
+    return std::ranges::any_of(gpus, [&](const Gpu& gpu) {
+        return gpu.free.milli > 0 && accepts(ask.models, gpu.model) &&
+               fits(amount_of(ask, gpu.total_mib), gpu.free);
+    });
+}
+
 /// Lower is better. The id comes last so that no two nodes ever rank the same.
 auto rank(const NodeView& node, const Choice& choice) {
     const auto untouched = std::ranges::count_if(node.free.gpus, is_untouched);
@@ -150,6 +165,11 @@ Decision place(const model::Request& request, const std::vector<NodeView>& nodes
     return Placed{
         best->id, {.host = request.host, .gpus = best_choice.gpus}
     };
+}
+
+bool can_take(const NodeView& node, const model::Request& request) {
+    return node.availability == Availability::kReady && fits(request.host, node.free.host) &&
+           std::visit([&](const auto& ask) { return can_give(ask, node.free.gpus); }, request.gpus);
 }
 
 std::vector<Refusal> explain(const model::Request& request, const std::vector<NodeView>& nodes) {

@@ -64,6 +64,9 @@ using Decision = std::variant<Placed, NotPlaced>;
 /// does not matter. Cost: one pass over the GPUs of `nodes`.
 [[nodiscard]] Decision place(const model::Request& request, const std::vector<NodeView>& nodes);
 
+/// True if place() would find room on `node` alone.
+[[nodiscard]] bool can_take(const NodeView& node, const model::Request& request);
+
 /// Why each node passes `request` over now, ordered by node id; a node that would take it is left
 /// out. Size, else availability, speaks alone; else all that is short is there: CPU, memory, GPUs.
 /// Cost: one pass over the GPUs of `nodes`.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/instant.hpp"
+#include "model/records.hpp"
 #include "scheduler/backfill.hpp"
 #include "scheduler/policy.hpp"
 #include "simulate/openb_trace.hpp"
@@ -26,9 +27,9 @@ struct ReplayOptions {
 /// What became of one job. A job that no node of the cluster could ever hold was refused when it
 /// came: it has no start.
 struct JobRun {
-    Instant started_at;       // Valid if has_started.
-    Instant ended_at;         // Valid if has_ended.
-    NodeId node = NodeId(0);  // The first of a gang's.
+    Instant started_at = model::kNever;  // Valid if has_started.
+    Instant ended_at = model::kNever;    // Valid if has_ended.
+    NodeId node = NodeId(0);             // The first of a gang's.
     bool has_started = false;
     bool has_ended = false;
     bool is_refused = false;
@@ -37,7 +38,7 @@ struct JobRun {
 
 /// The state of the cluster from `at` on, until the next sample.
 struct ReplaySample {
-    Instant at;
+    Instant at = model::kNever;
     std::int64_t gpu_milli_used = 0;
     std::int64_t gpu_milli_stranded = 0;  // Free, but on GPUs of which a part is in use.
     std::int64_t cpu_milli_used = 0;
@@ -61,11 +62,10 @@ struct ReplayOutcome {
     std::uint64_t decisions = 0;  // Requests that the policy was asked to place.
     std::uint64_t waiting_max = 0;
 
-    /// GPU use in thousandths of GPU-seconds, up to the last submission and in all.
-    std::int64_t gpu_milli_seconds = 0;
-    Instant first_at;  // Of the first submission.
-    Instant last_submission_at;
-    Instant last_end_at;
+    std::int64_t gpu_milli_seconds = 0;  // Used, in thousandths of GPU-seconds.
+    Instant first_at = model::kNever;    // Of the first submission.
+    Instant last_submission_at = model::kNever;
+    Instant last_end_at = model::kNever;
     bool is_complete = true;  // False: `progress` ended it.
 };
 

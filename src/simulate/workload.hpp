@@ -6,15 +6,15 @@
 #include <vector>
 
 #include "base/instant.hpp"
-#include "model/resources.hpp"
+#include "model/records.hpp"
 
 namespace reeve::simulate {
 
 /// A job of a trace. Its id in a replay is its place in the workload, from 1 on: the order in which
 /// it was submitted.
 struct TraceJob {
-    std::string name = {};      // As the trace calls it.
-    Instant submitted_at;       // Whatever the trace counts from.
+    std::string name = {};                 // As the trace calls it.
+    Instant submitted_at = model::kNever;  // Whatever the trace counts from.
     std::int64_t run_s = 0;     // How long it runs once it has what it asked for. 0 is allowed.
     std::int64_t limit_s = 0;   // What its user said at most. 0: nothing.
     std::size_t request = 0;    // Of each of its nodes; a place in Workload::requests.

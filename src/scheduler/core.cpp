@@ -1,0 +1,514 @@
+#include "scheduler/core.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <tuple>
+
+#include "base/assert.hpp"
+
+namespace reeve::scheduler {
+namespace {
+
+/// True if some amount of `now` is more than it was.
+bool has_grown(const NodeView& before, const NodeView& now) {
+    if (now.availability != Availability::kReady) {
+        return false;
+    }
+    const model::HostAmount& old_host = before.free.host;
+    const model::HostAmount& host = now.free.host;
+    if (before.availability != Availability::kReady ||
+        host.cpu_millicores > old_host.cpu_millicores || host.memory_mib > old_host.memory_mib ||
+        before.free.gpus.size() != now.free.gpus.size()) {
+        return true;
+    }
+    for (std::size_t i = 0; i < now.free.gpus.size(); ++i) {
+        const model::Gpu& old_gpu = before.free.gpus[i];
+        const model::Gpu& gpu = now.free.gpus[i];
+        if (gpu.id != old_gpu.id || gpu.model != old_gpu.model ||
+            gpu.free.milli > old_gpu.free.milli || gpu.free.memory_mib > old_gpu.free.memory_mib) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// True if both could hold the same when empty.
+bool is_alike(const NodeView& left, const NodeView& right) {
+    return left.availability == right.availability && left.host_total == right.host_total &&
+           std::ranges::equal(
+               left.free.gpus, right.free.gpus, [](const model::Gpu& a, const model::Gpu& b) {
+                   return std::tie(a.id, a.model, a.total_mib) ==
+                          std::tie(b.id, b.model, b.total_mib);
+               });
+}
+
+constexpr std::uint64_t kMixPrime = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio.
+
+}  // namespace
+
+std::chrono::seconds planning_limit(std::chrono::seconds limit) noexcept {
+    constexpr int kBitsKept = 7;  // 64 values from one power of two to the next.
+    const auto seconds = static_cast<std::uint64_t>(std::max<std::int64_t>(limit.count(), 0));
+    const int dropped = std::max(static_cast<int>(std::bit_width(seconds)) - kBitsKept, 0);
+    const std::uint64_t unit = std::uint64_t{1} << static_cast<unsigned>(dropped);
+    return std::chrono::seconds((seconds + unit - 1) / unit * unit);
+}
+
+Core::Core(const CoreOptions& options) : options_(options), engine_({.policy = options.policy}) {}
+
+// ---- What there is.
+
+void Core::put_node(const NodeView& view) {
+    const auto [found, is_new] =
+        nodes_.try_emplace(view.id, Node{.timeline = Timeline(view, options_.assumed_run)});
+    Node& node = found->second;
+    if (is_new || !is_alike(node.timeline.view(), view)) {
+        ++hardware_;
+        are_reservations_stale_ = true;
+    }
+    if (is_new || has_grown(node.timeline.view(), view)) {
+        grown_.insert(view.id);
+    }
+    node.timeline.put_view(view);
+    show(node);
+}
+
+void Core::drop_node(NodeId id) {
+    nodes_.erase(id);
+    grown_.erase(id);
+    let_go_.erase(id);
+    engine_.remove_node(id);
+    ++hardware_;
+    are_reservations_stale_ = true;
+}
+
+/// Tells the engine of a node. What is promised to somebody is looked at by hand: see
+/// find_beside_promises().
+void Core::show(const Node& node) {
+    if (!node.is_kept_back) {
+        engine_.put_node(node.timeline.view());
+        return;
+    }
+    NodeView hidden = node.timeline.view();
+    hidden.availability = Availability::kDrained;
+    engine_.put_node(hidden);
+}
+
+void Core::put_hold(AllocationId id, const Hold& hold) {
+    const auto [known, is_new] = hold_nodes_.try_emplace(id, hold.node);
+    REEVE_ASSERT(is_new || known->second == hold.node, "a hold stays on its node");
+    if (const auto node = nodes_.find(hold.node); node != nodes_.end()) {
+        node->second.timeline.put_hold(id, hold);
+    }
+}
+
+void Core::drop_hold(AllocationId id) {
+    const auto hold = hold_nodes_.find(id);
+    if (hold == hold_nodes_.end()) {
+        return;
+    }
+    if (const auto node = nodes_.find(hold->second); node != nodes_.end()) {
+        node->second.timeline.drop_hold(id);
+    }
+    hold_nodes_.erase(hold);
+}
+
+void Core::put_request(model::RequestId id, const model::Request& request) {
+    const auto [known, is_new] = requests_.try_emplace(id, request);
+    if (is_new || known->second == request) {
+        return;
+    }
+    known->second = request;
+    for (auto ask = asks_.lower_bound({.request = id, .nodes = INT32_MIN});
+         ask != asks_.end() && ask->first.request == id; ++ask) {
+        ask->second.hopeless_at = 0;
+        unblock(ask->second);
+    }
+    are_reservations_stale_ = true;
+}
+
+// ---- Who waits.
+
+Core::Group& Core::group_with(const GroupKey& key) {
+    const auto [found, is_new] = groups_.try_emplace(key);
+    Group& group = found->second;
+    if (is_new) {
+        const AskKey ask_key{.request = key.request, .nodes = key.nodes};
+        const auto request = requests_.find(key.request);
+        REEVE_ASSERT(request != requests_.end(), "a job waits for a request that is known");
+        Ask& ask = asks_.try_emplace(ask_key, Ask{.key = ask_key, .request = &request->second})
+                       .first->second;
+        ++ask.groups;
+        group.key = key;
+        group.ask = &ask;
+    }
+    return group;
+}
+
+Place Core::place_of(const GroupKey& key, JobId job) {
+    return {.priority_negated = -std::int64_t{key.priority}, .job = job};
+}
+
+void Core::put_waiting(JobId job, const GroupKey& key) {
+    Group& group = group_with(key);
+    const bool is_first = group.jobs.empty() || job < *group.jobs.begin();
+    if (!is_first) {
+        group.jobs.insert(group.jobs.end(), job);  // Most come in order.
+        return;
+    }
+    remove_head(group);
+    group.jobs.insert(job);
+    add_head(group);
+}
+
+void Core::drop_waiting(JobId job, const GroupKey& key) {
+    const auto found = groups_.find(key);
+    if (found == groups_.end()) {
+        return;
+    }
+    Group& group = found->second;
+    const bool is_first = !group.jobs.empty() && *group.jobs.begin() == job;
+    if (!is_first) {
+        group.jobs.erase(job);
+        return;
+    }
+    remove_head(group);
+    group.jobs.erase(job);
+    if (group.jobs.empty()) {
+        drop_group(group);
+    } else {
+        add_head(group);
+    }
+}
+
+void Core::drop_group(Group& group) {
+    Ask& ask = *group.ask;
+    if (group.waits_for_quota_of) {
+        without_quota_[*group.waits_for_quota_of].erase(group.key);
+    }
+    groups_.erase(GroupKey(group.key));
+    if (--ask.groups == 0) {
+        blocked_.erase(ask.key);  // It has no heads, so it is not active either.
+        asks_.erase(AskKey(ask.key));
+    }
+}
+
+void Core::add_head(Group& group) {
+    if (group.waits_for_quota_of || group.jobs.empty()) {
+        return;
+    }
+    const Place place = place_of(group.key, *group.jobs.begin());
+    order_.emplace(place, &group);
+    group.ask->heads.emplace(place, &group);
+    group.ask->heads_by_run[run_of(group.key)].emplace(place, &group);
+    refresh(*group.ask);
+}
+
+void Core::remove_head(Group& group) {
+    if (group.waits_for_quota_of || group.jobs.empty()) {
+        return;
+    }
+    const Place place = place_of(group.key, *group.jobs.begin());
+    Ask& ask = *group.ask;
+    order_.erase(place);
+    ask.heads.erase(place);
+    const auto same_run = ask.heads_by_run.find(run_of(group.key));
+    same_run->second.erase(place);
+    if (same_run->second.empty()) {
+        ask.heads_by_run.erase(same_run);
+    }
+    refresh(ask);
+}
+
+/// The first in order that there may be room for; null if there is none.
+const Core::Heads::value_type* Core::eligible(const Ask& ask) const {
+    if (ask.heads.empty()) {
+        return nullptr;
+    }
+    if (!ask.is_blocked || ask.passing_run >= ask.heads_by_run.rbegin()->first) {
+        return &*ask.heads.begin();
+    }
+    const Heads::value_type* first = nullptr;
+    for (auto run = ask.heads_by_run.begin();
+         run != ask.heads_by_run.end() && run->first <= ask.passing_run; ++run) {
+        const Heads::value_type& head = *run->second.begin();
+        if (first == nullptr || head.first < first->first) {
+            first = &head;
+        }
+    }
+    return first;
+}
+
+/// Puts the ask where it belongs in active_ and blocked_.
+void Core::refresh(Ask& ask) {
+    const auto* const first = eligible(ask);
+    if (ask.active_at && (first == nullptr || *ask.active_at != first->first)) {
+        active_.erase(*ask.active_at);
+        ask.active_at.reset();
+    }
+    if (first != nullptr && !ask.active_at) {
+        ask.active_at = first->first;
+        active_.emplace(first->first, &ask);
+    }
+    if (ask.is_blocked && !ask.heads.empty()) {
+        blocked_.insert(ask.key);
+    } else {
+        blocked_.erase(ask.key);
+    }
+}
+
+void Core::block(Ask& ask, std::chrono::seconds passing_run) {
+    ask.is_blocked = true;
+    ask.passing_run = passing_run;
+    refresh(ask);
+}
+
+void Core::unblock(Ask& ask) {
+    ask.is_blocked = false;
+    refresh(ask);
+}
+
+void Core::free_quota(ProjectId project) {
+    const auto found = without_quota_.find(project);
+    if (found == without_quota_.end()) {
+        return;
+    }
+    const std::set<GroupKey> keys = std::move(found->second);
+    without_quota_.erase(found);
+    for (const GroupKey& key : keys) {
+        Group& group = groups_.at(key);
+        group.waits_for_quota_of.reset();
+        add_head(group);
+    }
+}
+
+void Core::observe(const model::Request& request) {
+    mix_.observe(request);
+    if (mix_.is_due()) {
+        engine_.learn(mix_.counts());
+        mix_.taken();
+    }
+}
+
+// ---- What follows.
+
+std::optional<Start> Core::next(Instant now, std::size_t& looks) {
+    settle(now);
+    while (looks > 0) {
+        const auto owner = std::ranges::find_if(reservations_, &Reservation::is_worth_a_look);
+        if (active_.empty() && owner == reservations_.end()) {
+            return std::nullopt;
+        }
+        --looks;
+        std::optional<Start> start;
+        if (owner != reservations_.end() &&
+            (active_.empty() || place_of(owner->group, owner->job) <= active_.begin()->first)) {
+            owner->is_worth_a_look = false;
+            start = try_start(owner->job, groups_.at(owner->group), now);
+        } else {
+            start = look(now);
+        }
+        if (start) {
+            return start;
+        }
+        settle(now);
+    }
+    return std::nullopt;
+}
+
+/// At the first of the active asks.
+std::optional<Start> Core::look(Instant now) {
+    Ask& ask = *active_.begin()->second;
+    const auto [place, group] = *eligible(ask);
+    const bool was_blocked = ask.is_blocked;
+    std::optional<Start> start = try_start(place.job, *group, now);
+    if (start || group->waits_for_quota_of) {
+        return start;
+    }
+    const std::size_t found = find_unpromised(ask, place.job).size();
+    std::chrono::seconds passing_run = passing_run_of(ask, found, now);
+    if (was_blocked) {  // Whatever was said of it, there was no room for this run.
+        passing_run = std::min(passing_run, run_of(group->key) - std::chrono::seconds(1));
+    }
+    block(ask, passing_run);
+    return std::nullopt;
+}
+
+std::optional<Start> Core::try_start(JobId job, Group& group, Instant now) {
+    std::vector<Placed> parts = find(group, job, now);
+    if (parts.empty() || lacks_quota(group, parts)) {
+        return std::nullopt;
+    }
+    const Place place = place_of(group.key, job);
+    return Start{
+        .place = place,
+        .group = group.key,
+        .parts = std::move(parts),
+        .is_backfilled = order_.begin()->first != place};
+}
+
+/// If so, the group is put aside until who lacks it has some.
+bool Core::lacks_quota(Group& group, const std::vector<Placed>& parts) {
+    const std::optional<ProjectId> over =
+        quota_check_ ? quota_check_(group.key.project, parts) : std::nullopt;
+    if (over) {
+        remove_head(group);
+        group.waits_for_quota_of = over;
+        without_quota_[*over].insert(group.key);
+    }
+    return over.has_value();
+}
+
+/// Lets those look again for whom there may be room now, and renews what is reserved.
+void Core::settle(Instant now) {
+    do {
+        std::set<NodeId> changed = std::exchange(let_go_, {});
+        for (const NodeId id : std::exchange(grown_, {})) {
+            reconsider_reservations(id, now);
+            changed.insert(id);
+        }
+        for (const NodeId id : changed) {
+            if (const auto node = nodes_.find(id); node != nodes_.end()) {
+                reconsider(node->second, now);
+            }
+        }
+        ensure_reservations(now);
+    } while (!let_go_.empty() || !grown_.empty());
+}
+
+/// A node has more to give: who found no room before may find it there.
+void Core::reconsider(const Node& node, Instant now) {
+    const NodeView& view = node.timeline.view();
+    for (auto at = blocked_.begin(); at != blocked_.end();) {
+        Ask& ask = asks_.at(*at);
+        ++at;  // It may leave.
+        if (!can_take(view, *ask.request)) {
+            continue;
+        }
+        if (!node.is_kept_back) {
+            unblock(ask);
+            continue;
+        }
+        const std::chrono::seconds run = node.timeline.longest_run(*ask.request, now);
+        if (run > ask.passing_run) {
+            block(ask, run);
+        }
+    }
+    if (!node.is_kept_back) {
+        return;
+    }
+    for (Reservation& reservation : reservations_) {
+        reservation.is_worth_a_look =
+            reservation.is_worth_a_look ||
+            std::ranges::find(reservation.parts, view.id, &Placed::node) != reservation.parts.end();
+    }
+}
+
+/// One part for each node of the job, or nothing if it does not find room for all.
+std::vector<Placed> Core::find(const Group& group, JobId job, Instant now) {
+    const auto count = static_cast<std::size_t>(group.key.nodes);
+    std::vector<Placed> parts = find_unpromised(*group.ask, job);
+    if (parts.size() == count) {
+        return parts;
+    }
+    for (const NodeId id : kept_back()) {
+        if (auto placed = find_beside_promises(nodes_.at(id), group, job, now);
+            placed && parts.size() < count) {
+            parts.push_back(*std::move(placed));
+        }
+    }
+    return parts.size() == count ? parts : std::vector<Placed>();
+}
+
+/// On nodes that nothing is promised of: as many parts as there is room for.
+std::vector<Placed> Core::find_unpromised(const Ask& ask, JobId job) {
+    std::vector<Placed> parts;
+    const auto count = static_cast<std::size_t>(ask.key.nodes);
+    while (parts.size() < count) {
+        ++decisions_;
+        const Decision decision =
+            engine_.place(*ask.request, (options_.seed ^ (job.value() + parts.size())) * kMixPrime);
+        const auto* placed = std::get_if<Placed>(&decision);
+        if (placed == nullptr) {
+            break;
+        }
+        parts.push_back(*placed);
+        if (count > 1) {
+            NodeView hidden = nodes_.at(placed->node).timeline.view();
+            hidden.availability = Availability::kDrained;
+            engine_.put_node(hidden);
+        }
+    }
+    if (count > 1) {
+        for (const Placed& part : parts) {
+            show(nodes_.at(part.node));
+        }
+    }
+    return parts;
+}
+
+std::set<NodeId> Core::kept_back() const {
+    std::set<NodeId> ids;
+    for (const Reservation& reservation : reservations_) {
+        for (const Placed& part : reservation.parts) {
+            if (nodes_.contains(part.node)) {
+                ids.insert(part.node);
+            }
+        }
+    }
+    return ids;
+}
+
+/// On a node of which a part is promised to somebody else: what does not break the promise.
+std::optional<Placed> Core::find_beside_promises(
+    const Node& node, const Group& group, JobId job, Instant now) const {
+    const model::Request& request = *group.ask->request;
+    if (!can_take(node.timeline.view(), request)) {
+        return std::nullopt;
+    }
+    const NodeView view = node.timeline.view_during(now, now, run_of(group.key), job);
+    Decision decision = place(request, {view});
+    auto* placed = std::get_if<Placed>(&decision);
+    return placed == nullptr ? std::nullopt : std::optional(std::move(*placed));
+}
+
+/// The longest run for which there is room beside promises, where `parts_found` of a job's parts
+/// found room elsewhere. 0: for none.
+std::chrono::seconds Core::passing_run_of(
+    const Ask& ask, std::size_t parts_found, Instant now) const {
+    const std::size_t missing = static_cast<std::size_t>(ask.key.nodes) - parts_found;
+    std::vector<std::chrono::seconds> runs;
+    for (const NodeId id : kept_back()) {
+        const Node& node = nodes_.at(id);
+        if (can_take(node.timeline.view(), *ask.request)) {
+            runs.push_back(node.timeline.longest_run(*ask.request, now));
+        }
+    }
+    if (missing == 0 || runs.size() < missing) {
+        return std::chrono::seconds(0);
+    }
+    std::ranges::sort(runs, std::ranges::greater());
+    return runs[missing - 1];
+}
+
+std::chrono::seconds Core::run_of(const GroupKey& key) const {
+    return key.limit > std::chrono::seconds(0) ? key.limit : options_.assumed_run;
+}
+
+std::optional<Instant> Core::next_wakeup() const {
+    std::optional<Instant> first;
+    for (const Reservation& reservation : reservations_) {
+        if (!first || reservation.at < *first) {
+            first = reservation.at;
+        }
+    }
+    return first;
+}
+
+bool Core::has_same_queue(const Core& other) const {
+    return std::ranges::equal(groups_, other.groups_, [](const auto& left, const auto& right) {
+        return left.first == right.first && left.second.jobs == right.second.jobs;
+    });
+}
+
+}  // namespace reeve::scheduler

@@ -1,0 +1,238 @@
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/instant.hpp"
+#include "base/strong_id.hpp"
+#include "model/records.hpp"
+#include "scheduler/backfill.hpp"
+#include "scheduler/placement_engine.hpp"
+#include "scheduler/policy.hpp"
+#include "scheduler/timeline.hpp"
+
+namespace reeve::scheduler {
+
+/// Jobs whose next element would be placed alike: all of a group fit now, or none does.
+struct GroupKey {
+    std::int32_t priority = 0;
+    ProjectId project = ProjectId(0);
+    model::RequestId request = model::RequestId(0);  // Of each node.
+    std::int32_t nodes = 1;                          // More than 1: a gang, one task on each.
+    std::chrono::seconds limit = {};                 // As planning_limit() rounds it; 0: none.
+
+    friend auto operator<=>(const GroupKey&, const GroupKey&) = default;
+};
+
+/// `limit` rounded up to one of 64 values for each doubling. Planning with it is safe, one part in
+/// 64 too long at most, and keeps the number of groups small whatever limits people think of.
+[[nodiscard]] std::chrono::seconds planning_limit(std::chrono::seconds limit) noexcept;
+
+/// A place in the queue. Lower comes first.
+struct Place {
+    std::int64_t priority_negated = 0;
+    JobId job = JobId(0);
+
+    friend auto operator<=>(const Place&, const Place&) = default;
+};
+
+struct CoreOptions {
+    Policy policy = Policy::kTightest;
+    Backfill backfill = Backfill::kEasy;
+
+    /// How long what has no time limit is taken to run.
+    std::chrono::seconds assumed_run = std::chrono::hours(24);
+
+    std::size_t promises_max = 100;  // Of kConservative; kEasy has one.
+    std::uint64_t seed = 42;         // Of kRandom.
+};
+
+/// What a job gets now: an amount of each of its nodes.
+struct Start {
+    Place place = {};
+    GroupKey group = {};
+    std::vector<Placed> parts = {};
+    bool is_backfilled = false;  // Another one before it in order goes on waiting.
+};
+
+/// When and where a job that waits for room will start at the latest.
+struct Reservation {
+    JobId job = JobId(0);
+    GroupKey group = {};
+    Instant at = Instant(std::chrono::microseconds(0));
+    std::vector<Placed> parts = {};
+    bool is_worth_a_look = false;  // Its nodes have more free than when it was made.
+};
+
+/// Decides what starts next, and where: the same for the live cluster, forecasts and replays. A
+/// function of what it was told: nodes, what they hold, who waits; no clock, no randomness. Its
+/// owner tells it of every change, takes one decision at a time with next(), makes it true, and
+/// asks again.
+///
+/// Order is by priority, then by submission. Who does not fit is passed by those behind, as far as
+/// the backfill mode lets them. Jobs that differ in nothing that matters are a group that is looked
+/// at once, and a group that did not fit is not looked at again before some node has room for it:
+/// the cost of an event grows with the requests that differ, not with the jobs that wait.
+class Core {
+  public:
+    /// Who has no quota left for `grant`: the project itself or one above it, ProjectId(0) for a
+    /// limit of the whole cluster; nothing if all have.
+    using QuotaCheck = std::function<std::optional<ProjectId>(
+        ProjectId project, const std::vector<Placed>& parts)>;
+
+    explicit Core(const CoreOptions& options);
+
+    void set_quota_check(QuotaCheck check) { quota_check_ = std::move(check); }
+
+    // ---- What there is. Undoing is telling it as it was.
+
+    /// A node with what is free on it now, or what became of it.
+    void put_node(const NodeView& view);
+    void drop_node(NodeId id);
+
+    /// What something that runs holds, and until when. What is free now is put_node()'s to say.
+    void put_hold(AllocationId id, const Hold& hold);
+    void drop_hold(AllocationId id);
+
+    /// What a request means on the hardware that is known.
+    void put_request(model::RequestId id, const model::Request& request);
+
+    // ---- Who waits.
+
+    /// `job` has something to place. Inserting twice is inserting once. The request is known.
+    void put_waiting(JobId job, const GroupKey& group);
+    void drop_waiting(JobId job, const GroupKey& group);
+
+    /// What `project` (0: the whole cluster) holds became less, or what it may hold more.
+    void free_quota(ProjectId project);
+
+    /// Counts an arrival for the policies that learn what comes.
+    void observe(const model::Request& request);
+
+    // ---- What follows.
+
+    /// The next start, or nothing. Looks at `looks` groups at most, which it counts down: at 0
+    /// there may be more to find.
+    [[nodiscard]] std::optional<Start> next(Instant now, std::size_t& looks);
+
+    /// When to ask again though nothing changed: a reservation fell due, and what should have made
+    /// room goes on.
+    [[nodiscard]] std::optional<Instant> next_wakeup() const;
+
+    [[nodiscard]] const std::vector<Reservation>& reservations() const { return reservations_; }
+
+    [[nodiscard]] std::size_t group_count() const noexcept { return groups_.size(); }
+
+    [[nodiscard]] std::uint64_t decisions() const noexcept { return decisions_; }
+
+    /// True if both know the same of nodes, holds and who waits.
+    [[nodiscard]] bool has_same_queue(const Core& other) const;
+
+  private:
+    /// What one look decides for: groups of any project, priority and limit that ask for the same.
+    struct AskKey {
+        model::RequestId request = model::RequestId(0);
+        std::int32_t nodes = 1;
+
+        friend auto operator<=>(const AskKey&, const AskKey&) = default;
+    };
+
+    struct Group;
+    using Heads = std::map<Place, Group*>;
+
+    struct Ask {
+        AskKey key = {};
+        const model::Request* request = nullptr;
+        std::size_t groups = 0;
+        Heads heads = {};  // Of its groups that have quota, as far as is known.
+        std::map<std::chrono::seconds, Heads> heads_by_run = {};  // The same.
+
+        /// No room on nodes that nothing is promised of: not looked at before one has more.
+        bool is_blocked = false;
+
+        /// Then, if promises leave room on the others: for jobs that run no longer than this.
+        std::chrono::seconds passing_run = {};
+
+        std::optional<Place> active_at = {};  // Its key in active_.
+        std::uint64_t hopeless_at = 0;        // The hardware_ at which no node could ever do.
+    };
+
+    struct Group {
+        GroupKey key = {};
+        Ask* ask = nullptr;
+        std::set<JobId> jobs = {};
+        std::optional<ProjectId> waits_for_quota_of = {};
+    };
+
+    struct Node {
+        Timeline timeline;
+        bool is_kept_back = false;  // Has promises: the engine does not see it.
+    };
+
+    [[nodiscard]] Group& group_with(const GroupKey& key);
+    [[nodiscard]] static Place place_of(const GroupKey& key, JobId job);
+    void add_head(Group& group);
+    void remove_head(Group& group);
+    void drop_group(Group& group);
+    [[nodiscard]] const Heads::value_type* eligible(const Ask& ask) const;
+    void refresh(Ask& ask);
+    void block(Ask& ask, std::chrono::seconds passing_run);
+    void unblock(Ask& ask);
+    [[nodiscard]] std::optional<Start> look(Instant now);
+    [[nodiscard]] std::optional<Start> try_start(JobId job, Group& group, Instant now);
+    [[nodiscard]] bool lacks_quota(Group& group, const std::vector<Placed>& parts);
+    void settle(Instant now);
+    void reconsider(const Node& node, Instant now);
+    void show(const Node& node);
+
+    [[nodiscard]] std::vector<Placed> find(const Group& group, JobId job, Instant now);
+    [[nodiscard]] std::vector<Placed> find_unpromised(const Ask& ask, JobId job);
+    [[nodiscard]] std::optional<Placed> find_beside_promises(
+        const Node& node, const Group& group, JobId job, Instant now) const;
+    [[nodiscard]] std::chrono::seconds passing_run_of(
+        const Ask& ask, std::size_t parts_found, Instant now) const;
+    [[nodiscard]] std::set<NodeId> kept_back() const;
+    [[nodiscard]] std::chrono::seconds run_of(const GroupKey& key) const;
+
+    // reservations.cpp
+    struct Candidate;
+    [[nodiscard]] std::size_t reservations_max() const noexcept;
+    [[nodiscard]] std::vector<std::pair<JobId, Group*>> first_waiting() const;
+    void ensure_reservations(Instant now);
+    [[nodiscard]] bool reserve(JobId job, Group& group, Instant now);
+    [[nodiscard]] std::vector<Candidate> earliest_slots(const Group& group, Instant now) const;
+    void promise(Reservation reservation);
+    void drop_reservations();
+    void reconsider_reservations(NodeId grown, Instant now);
+
+    CoreOptions options_;
+    QuotaCheck quota_check_;
+    PlacementEngine engine_;
+    ClassMix mix_;
+    std::map<NodeId, Node> nodes_;
+    std::map<AllocationId, NodeId> hold_nodes_;
+    std::map<model::RequestId, model::Request> requests_;
+    std::map<AskKey, Ask> asks_;
+    std::map<GroupKey, Group> groups_;
+    Heads order_;                   // Heads of all groups that have quota, as far as is known.
+    std::map<Place, Ask*> active_;  // By the first of each ask that is worth a look.
+    std::set<AskKey> blocked_;      // With someone waiting.
+    std::map<ProjectId, std::set<GroupKey>> without_quota_;
+    std::set<NodeId> grown_;      // Have more free than at the last look.
+    std::set<NodeId> let_go_;     // What was promised of them no longer is.
+    std::uint64_t hardware_ = 1;  // Counts when nodes came, went, or changed what they could hold.
+    std::vector<Reservation> reservations_;
+    bool are_reservations_stale_ = false;
+    std::uint64_t decisions_ = 0;
+};
+
+}  // namespace reeve::scheduler

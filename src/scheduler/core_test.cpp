@@ -1,0 +1,414 @@
+#include "scheduler/core.hpp"
+
+#include <map>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/random.hpp"
+#include "scheduler/core_world.hpp"
+#include "scheduler/engine_world.hpp"
+
+namespace reeve::scheduler {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr auto kHour = seconds(3600);
+
+model::Request gpus(std::int64_t count) {
+    return {.gpus = model::WholeGpus{.count = count}};
+}
+
+/// `nodes` nodes with `count` GPUs each, and plenty of everything else.
+CoreWorld world_of(int nodes, std::int64_t count, const CoreOptions& options) {
+    CoreWorld world(options);
+    for (int id = 1; id <= nodes; ++id) {
+        world.put_node(node_of(
+            static_cast<std::uint64_t>(id), {.gpus = count, .cpu = 64000, .memory_mib = 65536}));
+    }
+    return world;
+}
+
+JobId submit(
+    CoreWorld& world,
+    std::int64_t count,
+    seconds limit,
+    std::int32_t priority = 0,
+    std::int32_t nodes = 1) {
+    return world.submit(
+        {.priority = priority,
+         .request = world.put_request(gpus(count)),
+         .nodes = nodes,
+         .limit = planning_limit(limit)},
+        limit);
+}
+
+TEST(PlanningLimit, IsNeverShorterAndLittleLonger) {
+    EXPECT_EQ(planning_limit(seconds(0)), seconds(0));
+    for (std::int64_t limit = 1; limit < 10'000'000; limit += 1 + limit / 7) {
+        const std::int64_t planned = planning_limit(seconds(limit)).count();
+        EXPECT_GE(planned, limit);
+        EXPECT_LE(planned, limit + limit / 64);
+        EXPECT_EQ(planning_limit(seconds(planned)).count(), planned);
+    }
+}
+
+TEST(Core, StartsInOrderOfPriorityThenSubmission) {
+    CoreWorld world = world_of(1, 4, {});
+    const JobId first = submit(world, 1, kHour);
+    const JobId urgent = submit(world, 1, kHour, 5);
+    const JobId second = submit(world, 1, kHour);
+    EXPECT_EQ(world.schedule(), (std::vector<JobId>{urgent, first, second}));
+    EXPECT_TRUE(world.core().reservations().empty());
+}
+
+TEST(Core, WhoWouldDelayTheFirstWaits) {
+    CoreWorld world = world_of(1, 4, {});
+    submit(world, 3, kHour);
+    EXPECT_EQ(world.schedule().size(), 1U);
+    const JobId wide = submit(world, 4, kHour);
+    const JobId longer = submit(world, 1, 2 * kHour);
+    const JobId shorter = submit(world, 1, kHour / 2);
+    EXPECT_EQ(world.schedule(), std::vector<JobId>{shorter}) << "one GPU is free for an hour";
+    ASSERT_EQ(world.core().reservations().size(), 1U);
+    EXPECT_EQ(world.core().reservations().front().job, wide);
+    EXPECT_EQ(world.core().reservations().front().at, world.now() + planning_limit(kHour));
+
+    ASSERT_TRUE(world.advance());
+    EXPECT_TRUE(world.schedule().empty()) << "the GPU is kept for the wide one";
+    ASSERT_TRUE(world.advance());
+    EXPECT_EQ(world.schedule(), std::vector<JobId>{wide});
+    ASSERT_TRUE(world.advance());
+    EXPECT_EQ(world.schedule(), std::vector<JobId>{longer});
+}
+
+TEST(Core, WithoutBackfillRulesWhoeverFitsStarts) {
+    CoreWorld world = world_of(1, 4, {.backfill = Backfill::kNone});
+    submit(world, 3, kHour);
+    submit(world, 4, kHour);
+    submit(world, 1, 2 * kHour);
+    EXPECT_EQ(world.schedule(), (std::vector<JobId>{JobId(1), JobId(3)}));
+    EXPECT_TRUE(world.core().reservations().empty());
+}
+
+TEST(Core, WhatUsesOtherNodesDelaysNobody) {
+    CoreWorld world = world_of(2, 4, {});
+    submit(world, 4, kHour);      // One node.
+    submit(world, 3, 2 * kHour);  // Most of the other.
+    EXPECT_EQ(world.schedule().size(), 2U);
+    const JobId wide = submit(world, 4, kHour);
+    const JobId longer = submit(world, 1, 100 * kHour);
+    EXPECT_EQ(world.schedule(), std::vector<JobId>{longer}) << "beside the one of two hours";
+    EXPECT_EQ(world.core().reservations().front().job, wide);
+    EXPECT_EQ(world.core().reservations().front().parts.front().node, NodeId(1));
+}
+
+TEST(Core, WhatLeavesRoomForTheFirstMayPassIt) {
+    CoreWorld world = world_of(1, 8, {});
+    submit(world, 6, kHour);
+    EXPECT_EQ(world.schedule().size(), 1U);
+    submit(world, 6, kHour);
+    const JobId two = submit(world, 2, 100 * kHour);
+    EXPECT_EQ(world.schedule(), std::vector<JobId>{two}) << "8 - 6 are left when the first starts";
+}
+
+TEST(Core, AReservationMovesToWhereRoomComesSooner) {
+    CoreWorld world = world_of(2, 4, {});
+    submit(world, 4, 2 * kHour);
+    const JobId early =
+        world.submit({.request = world.put_request(gpus(3)), .limit = 3 * kHour}, seconds(600));
+    submit(world, 1, kHour);  // Beside it.
+    EXPECT_EQ(world.schedule().size(), 3U);
+    submit(world, 4, kHour);
+    EXPECT_TRUE(world.schedule().empty());
+    EXPECT_EQ(world.core().reservations().front().parts.front().node, NodeId(1));
+    ASSERT_TRUE(world.advance());
+    EXPECT_FALSE(world.running().contains(early));
+    EXPECT_TRUE(world.schedule().empty());
+    EXPECT_EQ(world.core().reservations().front().parts.front().node, NodeId(2));
+}
+
+TEST(Core, ConservativeKeepsRoomForTheSecondToo) {
+    for (const Backfill backfill : {Backfill::kEasy, Backfill::kConservative}) {
+        CoreWorld world = world_of(1, 4, {.backfill = backfill});
+        submit(world, 3, kHour);
+        EXPECT_EQ(world.schedule().size(), 1U);
+        submit(world, 2, kHour);                            // At 1 h.
+        submit(world, 4, kHour);                            // At 2 h.
+        const JobId passing = submit(world, 1, 3 * kHour);  // Would delay the second.
+        const bool has_passed = world.schedule() == std::vector<JobId>{passing};
+        EXPECT_EQ(has_passed, backfill == Backfill::kEasy);
+        EXPECT_EQ(world.core().reservations().size(), has_passed ? 1U : 3U);
+    }
+}
+
+TEST(Core, AGangStartsWholeOrNotAtAll) {
+    CoreWorld world = world_of(3, 4, {});
+    submit(world, 1, kHour);
+    EXPECT_EQ(world.schedule().size(), 1U);
+    const JobId gang = submit(world, 4, kHour, 0, 3);
+    EXPECT_TRUE(world.schedule().empty());
+    const JobId wide = submit(world, 4, kHour);
+    EXPECT_EQ(world.schedule(), std::vector<JobId>{wide}) << "it is over when the gang can start";
+    const JobId longer = submit(world, 4, 2 * kHour);
+    EXPECT_TRUE(world.schedule().empty());
+    ASSERT_TRUE(world.advance());
+    EXPECT_EQ(world.schedule(), std::vector<JobId>{gang});
+    ASSERT_TRUE(world.advance());
+    EXPECT_EQ(world.schedule(), std::vector<JobId>{longer});
+}
+
+TEST(Core, WhatRunsOverItsTimePutsTheReservationOff) {
+    CoreWorld world = world_of(1, 1, {});
+    world.submit({.request = world.put_request(gpus(1)), .limit = seconds(10)}, seconds(25));
+    EXPECT_EQ(world.schedule().size(), 1U);
+    const JobId next = submit(world, 1, kHour);
+    EXPECT_TRUE(world.schedule().empty());
+    int wakeups = 0;
+    for (; world.running().contains(JobId(1)); ++wakeups) {
+        ASSERT_LT(wakeups, 10);
+        ASSERT_TRUE(world.advance());
+        if (world.running().contains(JobId(1))) {
+            EXPECT_TRUE(world.schedule().empty());
+            EXPECT_GT(world.core().reservations().front().at, world.now());
+        }
+    }
+    EXPECT_EQ(world.schedule(), std::vector<JobId>{next});
+}
+
+TEST(Core, WhoLacksQuotaHoldsNobodyUp) {
+    CoreWorld world = world_of(1, 4, {});
+    bool is_full = true;
+    world.core().set_quota_check(
+        [&](ProjectId project, const std::vector<Placed>&) -> std::optional<ProjectId> {
+            if (is_full && project == ProjectId(7)) {
+                return ProjectId(3);  // Above it.
+            }
+            return std::nullopt;
+        });
+    const auto whole = world.put_request(gpus(4));
+    const JobId poor = world.submit({.project = ProjectId(7), .request = whole}, kHour);
+    const JobId rich = world.submit({.project = ProjectId(8), .request = whole}, kHour);
+    EXPECT_EQ(world.schedule(), std::vector<JobId>{rich});
+    world.end(rich);
+    EXPECT_TRUE(world.schedule().empty());
+    is_full = false;
+    world.core().free_quota(ProjectId(7));
+    EXPECT_TRUE(world.schedule().empty()) << "it was another one that was full";
+    world.core().free_quota(ProjectId(3));
+    EXPECT_EQ(world.schedule(), std::vector<JobId>{poor});
+}
+
+TEST(Core, AStepThatNothingChangedForLooksAtNobody) {
+    CoreWorld world = world_of(2, 4, {});
+    for (int i = 0; i < 50; ++i) {
+        submit(world, 1 + i % 4, kHour + seconds(60 * i));
+    }
+    world.schedule();
+    const std::uint64_t decisions = world.core().decisions();
+    std::size_t looks = 100;
+    EXPECT_FALSE(world.core().next(world.now(), looks));
+    EXPECT_EQ(looks, 100U);
+    EXPECT_EQ(world.core().decisions(), decisions);
+}
+
+TEST(Core, GoesOnWhereItsBudgetEnded) {
+    CoreWorld world = world_of(1, 1, {});
+    for (std::int64_t cpu = 1; cpu <= 5; ++cpu) {
+        model::Request request = gpus(1);
+        request.host.cpu_millicores = cpu * 1000;
+        world.submit({.request = world.put_request(request)}, kHour);
+    }
+    EXPECT_EQ(world.schedule().size(), 1U);
+    world.end(JobId(1));
+    world.set_availability(NodeId(1), Availability::kDrained);
+    world.set_availability(NodeId(1), Availability::kReady);
+    std::size_t looks = 1;
+    const auto start = world.core().next(world.now(), looks);
+    ASSERT_TRUE(start);
+    EXPECT_EQ(start->place.job, JobId(2));
+    world.begin(*start);
+    EXPECT_FALSE(world.core().next(world.now(), looks)) << "no look is left";
+    EXPECT_TRUE(world.schedule().empty());
+}
+
+/// What the core should do without backfill rules, in the plainest way.
+std::vector<JobId> naive_starts(const CoreWorld& world) {
+    std::vector<NodeView> nodes = world.views();
+    std::vector<JobId> started;
+    for (const auto& [id, job] : world.in_order()) {
+        const Decision decision = place(world.request_of(job.group), nodes);
+        if (const auto* placed = std::get_if<Placed>(&decision)) {
+            started.push_back(id);
+            const auto node = std::ranges::find(nodes, placed->node, &NodeView::id);
+            node->free = *model::take(node->free, placed->grant);
+        }
+    }
+    return started;
+}
+
+/// Something happens: jobs come, end and are cancelled, nodes are drained and come back.
+void disturb(CoreWorld& world, Random& random, const std::vector<model::Request>& requests) {
+    for (std::int64_t n = pick(random, 0, 4); n > 0; --n) {
+        const seconds limit(one_in(random, 5) ? 0 : pick(random, 1, 40) * 100);
+        const GroupKey group{
+            .priority = one_in(random, 6) ? static_cast<std::int32_t>(pick(random, -1, 2)) : 0,
+            .project = ProjectId(static_cast<std::uint64_t>(pick(random, 1, 3))),
+            .request = world.put_request(requests[random.below(requests.size())]),
+            .limit = planning_limit(limit)};
+        const std::int64_t most = limit.count() > 0 ? limit.count() : 5000;
+        world.submit(group, seconds(pick(random, 1, most)));
+    }
+    if (one_in(random, 5) && !world.waiting().empty()) {
+        auto job = world.waiting().begin();
+        std::advance(job, static_cast<std::ptrdiff_t>(random.below(world.waiting().size())));
+        world.cancel(job->first);
+    }
+    if (one_in(random, 8)) {
+        const std::vector<NodeView> nodes = world.views();
+        const NodeView& node = nodes[random.below(nodes.size())];
+        world.set_availability(
+            node.id, node.availability == Availability::kReady ? Availability::kDrained
+                                                               : Availability::kReady);
+    }
+    if (!one_in(random, 3)) {
+        world.advance();
+    }
+}
+
+CoreWorld random_world(Random& random, const CoreOptions& options) {
+    CoreWorld world(options);
+    for (const NodeView& node : random_nodes(random)) {
+        world.put_node(node);
+    }
+    return world;
+}
+
+std::vector<model::Request> random_requests(Random& random) {
+    std::vector<model::Request> requests;
+    for (int i = 0; i < 8; ++i) {
+        requests.push_back(random_request(random));
+    }
+    return requests;
+}
+
+TEST(CoreProperty, StartsWhatAPlainPassOverTheQueueWould) {
+    for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+        SCOPED_TRACE(seed);
+        SeededRandom random(seed);
+        CoreWorld world = random_world(random, {.backfill = Backfill::kNone});
+        const std::vector<model::Request> requests = random_requests(random);
+        for (int step = 0; step < 60; ++step) {
+            disturb(world, random, requests);
+            const std::vector<JobId> expected = naive_starts(world);
+            ASSERT_EQ(world.schedule(), expected) << "step " << step;
+        }
+    }
+}
+
+/// Holds after every step: whoever could start without delaying a reservation has, and the first
+/// one that waits has the earliest room that there is.
+void expect_no_room_left(CoreWorld& world) {
+    for (const auto& [id, job] : world.waiting()) {
+        EXPECT_FALSE(world.could_start(id)) << "job " << id.value() << " waits beside free GPUs";
+    }
+    if (!world.core().reservations().empty()) {
+        const Reservation& first = world.core().reservations().front();
+        const auto earliest = world.earliest(first.group);
+        ASSERT_TRUE(earliest) << "something is reserved that there will never be";
+        EXPECT_LE(first.at, *earliest + seconds(1)) << "job " << first.job.value();
+    }
+}
+
+TEST(CoreProperty, NobodyWaitsWhoCouldStartWithoutDelayingAReservation) {
+    for (const Backfill backfill : {Backfill::kEasy, Backfill::kConservative}) {
+        for (std::uint64_t seed = 1; seed <= 80; ++seed) {
+            SCOPED_TRACE(seed);
+            SeededRandom random(seed);
+            CoreWorld world = random_world(random, {.backfill = backfill});
+            const std::vector<model::Request> requests = random_requests(random);
+            for (int step = 0; step < 40 && !testing::Test::HasFailure(); ++step) {
+                disturb(world, random, requests);
+                world.schedule();
+                expect_no_room_left(world);
+            }
+        }
+    }
+}
+
+TEST(CoreProperty, AReservationIsNeverPutOffByWhoPassesIt) {
+    for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+        SCOPED_TRACE(seed);
+        SeededRandom random(seed);
+        CoreWorld world = random_world(random, {});
+        const std::vector<model::Request> requests = random_requests(random);
+        std::map<JobId, Instant> promised;
+        for (int step = 0; step < 80; ++step) {
+            for (std::int64_t n = pick(random, 0, 4); n > 0; --n) {
+                const std::int64_t limit = pick(random, 1, 40) * 100;
+                world.submit(
+                    {.request = world.put_request(requests[random.below(requests.size())]),
+                     .limit = planning_limit(seconds(limit))},
+                    seconds(pick(random, 1, limit)));
+            }
+            world.advance();
+            const std::vector<JobId> started = world.schedule();
+            for (const JobId id : started) {
+                if (promised.contains(id)) {
+                    EXPECT_LE(world.now(), promised.at(id)) << "job " << id.value();
+                }
+            }
+            for (const Reservation& reservation : world.core().reservations()) {
+                const auto [known, is_new] = promised.emplace(reservation.job, reservation.at);
+                EXPECT_LE(reservation.at, known->second) << "job " << reservation.job.value();
+                known->second = reservation.at;
+            }
+        }
+    }
+}
+
+TEST(CoreProperty, GangsNeverHoldAPartAndAllJobsComeToTheirEnd) {
+    for (std::uint64_t seed = 1; seed <= 80; ++seed) {
+        SCOPED_TRACE(seed);
+        SeededRandom random(seed);
+        const auto backfill = static_cast<Backfill>(random.below(3));
+        CoreWorld world = world_of(4, 4, {.backfill = backfill});
+        for (int step = 0; step < 60; ++step) {
+            if (!one_in(random, 3)) {
+                submit(
+                    world, pick(random, 1, 4), seconds(pick(random, 1, 40) * 100), 0,
+                    static_cast<std::int32_t>(pick(random, 1, 4)));
+            }
+            world.advance();
+            world.schedule();
+        }
+        for (int step = 0; step < 1000 && world.advance(); ++step) {
+            world.schedule();
+        }
+        EXPECT_TRUE(world.waiting().empty());
+        EXPECT_TRUE(world.running().empty());
+    }
+}
+
+/// The bound that docs/scheduler.md states: with EASY, a job waits no longer than all that was
+/// before it in order takes one after the other, plus the longest limit of what ran when it came
+/// up.
+TEST(CoreProperty, NobodyStarvesUnderAStreamOfSmallerJobs) {
+    CoreWorld world = world_of(1, 4, {});
+    for (int i = 0; i < 4; ++i) {
+        submit(world, 1, seconds(100 + i));
+    }
+    world.schedule();
+    const JobId wide = submit(world, 4, kHour);
+    const Instant came_at = world.now();
+    while (world.waiting().contains(wide)) {
+        submit(world, 1, seconds(200));
+        ASSERT_TRUE(world.advance());
+        world.schedule();
+        ASSERT_LE(world.now(), came_at + planning_limit(seconds(104)));
+    }
+}
+
+}  // namespace
+}  // namespace reeve::scheduler

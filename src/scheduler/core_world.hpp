@@ -1,0 +1,243 @@
+#pragma once
+
+// For tests of the core: a small cluster that does what the core decides, and checks it.
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "model/resources.hpp"
+#include "scheduler/core.hpp"
+#include "scheduler/placement.hpp"
+
+namespace reeve::scheduler {
+
+class CoreWorld {
+  public:
+    struct Job {
+        GroupKey group = {};
+        std::chrono::seconds run = {};
+        std::vector<Placed> parts = {};  // Once it runs.
+        Instant since = Instant(std::chrono::microseconds(0));
+        Instant ends_at = Instant(std::chrono::microseconds(0));
+    };
+
+    explicit CoreWorld(const CoreOptions& options) : options_(options), core_(options) {}
+
+    Core& core() { return core_; }
+
+    [[nodiscard]] Instant now() const { return now_; }
+
+    void put_node(const NodeView& node) {
+        nodes_.insert_or_assign(node.id, node);
+        core_.put_node(node);
+    }
+
+    void set_availability(NodeId id, Availability availability) {
+        nodes_.at(id).availability = availability;
+        core_.put_node(nodes_.at(id));
+    }
+
+    model::RequestId put_request(const model::Request& request) {
+        const auto known =
+            std::ranges::find(requests_, request, [](const auto& each) { return each.second; });
+        if (known != requests_.end()) {
+            return known->first;
+        }
+        const model::RequestId id(requests_.size() + 1);
+        requests_.emplace(id, request);
+        core_.put_request(id, request);
+        return id;
+    }
+
+    JobId submit(const GroupKey& group, std::chrono::seconds run) {
+        const JobId id(++last_job_);
+        waiting_.emplace(id, Job{.group = group, .run = run});
+        core_.put_waiting(id, group);
+        return id;
+    }
+
+    void cancel(JobId id) {
+        core_.drop_waiting(id, waiting_.at(id).group);
+        waiting_.erase(id);
+    }
+
+    /// Starts all that the core says; gives their ids in that order.
+    std::vector<JobId> schedule() {
+        std::vector<JobId> started;
+        std::size_t looks = SIZE_MAX;
+        while (const std::optional<Start> start = core_.next(now_, looks)) {
+            begin(*start);
+            started.push_back(start->place.job);
+        }
+        return started;
+    }
+
+    void begin(const Start& start) {
+        const JobId id = start.place.job;
+        ASSERT_TRUE(waiting_.contains(id)) << "job " << id.value() << " starts, and does not wait";
+        Job job = waiting_.at(id);
+        ASSERT_EQ(job.group, start.group);
+        ASSERT_EQ(start.parts.size(), static_cast<std::size_t>(job.group.nodes));
+        core_.drop_waiting(id, job.group);
+        waiting_.erase(id);
+        job.parts = start.parts;
+        job.since = now_;
+        job.ends_at = now_ + job.run;
+        std::set<NodeId> used;
+        for (const Placed& part : start.parts) {
+            EXPECT_TRUE(used.insert(part.node).second) << "two tasks of a gang on one node";
+            NodeView& node = nodes_.at(part.node);
+            EXPECT_EQ(node.availability, Availability::kReady);
+            auto left = model::take(node.free, part.grant);
+            ASSERT_TRUE(left.has_value()) << left.error().message;
+            node.free = *left;
+            core_.put_hold(
+                hold_of(id, used.size()),
+                {.node = part.node, .grant = part.grant, .since = now_, .limit = job.group.limit});
+            core_.put_node(node);
+        }
+        running_.emplace(id, job);
+    }
+
+    void end(JobId id) {
+        const Job job = running_.at(id);
+        running_.erase(id);
+        std::uint64_t rank = 0;
+        for (const Placed& part : job.parts) {
+            core_.drop_hold(hold_of(id, ++rank));
+            NodeView& node = nodes_.at(part.node);
+            node.free = model::give_back(node.free, part.grant);
+            core_.put_node(node);
+        }
+    }
+
+    /// Goes to the next end or reservation, and lets end what then ends. False if nothing comes.
+    bool advance() {
+        std::optional<Instant> next;
+        for (const auto& [id, job] : running_) {
+            next = next ? std::min(*next, job.ends_at) : job.ends_at;
+        }
+        if (const auto wakeup = core_.next_wakeup(); wakeup && *wakeup > now_ && next) {
+            next = std::min(*next, *wakeup);
+        }
+        if (!next) {
+            return false;
+        }
+        now_ = std::max(*next, now_);
+        std::vector<JobId> ended;
+        for (const auto& [id, job] : running_) {
+            if (job.ends_at <= now_) {
+                ended.push_back(id);
+            }
+        }
+        for (const JobId id : ended) {
+            end(id);
+        }
+        return true;
+    }
+
+    [[nodiscard]] const std::map<JobId, Job>& waiting() const { return waiting_; }
+
+    [[nodiscard]] const std::map<JobId, Job>& running() const { return running_; }
+
+    [[nodiscard]] const model::Request& request_of(const GroupKey& group) const {
+        return requests_.at(group.request);
+    }
+
+    [[nodiscard]] std::vector<NodeView> views() const {
+        std::vector<NodeView> views;
+        for (const auto& [id, node] : nodes_) {
+            views.push_back(node);
+        }
+        return views;
+    }
+
+    /// The waiting jobs in the order of the queue.
+    [[nodiscard]] std::vector<std::pair<JobId, Job>> in_order() const {
+        std::vector<std::pair<JobId, Job>> jobs(waiting_.begin(), waiting_.end());
+        std::ranges::stable_sort(jobs, std::ranges::greater(), [](const auto& job) {
+            return job.second.group.priority;
+        });
+        return jobs;
+    }
+
+    /// What is free on a node over time, from what the world knows.
+    [[nodiscard]] Timeline timeline_of(NodeId node, bool has_promises) const {
+        Timeline timeline(nodes_.at(node), options_.assumed_run);
+        for (const auto& [id, job] : running_) {
+            std::uint64_t rank = 0;
+            for (const Placed& part : job.parts) {
+                ++rank;
+                if (part.node == node) {
+                    timeline.put_hold(
+                        hold_of(id, rank), {.node = node,
+                                            .grant = part.grant,
+                                            .since = job.since,
+                                            .limit = job.group.limit});
+                }
+            }
+        }
+        for (const Reservation& reservation : core_.reservations()) {
+            for (const Placed& part : reservation.parts) {
+                if (has_promises && part.node == node) {
+                    timeline.put_promise(
+                        {.job = reservation.job,
+                         .grant = part.grant,
+                         .at = reservation.at,
+                         .run = run_of(reservation.group)});
+                }
+            }
+        }
+        return timeline;
+    }
+
+    /// Whether a job of one node would find room now without delaying what is reserved.
+    [[nodiscard]] bool could_start(JobId id) const {
+        const GroupKey& group = waiting_.at(id).group;
+        return std::ranges::any_of(nodes_, [&](const auto& node) {
+            const Timeline timeline = timeline_of(node.first, true);
+            return can_take(timeline.view_during(now_, now_, run_of(group), id), request_of(group));
+        });
+    }
+
+    /// The earliest time at which a job of one node finds room if nobody else starts; nothing if
+    /// never.
+    [[nodiscard]] std::optional<Instant> earliest(const GroupKey& group) const {
+        std::optional<Instant> first;
+        for (const auto& [id, node] : nodes_) {
+            const auto slot =
+                timeline_of(id, false).earliest(request_of(group), run_of(group), now_);
+            if (slot && (!first || slot->at < *first)) {
+                first = slot->at;
+            }
+        }
+        return first;
+    }
+
+    [[nodiscard]] std::chrono::seconds run_of(const GroupKey& group) const {
+        return group.limit.count() > 0 ? group.limit : options_.assumed_run;
+    }
+
+  private:
+    static AllocationId hold_of(JobId job, std::uint64_t rank) {
+        constexpr std::uint64_t kRanks = 1000;
+        return AllocationId(job.value() * kRanks + rank);
+    }
+
+    CoreOptions options_;
+    Core core_;
+    std::map<NodeId, NodeView> nodes_;
+    std::map<model::RequestId, model::Request> requests_;
+    std::map<JobId, Job> waiting_;
+    std::map<JobId, Job> running_;
+    std::uint64_t last_job_ = 0;
+    Instant now_ = Instant(std::chrono::seconds(1'000'000));
+};
+
+}  // namespace reeve::scheduler

@@ -1,0 +1,217 @@
+// Who waits for room is promised some, so that nobody who passes it makes it wait longer.
+// EASY: Lifka, "The ANL/IBM SP scheduling system", JSSPP 1995. Conservative: Mu'alem and Feitelson,
+// "Utilization, predictability, workloads, and user runtime estimates in scheduling the IBM SP2
+// with backfilling", IEEE TPDS 2001.
+#include <algorithm>
+#include <tuple>
+
+#include "base/assert.hpp"
+#include "scheduler/core.hpp"
+
+namespace reeve::scheduler {
+
+/// Room for one task of a job.
+struct Core::Candidate {
+    Instant at;
+    NodeId node;
+    model::Grant grant;
+};
+
+std::size_t Core::reservations_max() const noexcept {
+    switch (options_.backfill) {
+        case Backfill::kNone:         return 0;
+        case Backfill::kEasy:         return 1;
+        case Backfill::kConservative: return options_.promises_max;
+    }
+    return 0;
+}
+
+/// The first jobs in order that found no room, up to the first that will be looked at. Those that
+/// no node could ever hold are left out: nothing can be kept for them.
+std::vector<std::pair<JobId, Core::Group*>> Core::first_waiting() const {
+    std::vector<std::pair<JobId, Group*>> first;
+    std::map<Place, Group*> behind;  // The next ones of groups whose head is in `first`.
+    auto head = order_.begin();
+    while (first.size() < reservations_max() && (head != order_.end() || !behind.empty())) {
+        const bool is_head =
+            behind.empty() || (head != order_.end() && head->first < behind.begin()->first);
+        const auto [place, group] = is_head ? *head : *behind.begin();
+        if (is_head) {
+            ++head;
+        } else {
+            behind.erase(behind.begin());
+        }
+        if (!group->ask->is_blocked) {
+            break;
+        }
+        if (group->ask->hopeless_at == hardware_) {
+            continue;
+        }
+        first.emplace_back(place.job, group);
+        if (reservations_max() > 1) {
+            const auto next = group->jobs.upper_bound(place.job);
+            if (next != group->jobs.end()) {
+                behind.emplace(Place{place.priority_negated, *next}, group);
+            }
+        }
+    }
+    return first;
+}
+
+void Core::ensure_reservations(Instant now) {
+    if (options_.backfill == Backfill::kNone) {
+        return;
+    }
+    while (true) {
+        const std::vector<std::pair<JobId, Group*>> wanted = first_waiting();
+        const bool is_due = std::ranges::any_of(
+            reservations_, [&](const Reservation& each) { return each.at <= now; });
+        // Those there are belong to the first that wait, in that order?
+        std::size_t kept = 0;
+        while (kept < reservations_.size() && kept < wanted.size() &&
+               reservations_[kept].job == wanted[kept].first &&
+               reservations_[kept].group == wanted[kept].second->key) {
+            ++kept;
+        }
+        // The owner of the first may be about to be looked at again: its promise stays meanwhile.
+        const bool is_owner_active = wanted.empty() && reservations_.size() == 1 &&
+                                     !order_.empty() &&
+                                     order_.begin()->first.job == reservations_.front().job;
+        if (is_owner_active && !are_reservations_stale_) {
+            return;
+        }
+        if (kept < reservations_.size() || are_reservations_stale_ || is_due) {
+            drop_reservations();
+            are_reservations_stale_ = false;
+            kept = 0;
+        }
+        bool has_all = true;
+        for (std::size_t i = kept; i < wanted.size() && has_all; ++i) {
+            has_all = reserve(wanted[i].first, *wanted[i].second, now);
+        }
+        if (has_all) {
+            return;
+        }
+    }
+}
+
+/// False if the job is not one to reserve for: it lacks quota, or no node will ever do; then who
+/// the first ones are has changed.
+bool Core::reserve(JobId job, Group& group, Instant now) {
+    std::vector<Candidate> slots = earliest_slots(group, now);
+    if (slots.empty()) {
+        group.ask->hopeless_at = hardware_;
+        return false;
+    }
+    Reservation reservation{.job = job, .group = group.key, .at = slots.back().at};
+    for (Candidate& slot : slots) {
+        reservation.parts.push_back({.node = slot.node, .grant = std::move(slot.grant)});
+    }
+    if (lacks_quota(group, reservation.parts)) {
+        return false;
+    }
+    // It was looked at and found no room, so it cannot be now.
+    reservation.at = std::max(reservation.at, now + std::chrono::seconds(1));
+    promise(std::move(reservation));
+    return true;
+}
+
+/// The earliest slots on as many nodes as the job has, by time; none if there are too few nodes.
+std::vector<Core::Candidate> Core::earliest_slots(const Group& group, Instant now) const {
+    const auto count = static_cast<std::size_t>(group.key.nodes);
+    const model::Request& request = *group.ask->request;
+    const auto* whole = std::get_if<model::WholeGpus>(&request.gpus);
+    // No node is looked at whose GPUs cannot be free before the best that were found.
+    std::vector<std::pair<Instant, const Node*>> todo;
+    for (const auto& [id, node] : nodes_) {
+        if (const auto bound = node.timeline.gpus_free_at(whole == nullptr ? 0 : whole->count)) {
+            todo.emplace_back(std::max(*bound, now), &node);
+        }
+    }
+    const auto is_later = [](const auto& left, const auto& right) {
+        return std::pair(left.first, left.second->timeline.view().id) >
+               std::pair(right.first, right.second->timeline.view().id);
+    };
+    const auto is_worse = [](const Candidate& left, const Candidate& right) {
+        return std::tie(left.at, left.node) < std::tie(right.at, right.node);
+    };
+    std::ranges::make_heap(todo, is_later);
+    std::vector<Candidate> best;  // A heap, the latest first.
+    while (!todo.empty()) {
+        const auto [bound, node] = todo.front();
+        if (best.size() == count && bound >= best.front().at) {
+            break;
+        }
+        std::ranges::pop_heap(todo, is_later);
+        todo.pop_back();
+        const auto slot = node->timeline.earliest(request, run_of(group.key), now);
+        if (!slot) {
+            continue;
+        }
+        best.push_back({.at = slot->at, .node = node->timeline.view().id, .grant = slot->grant});
+        std::ranges::push_heap(best, is_worse);
+        if (best.size() > count) {
+            std::ranges::pop_heap(best, is_worse);
+            best.pop_back();
+        }
+    }
+    if (best.size() < count) {
+        return {};
+    }
+    std::ranges::sort(best, is_worse);
+    return best;
+}
+
+void Core::promise(Reservation reservation) {
+    for (const Placed& part : reservation.parts) {
+        Node& node = nodes_.at(part.node);
+        node.timeline.put_promise(
+            {.job = reservation.job,
+             .grant = part.grant,
+             .at = reservation.at,
+             .run = run_of(reservation.group)});
+        if (!node.is_kept_back) {
+            node.is_kept_back = true;
+            show(node);
+        }
+    }
+    reservations_.push_back(std::move(reservation));
+}
+
+void Core::drop_reservations() {
+    for (const Reservation& reservation : std::exchange(reservations_, {})) {
+        for (const Placed& part : reservation.parts) {
+            const auto found = nodes_.find(part.node);
+            if (found == nodes_.end()) {
+                continue;
+            }
+            Node& node = found->second;
+            if (node.is_kept_back) {
+                node.timeline.drop_promises();
+                node.is_kept_back = false;
+                show(node);
+                let_go_.insert(part.node);
+            }
+        }
+    }
+}
+
+/// A node has more free: somebody may start sooner than was promised.
+void Core::reconsider_reservations(NodeId grown, Instant now) {
+    if (are_reservations_stale_ || reservations_.empty()) {
+        return;
+    }
+    const Reservation& first = reservations_.front();
+    const auto node = nodes_.find(grown);
+    const auto group = groups_.find(first.group);
+    if (reservations_max() > 1 || node == nodes_.end() || group == groups_.end() ||
+        std::ranges::find(first.parts, grown, &Placed::node) != first.parts.end()) {
+        are_reservations_stale_ = true;
+        return;
+    }
+    const auto slot =
+        node->second.timeline.earliest(*group->second.ask->request, run_of(first.group), now);
+    are_reservations_stale_ = slot && slot->at < first.at;
+}
+
+}  // namespace reeve::scheduler

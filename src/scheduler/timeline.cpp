@@ -1,0 +1,215 @@
+#include "scheduler/timeline.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+namespace reeve::scheduler {
+namespace {
+
+constexpr auto kLongAgo = Instant(std::chrono::microseconds(0));
+
+/// Adds `grant` times `sign`, device by device. What is gone is left out.
+void add(model::Resources& to, const model::Grant& grant, std::int64_t sign) {
+    to.host.cpu_millicores += sign * grant.host.cpu_millicores;
+    to.host.memory_mib += sign * grant.host.memory_mib;
+    for (const model::GpuGrant& granted : grant.gpus) {
+        const auto gpu = std::ranges::find(to.gpus, granted.gpu, &model::Gpu::id);
+        if (gpu != to.gpus.end()) {
+            gpu->free.milli += sign * granted.amount.milli;
+            gpu->free.memory_mib += sign * granted.amount.memory_mib;
+        }
+    }
+}
+
+/// Of each amount the lesser. Both are of one node.
+void keep_least(model::Resources& of, const model::Resources& other) {
+    of.host.cpu_millicores = std::min(of.host.cpu_millicores, other.host.cpu_millicores);
+    of.host.memory_mib = std::min(of.host.memory_mib, other.host.memory_mib);
+    for (std::size_t i = 0; i < of.gpus.size(); ++i) {
+        model::GpuAmount& free = of.gpus[i].free;
+        free.milli = std::min(free.milli, other.gpus[i].free.milli);
+        free.memory_mib = std::min(free.memory_mib, other.gpus[i].free.memory_mib);
+    }
+}
+
+}  // namespace
+
+/// At `at` something is given back (+1) or taken (-1).
+struct Timeline::Step {
+    Instant at;
+    std::int64_t sign;
+    const model::Grant* grant;
+};
+
+void Timeline::put_view(NodeView view) {
+    view_ = std::move(view);
+    are_ends_known_ = false;
+}
+
+void Timeline::put_hold(AllocationId id, const Hold& hold) {
+    holds_.insert_or_assign(id, hold);
+    are_ends_known_ = false;
+}
+
+void Timeline::drop_hold(AllocationId id) {
+    holds_.erase(id);
+    are_ends_known_ = false;
+}
+
+Instant Timeline::end_of(const Hold& hold, Instant now) const {
+    const std::chrono::seconds limit =
+        hold.limit > std::chrono::seconds(0) ? hold.limit : assumed_run_;
+    const Instant end = hold.since + limit;
+    if (end > now) {
+        return end;
+    }
+    return now + std::max<std::chrono::microseconds>(now - hold.since, std::chrono::seconds(1));
+}
+
+std::vector<Timeline::Step> Timeline::steps(Instant now, JobId owner) const {
+    std::vector<Step> steps;
+    for (const auto& [id, hold] : holds_) {
+        steps.push_back({.at = end_of(hold, now), .sign = 1, .grant = &hold.grant});
+    }
+    for (const Promise& promise : promises_) {
+        if (promise.job != owner) {
+            const Instant at = std::max(promise.at, now);
+            steps.push_back({.at = at, .sign = -1, .grant = &promise.grant});
+            steps.push_back({.at = at + promise.run, .sign = 1, .grant = &promise.grant});
+        }
+    }
+    // What comes back first, so that one may follow another without a gap.
+    std::ranges::stable_sort(steps, [](const Step& left, const Step& right) {
+        return std::pair(left.at, -left.sign) < std::pair(right.at, -right.sign);
+    });
+    return steps;
+}
+
+NodeView Timeline::view_during(
+    Instant now, Instant from, std::chrono::seconds run, JobId owner) const {
+    NodeView view = view_;
+    model::Resources free = view_.free;
+    bool has_begun = false;
+    for (const Step& step : steps(now, owner)) {
+        if (step.at >= from + run) {
+            break;
+        }
+        if (!has_begun && step.at > from) {
+            view.free = free;
+            has_begun = true;
+        }
+        add(free, *step.grant, step.sign);
+        if (has_begun && step.sign < 0) {
+            keep_least(view.free, free);
+        }
+    }
+    if (!has_begun) {
+        view.free = free;
+    }
+    return view;
+}
+
+std::chrono::seconds Timeline::longest_run(const model::Request& request, Instant now) const {
+    NodeView least = view_;
+    if (!can_take(least, request)) {
+        return std::chrono::seconds(0);
+    }
+    model::Resources free = view_.free;
+    for (const Step& step : steps(now, JobId(0))) {
+        add(free, *step.grant, step.sign);
+        if (step.sign < 0) {
+            keep_least(least.free, free);
+            if (!can_take(least, request)) {
+                return std::chrono::duration_cast<std::chrono::seconds>(step.at - now);
+            }
+        }
+    }
+    return std::chrono::seconds::max();
+}
+
+std::optional<Timeline::Slot> Timeline::earliest(
+    const model::Request& request, std::chrono::seconds run, Instant now) const {
+    if (view_.availability != Availability::kReady || !could_hold(view_, request)) {
+        return std::nullopt;
+    }
+    if (promises_.empty()) {
+        return earliest_unpromised(request, now);
+    }
+    // What is free from each time on at which it changes.
+    std::vector<std::pair<Instant, model::Resources>> states = {
+        {now, view_.free}
+    };
+    for (const Step& step : steps(now, JobId(0))) {
+        if (step.at > states.back().first) {
+            states.emplace_back(step.at, model::Resources(states.back().second));
+        }
+        add(states.back().second, *step.grant, step.sign);
+    }
+    NodeView least = view_;
+    std::size_t from = 0;
+    while (from < states.size()) {
+        least.free = states[from].second;
+        std::size_t last = from;
+        bool has_room = can_take(least, request);
+        while (has_room && last + 1 < states.size() &&
+               states[last + 1].first < states[from].first + run) {
+            keep_least(least.free, states[++last].second);
+            has_room = can_take(least, request);
+        }
+        if (has_room) {
+            const Decision decision = place(request, {least});
+            return Slot{.at = states[from].first, .grant = std::get<Placed>(decision).grant};
+        }
+        least.free =
+            states[last].second;  // If that alone is too little, no start before it will do.
+        from = can_take(least, request) ? from + 1 : last + 1;
+    }
+    return std::nullopt;  // Held by something the timeline does not know of.
+}
+
+/// What is free only grows, so one walk will do.
+std::optional<Timeline::Slot> Timeline::earliest_unpromised(
+    const model::Request& request, Instant now) const {
+    NodeView later = view_;
+    Instant at = now;
+    for (const Step& step : steps(now, JobId(0))) {
+        if (step.at > at && can_take(later, request)) {
+            break;
+        }
+        at = step.at;
+        add(later.free, *step.grant, step.sign);
+    }
+    const Decision decision = place(request, {later});
+    const auto* placed = std::get_if<Placed>(&decision);
+    return placed == nullptr ? std::nullopt : std::optional(Slot{.at = at, .grant = placed->grant});
+}
+
+std::optional<Instant> Timeline::gpus_free_at(std::int64_t count) const {
+    if (!are_ends_known_) {
+        gpu_ends_.clear();
+        for (const model::Gpu& gpu : view_.free.gpus) {
+            Instant end = kLongAgo;
+            for (const auto& [id, hold] : holds_) {
+                if (std::ranges::find(hold.grant.gpus, gpu.id, &model::GpuGrant::gpu) !=
+                    hold.grant.gpus.end()) {
+                    const auto limit =
+                        hold.limit > std::chrono::seconds(0) ? hold.limit : assumed_run_;
+                    end = std::max(end, hold.since + limit);
+                }
+            }
+            gpu_ends_.push_back(end);
+        }
+        std::ranges::sort(gpu_ends_);
+        are_ends_known_ = true;
+    }
+    if (count <= 0) {
+        return kLongAgo;
+    }
+    if (std::cmp_greater(count, gpu_ends_.size())) {
+        return std::nullopt;
+    }
+    return gpu_ends_[static_cast<std::size_t>(count) - 1];
+}
+
+}  // namespace reeve::scheduler

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/instant.hpp"
+#include "base/strong_id.hpp"
+#include "scheduler/placement.hpp"
+
+namespace reeve::scheduler {
+
+/// An amount of a node that something running holds.
+struct Hold {
+    NodeId node = NodeId(0);
+    model::Grant grant = {};
+    Instant since = Instant(std::chrono::microseconds(0));
+    std::chrono::seconds limit = {};  // From `since` on; 0: nobody said.
+};
+
+/// An amount of a node that is kept for a job that waits, from `at` on for its run time.
+struct Promise {
+    JobId job = JobId(0);
+    model::Grant grant = {};
+    Instant at = Instant(std::chrono::microseconds(0));
+    std::chrono::seconds run = {};
+};
+
+/// What is free on one node now and later, if every hold ends when it must. Nothing starts in it
+/// but what was promised.
+class Timeline {
+  public:
+    /// `assumed_run` stands in where nobody said how long something runs.
+    Timeline(NodeView view, std::chrono::seconds assumed_run)
+        : view_(std::move(view)), assumed_run_(assumed_run) {}
+
+    void put_view(NodeView view);
+    void put_hold(AllocationId id, const Hold& hold);
+    void drop_hold(AllocationId id);
+
+    void put_promise(const Promise& promise) { promises_.push_back(promise); }
+
+    void drop_promises() { promises_.clear(); }
+
+    [[nodiscard]] const NodeView& view() const { return view_; }
+
+    [[nodiscard]] bool has_promises() const { return !promises_.empty(); }
+
+    /// The node with only that free which is free all the time from `from` for `run`; what is
+    /// promised to `owner` counts as free.
+    [[nodiscard]] NodeView view_during(
+        Instant now, Instant from, std::chrono::seconds run, JobId owner) const;
+
+    /// The longest run for which `request` fits if it starts now and no promise is broken: 0 if not
+    /// at all, max() if for ever.
+    [[nodiscard]] std::chrono::seconds longest_run(
+        const model::Request& request, Instant now) const;
+
+    struct Slot {
+        Instant at = Instant(std::chrono::microseconds(0));
+        model::Grant grant = {};
+    };
+
+    /// The earliest time, not before `now`, from which `request` fits for `run`. Nothing if the
+    /// node takes no work or could never hold it.
+    [[nodiscard]] std::optional<Slot> earliest(
+        const model::Request& request, std::chrono::seconds run, Instant now) const;
+
+    /// No earlier can so many whole GPUs be free here, promises left aside; nothing if it has
+    /// fewer.
+    [[nodiscard]] std::optional<Instant> gpus_free_at(std::int64_t count) const;
+
+    /// When a hold ends at the latest. One that is over its time, or that nobody knows a time of,
+    /// is taken to go on for as long as it already has.
+    [[nodiscard]] Instant end_of(const Hold& hold, Instant now) const;
+
+  private:
+    struct Step;
+
+    [[nodiscard]] std::vector<Step> steps(Instant now, JobId owner) const;
+    [[nodiscard]] std::optional<Slot> earliest_unpromised(
+        const model::Request& request, Instant now) const;
+
+    NodeView view_;
+    std::chrono::seconds assumed_run_;
+    std::map<AllocationId, Hold> holds_;
+    std::vector<Promise> promises_;
+    mutable std::vector<Instant> gpu_ends_;  // When each GPU is free, sorted; see gpus_free_at().
+    mutable bool are_ends_known_ = false;
+};
+
+}  // namespace reeve::scheduler

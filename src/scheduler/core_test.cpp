@@ -375,7 +375,7 @@ TEST(CoreProperty, GangsNeverHoldAPartAndAllJobsComeToTheirEnd) {
         const auto backfill = static_cast<Backfill>(random.below(3));
         CoreWorld world = world_of(4, 4, {.backfill = backfill});
         for (int step = 0; step < 60; ++step) {
-            if (!one_in(random, 3)) {
+            for (std::int64_t n = pick(random, 0, 3); n > 0; --n) {
                 submit(
                     world, pick(random, 1, 4), seconds(pick(random, 1, 40) * 100), 0,
                     static_cast<std::int32_t>(pick(random, 1, 4)));

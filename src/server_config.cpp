@@ -72,6 +72,14 @@ Result<std::chrono::milliseconds> as_interval(const std::string& text) {
     return std::chrono::milliseconds(*seconds);
 }
 
+Result<std::chrono::seconds> as_run(const std::string& text) {
+    const Result<std::chrono::seconds> seconds = parse_duration(text);
+    if (seconds && (*seconds < std::chrono::minutes(1) || *seconds > std::chrono::days(366))) {
+        return fail(ErrorCode::kInvalid, "from 1m to 366d was expected, not '" + text + "'");
+    }
+    return seconds;
+}
+
 ledger::Gate& gate_of(ServerConfig& config) {
     if (!config.ledger.gate) {
         config.ledger.gate.emplace();
@@ -83,41 +91,47 @@ ledger::Gate& gate_of(ServerConfig& config) {
 const std::map<std::string, Setter>& setters() {
     using C = ServerConfig;
     static const std::map<std::string, Setter> table = {
-        {"data",                       set(as_text,        [](C& c) -> auto& { return c.data; })                              },
-        {"listen",                     set(parse_endpoint, [](C& c) -> auto& { return c.listen; })                            },
-        {"hosts",                      set(as_list,        [](C& c) -> auto& { return c.hosts; })                             },
-        {"admins",                     set(as_list,        [](C& c) -> auto& { return c.admins; })                            },
+        {"data",                       set(as_text,                   [](C& c) -> auto& { return c.data; })                              },
+        {"listen",                     set(parse_endpoint,            [](C& c) -> auto& { return c.listen; })                            },
+        {"hosts",                      set(as_list,                   [](C& c) -> auto& { return c.hosts; })                             },
+        {"admins",                     set(as_list,                   [](C& c) -> auto& { return c.admins; })                            },
         {"allow_root_jobs",
-         set(parse_bool,                                   [](C& c) -> auto& { return c.ledger.allows_root_jobs; })           },
-        {"retention_days",             set(as_count,       [](C& c) -> auto& { return c.retention_days; })                    },
-        {"audit.files",                set(as_audit_files, [](C& c) -> auto& { return c.audit_files; })                       },
-        {"audit.file_max",             set(as_bytes,       [](C& c) -> auto& { return c.audit_file_bytes; })                  },
-        {"node.name",                  set(as_text,        [](C& c) -> auto& { return c.node_name; })                         },
-        {"node.status_listen",         set(parse_endpoint, [](C& c) -> auto& { return c.node_status; })                       },
-        {"node.sample_interval",       set(as_interval,    [](C& c) -> auto& { return c.sample_interval; })                   },
-        {"node.nvml_library",          set(as_text,        [](C& c) -> auto& { return c.nvml_library; })                      },
-        {"node.gpus_simulated",        set(as_text,        [](C& c) -> auto& { return c.gpus_simulated; })                    },
-        {"node.log_max",               set(as_bytes,       [](C& c) -> auto& { return c.log_bytes_max; })                     },
-        {"node.pids_max",              set(as_count,       [](C& c) -> auto& { return c.pids_max; })                          },
+         set(parse_bool,                                              [](C& c) -> auto& { return c.ledger.allows_root_jobs; })           },
+        {"retention_days",             set(as_count,                  [](C& c) -> auto& { return c.retention_days; })                    },
+        {"audit.files",                set(as_audit_files,            [](C& c) -> auto& { return c.audit_files; })                       },
+        {"audit.file_max",             set(as_bytes,                  [](C& c) -> auto& { return c.audit_file_bytes; })                  },
+        {"node.name",                  set(as_text,                   [](C& c) -> auto& { return c.node_name; })                         },
+        {"node.status_listen",         set(parse_endpoint,            [](C& c) -> auto& { return c.node_status; })                       },
+        {"node.sample_interval",       set(as_interval,               [](C& c) -> auto& { return c.sample_interval; })                   },
+        {"node.nvml_library",          set(as_text,                   [](C& c) -> auto& { return c.nvml_library; })                      },
+        {"node.gpus_simulated",        set(as_text,                   [](C& c) -> auto& { return c.gpus_simulated; })                    },
+        {"node.log_max",               set(as_bytes,                  [](C& c) -> auto& { return c.log_bytes_max; })                     },
+        {"node.pids_max",              set(as_count,                  [](C& c) -> auto& { return c.pids_max; })                          },
         {"limits.max_running_jobs",
-         set(as_count,                                     [](C& c) -> auto& { return c.ledger.limits.running_elements; })    },
+         set(as_count,                                                [](C& c) -> auto& { return c.ledger.limits.running_elements; })    },
         {"limits.max_pending_jobs",
-         set(as_count,                                     [](C& c) -> auto& { return c.ledger.limits.pending_elements; })    },
-        {"limits.gpus",                set(parse_milli,    [](C& c) -> auto& { return c.ledger.limits.gpu_milli; })           },
+         set(as_count,                                                [](C& c) -> auto& { return c.ledger.limits.pending_elements; })    },
+        {"limits.gpus",                set(parse_milli,               [](C& c) -> auto& { return c.ledger.limits.gpu_milli; })           },
         {"limits.cpus",
-         set(parse_milli,                                  [](C& c) -> auto& { return c.ledger.limits.cpu_millicores; })      },
+         set(parse_milli,                                             [](C& c) -> auto& { return c.ledger.limits.cpu_millicores; })      },
         {"limits.memory",
-         set(parse_size_mib,                               [](C& c) -> auto& { return c.ledger.limits.memory_mib; })          },
+         set(parse_size_mib,                                          [](C& c) -> auto& { return c.ledger.limits.memory_mib; })          },
+        {"scheduler.policy",
+         set(scheduler::parse_policy,                                 [](C& c) -> auto& { return c.ledger.scheduling.policy; })          },
+        {"scheduler.backfill",         set(scheduler::parse_backfill,
+         [](C& c) -> auto& { return c.ledger.scheduling.backfill; })                                                                     },
+        {"scheduler.assumed_run",
+         set(as_run,                                                  [](C& c) -> auto& { return c.ledger.scheduling.assumed_run; })     },
         {"gate.gpu_memory_free_above",
-         set(parse_size_mib,                               [](C& c) -> auto& { return gate_of(c).gpu_memory_free_mib_above; })},
+         set(parse_size_mib,                                          [](C& c) -> auto& { return gate_of(c).gpu_memory_free_mib_above; })},
         {"gate.gpu_utilization_below",
-         set(as_count,                                     [](C& c) -> auto& { return gate_of(c).gpu_utilization_below; })    },
+         set(as_count,                                                [](C& c) -> auto& { return gate_of(c).gpu_utilization_below; })    },
         {"gate.cpu_permille_below",
-         set(as_count,                                     [](C& c) -> auto& { return gate_of(c).cpu_permille_below; })       },
+         set(as_count,                                                [](C& c) -> auto& { return gate_of(c).cpu_permille_below; })       },
         {"gate.memory_permille_below",
-         set(as_count,                                     [](C& c) -> auto& { return gate_of(c).memory_permille_below; })    },
+         set(as_count,                                                [](C& c) -> auto& { return gate_of(c).memory_permille_below; })    },
         {"gate.enabled",
-         [](C& c,                                          const std::string& text) -> Result<void> {
+         [](C& c,                                                     const std::string& text) -> Result<void> {
              const Result<bool> is_enabled = parse_bool(text);
              if (!is_enabled) {
                  return tl::unexpected<Error>(is_enabled.error());
@@ -128,11 +142,11 @@ const std::map<std::string, Setter>& setters() {
                  c.ledger.gate.reset();
              }
              return {};
-         }                                                                                                   },
-        {"compat.anonymous",           set(parse_bool,     [](C& c) -> auto& { return c.compat_anonymous; })                  },
+         }                                                                                                              },
+        {"compat.anonymous",           set(parse_bool,                [](C& c) -> auto& { return c.compat_anonymous; })                  },
         {"compat.submit_template",
-         set(as_text,                                      [](C& c) -> auto& { return c.compat_submit_template; })            },
-        {"compat.user",                set(as_text,        [](C& c) -> auto& { return c.compat_user; })                       },
+         set(as_text,                                                 [](C& c) -> auto& { return c.compat_submit_template; })            },
+        {"compat.user",                set(as_text,                   [](C& c) -> auto& { return c.compat_user; })                       },
     };
     return table;
 }

@@ -149,6 +149,7 @@ std::string word_for(const controller::Blocker& blocker) {
         case BlockerKind::kDependency:
         case BlockerKind::kArrayLimit:
         case BlockerKind::kClusterLimit:
+        case BlockerKind::kReserved:
         case BlockerKind::kQuota:        return std::string(controller::word_of(blocker.kind));
         case BlockerKind::kBackoff:      return "retry_backoff";
         case BlockerKind::kNoNode:       return "node_unavailable";
@@ -311,6 +312,19 @@ void write_reasons(JsonText& json, const controller::Waiter& waiter, const contr
     if (why.position) {
         json.key("position");
         write_position(json, *why.position);
+    }
+    if (why.kept) {
+        json.key("reservation");
+        json.begin_object();
+        json.field("starts_by", why.kept->at);
+        json.key("nodes");
+        json.begin_array();
+        for (const std::string& node : why.kept->nodes) {
+            json.value(node);
+        }
+        json.end_array();
+        json.field("assumed", why.kept->is_assumed);
+        json.end_object();
     }
     if (why.binding_count > 0) {
         json.key("binding");

@@ -483,6 +483,7 @@ class WhyVerb final : public Verb {
         if (const std::string position = text_at(why, "position"); !position.empty()) {
             out << "  position " << printable(position) << " in the queue\n";
         }
+        print_reservation(out, find(why, "reservation"), look);
         const auto binding = integer_at(why, "binding_count").value_or(1);
         std::vector<std::vector<std::string>> rows;
         for (const JsonValue& blocker : blockers->GetArray()) {
@@ -490,6 +491,27 @@ class WhyVerb final : public Verb {
             rows.push_back(blocker_row(blocker, is_binding, look));
         }
         out << table_text(rows, look);
+    }
+
+    static void print_reservation(
+        std::ostream& out, const JsonValue* reservation, const Look& look) {
+        if (reservation == nullptr) {
+            return;
+        }
+        out << "  room is kept for it on ";
+        const char* separator = "";
+        if (const JsonValue* nodes = find(*reservation, "nodes")) {
+            for (const JsonValue& node : nodes->GetArray()) {
+                out << separator << printable(node.GetString());
+                separator = ", ";
+            }
+        }
+        const JsonValue* assumed = find(*reservation, "assumed");
+        out << ": it starts " << relative_time(text_at(*reservation, "starts_by"), look.now)
+            << (assumed != nullptr && assumed->IsTrue()
+                    ? ", if what has no time limit there ends by then"
+                    : " at the latest")
+            << "\n";
     }
 
     TargetFlags targets_;

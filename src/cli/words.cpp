@@ -51,6 +51,7 @@ constexpr auto kReasons = std::to_array<Wording>({
     {"too_small",        "no node that is there is large enough"      },
     {"node_unavailable", "a node that could run it is not available"  },
     {"gate",             "a node that could run it is too busy (gate)"},
+    {"reserved",         "room is kept for an earlier job"            },
     {"behind",           "behind earlier jobs"                        },
     {"starting",         "about to start"                             },
 });

@@ -423,6 +423,17 @@ void Controller::publish() {
              .parent = project.parent ? state.project(*project.parent)->name : "",
              .usage = state.usage(id)});
     }
+    next->assumed_run = ledger_.options().scheduling.assumed_run;
+    for (const scheduler::Reservation& reservation : state.core().reservations()) {
+        const model::JobRecord* job = state.job(reservation.job);
+        if (job != nullptr) {
+            const std::chrono::seconds limit = reservation.group.limit;
+            next->kept.push_back(
+                {.reservation = reservation,
+                 .user = state.user(job->user)->name,
+                 .run = limit.count() > 0 ? limit : next->assumed_run});
+        }
+    }
     const std::set<NodeId> dirty = ledger_.take_dirty_nodes();
     std::map<NodeId, std::shared_ptr<const NodeStatus>> before;
     if (view_) {
@@ -455,6 +466,7 @@ std::shared_ptr<const NodeStatus> Controller::status_of(const ledger::NodeState&
             holding.state = element->state;
             holding.is_array = job->is_array;
             holding.started_at = element->started_at;
+            holding.limit = std::chrono::seconds(job->time_limit_s);
             if (job->time_limit_s > 0 && element->started_at != model::kNever) {
                 holding.until = element->started_at + std::chrono::seconds(job->time_limit_s);
             }

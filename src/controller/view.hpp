@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "base/instant.hpp"
 #include "base/strong_id.hpp"
 #include "model/records.hpp"
+#include "scheduler/core.hpp"
 #include "scheduler/placement.hpp"
 
 namespace reeve::controller {
@@ -24,6 +26,7 @@ struct Holding {
     bool is_array = false;
     Instant started_at = model::kNever;
     std::optional<Instant> until = {};  // Start and time limit; absent without a limit.
+    std::chrono::seconds limit = {};    // 0: none.
 };
 
 /// A node as it was at one revision.
@@ -41,6 +44,13 @@ struct ProjectStatus {
     model::Usage usage = {};  // With all below it.
 };
 
+/// Room that is kept for a job that waits.
+struct KeptRoom {
+    scheduler::Reservation reservation = {};
+    std::string user = {};
+    std::chrono::seconds run = {};  // Its time limit, or what is assumed.
+};
+
 /// What the cluster looked like after one commit. Immutable; readers share it, and parts that did
 /// not change are shared with the view before. Publishing costs the nodes that changed, never the
 /// jobs.
@@ -51,6 +61,8 @@ struct View {
     Instant at = model::kNever;
     std::vector<std::shared_ptr<const NodeStatus>> nodes = {};  // By id.
     std::vector<ProjectStatus> projects = {};                   // By id.
+    std::vector<KeptRoom> kept = {};                            // By place in the queue.
+    std::chrono::seconds assumed_run = {};                      // Of what has no time limit.
     std::map<GpuModelId, std::string> gpu_models = {};
     std::array<std::uint64_t, model::kElementStates> element_counts =
         {};  // In memory, so not ended.

@@ -9,6 +9,7 @@
 #include "ledger/command.hpp"
 #include "ledger/event.hpp"
 #include "scheduler/quota.hpp"
+#include "scheduler/timeline.hpp"
 
 namespace reeve::controller {
 namespace {
@@ -137,12 +138,44 @@ class Explanation {
         for (const scheduler::Refusal& refusal : refusals) {
             refusing.insert(refusal.node);
         }
+        std::vector<Blocker> keeping;
+        for (const auto& node : view_.nodes) {
+            const bool has_room = !refusing.contains(node->record.id);
+            if (auto blocker = has_room ? reserved_on(*node) : std::nullopt) {
+                refusing.insert(node->record.id);
+                keeping.push_back(*std::move(blocker));
+            }
+        }
         const bool is_binding = refusing.size() == nodes.size();
+        std::ranges::move(keeping, std::back_inserter(is_binding ? binding_ : rest_));
         for (const scheduler::Refusal& refusal : refusals) {
             const auto node = std::ranges::find_if(
                 view_.nodes, [&](const auto& any) { return any->record.id == refusal.node; });
             add_refusal(**node, refusal, is_binding);
         }
+    }
+
+    /// What is kept for it.
+    [[nodiscard]] std::optional<Kept> kept() const {
+        for (const KeptRoom& room : view_.kept) {
+            if (room.reservation.job != job_.record.id) {
+                continue;
+            }
+            Kept kept{.at = room.reservation.at};
+            for (const scheduler::Placed& part : room.reservation.parts) {
+                for (const auto& node : view_.nodes) {
+                    if (node->record.id == part.node) {
+                        kept.nodes.push_back(node->record.name);
+                        kept.is_assumed = kept.is_assumed ||
+                                          std::ranges::any_of(node->holdings, [](const auto& each) {
+                                              return each.limit.count() == 0;
+                                          });
+                    }
+                }
+            }
+            return kept;
+        }
+        return std::nullopt;
     }
 
     void add_order(std::uint64_t position) {
@@ -160,7 +193,11 @@ class Explanation {
     }
 
     [[nodiscard]] Why finish(std::optional<std::uint64_t> position) && {
-        Why why{.blockers = std::move(binding_), .binding_count = 0, .position = position};
+        Why why{
+            .blockers = std::move(binding_),
+            .binding_count = 0,
+            .position = position,
+            .kept = kept()};
         why.binding_count = why.blockers.size();
         std::ranges::move(rest_, std::back_inserter(why.blockers));
         return why;
@@ -236,6 +273,63 @@ class Explanation {
             blocker.holders = holders_of(node, blocker.what);
         }
         (is_binding ? binding_ : rest_).push_back(std::move(blocker));
+    }
+
+    /// If the node keeps its room for somebody whom this job would delay. Its own room is its own.
+    [[nodiscard]] std::optional<Blocker> reserved_on(const NodeStatus& node) const {
+        scheduler::Timeline timeline(node.view, view_.assumed_run);
+        const KeptRoom* first = nullptr;
+        for (const KeptRoom& room : view_.kept) {
+            for (const scheduler::Placed& part : room.reservation.parts) {
+                if (part.node == node.record.id && room.reservation.job != job_.record.id) {
+                    first = first == nullptr ? &room : first;
+                    timeline.put_promise(
+                        {.job = room.reservation.job,
+                         .grant = part.grant,
+                         .at = room.reservation.at,
+                         .run = room.run});
+                }
+            }
+        }
+        if (first == nullptr) {
+            return std::nullopt;
+        }
+        for (const Holding& holding : node.holdings) {
+            const bool has_started = holding.started_at != model::kNever;
+            timeline.put_hold(
+                holding.allocation.id,
+                {.node = node.record.id,
+                 .grant = holding.allocation.grant,
+                 .since = has_started ? holding.started_at : holding.allocation.reserved_at,
+                 .limit = holding.limit});
+        }
+        const std::chrono::seconds limit(job_.record.time_limit_s);
+        const std::chrono::seconds run =
+            limit.count() > 0 ? scheduler::planning_limit(limit) : view_.assumed_run;
+        const std::chrono::seconds longest =
+            scheduler::longest_limit(timeline.longest_run(resolve(job_, view_), view_.at));
+        if (run <= longest) {
+            return std::nullopt;
+        }
+        const bool may_know =
+            ledger::Reach{.user = viewer_.user, .is_admin = viewer_.is_admin}.covers(first->user);
+        const std::string whose =
+            may_know ? "job " + to_string(first->reservation.job) + " of " + first->user
+                     : "another job before it";
+        const std::string hint =
+            longest.count() == 0 ? ""
+            : limit.count() == 0
+                ? "; this has no time limit, and one of " + format_duration(longest) +
+                      " or less would let it pass"
+                : "; a time limit of " + format_duration(longest) + " or less would let it pass";
+        return Blocker{
+            .kind = BlockerKind::kReserved,
+            .text = node.record.name + " has room, but keeps it for " + whose + " from " +
+                    at(first->reservation.at) + " on" + hint,
+            .node = node.record.name,
+            .what = "time_limit",
+            .asked = limit.count(),
+            .free = longest.count()};
     }
 
     [[nodiscard]] std::string gpu_text(const scheduler::Refusal& refusal) const {
@@ -327,6 +421,7 @@ std::string_view word_of(BlockerKind kind) {
         case BlockerKind::kQuota:        return "quota";
         case BlockerKind::kNoNode:       return "no_node";
         case BlockerKind::kNode:         return "node";
+        case BlockerKind::kReserved:     return "reserved";
         case BlockerKind::kOrder:        return "order";
     }
     return "node";

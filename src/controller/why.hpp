@@ -24,6 +24,7 @@ enum class BlockerKind : std::uint8_t {
     kQuota,         // Of its project or one above.
     kNoNode,        // No node is known yet.
     kNode,          // One node, and what is short there.
+    kReserved,      // One node that has room, but keeps it for a job before this one.
     kOrder,         // Others come first: not a blocker by itself.
 };
 
@@ -45,10 +46,18 @@ struct Blocker {
     std::vector<Holder> holders = {};
 };
 
+/// Room that is kept for the job.
+struct Kept {
+    Instant at = model::kNever;  // It starts by then, or sooner.
+    std::vector<std::string> nodes = {};
+    bool is_assumed = false;  // Something there has no time limit: its end is a guess.
+};
+
 struct Why {
     std::vector<Blocker> blockers = {};  // Binding first.
     std::size_t binding_count = 0;       // So many of them stand in the way.
     std::optional<std::uint64_t> position = {};
+    std::optional<Kept> kept = {};
 };
 
 /// Who reads: others' work is shown without names.

@@ -22,9 +22,11 @@ constexpr const char* kOwnActor = "reeve";
 Ledger::Ledger(const LedgerOptions& options, const StoreHeader& header)
     : options_(options),
       cluster_id_(header.cluster_id),
+      state_(options.scheduling),
       last_rev_(header.last_rev),
       last_job_(header.last_job),
       last_allocation_(header.last_allocation) {
+    state_.set_limits(options.limits);
     state_.advance(header.last_at);
 }
 
@@ -188,8 +190,6 @@ void Ledger::undo() {
     requests_of_turn_.clear();
     unwanted_.clear();
     acknowledged_.clear();
-    cursor_ =
-        Queue::Place{.priority_negated = INT64_MIN};  // What was placed is to be placed again.
 }
 
 std::set<JobId> Ledger::unknown_jobs(const Command& command) const {
@@ -237,6 +237,10 @@ std::set<model::TaskKey> Ledger::unknown_tasks(const Command& command) const {
 
 std::optional<Instant> Ledger::next_wakeup() const {
     std::optional<Instant> next = state_.next_timer();
+    if (const auto reserved = state_.core().next_wakeup();
+        reserved && (!next || *reserved < *next)) {
+        next = reserved;
+    }
     for (const auto& [id, node] : state_.nodes()) {
         if (node.liveness.is_reachable) {
             const Instant silent_at = node.liveness.heard_at + options_.silence_max;

@@ -28,6 +28,7 @@ struct Gate {
 };
 
 struct LedgerOptions {
+    scheduler::CoreOptions scheduling = {};                       // Placement and backfill.
     model::Quota limits = {};                                     // Of the whole cluster.
     std::uint64_t pending_elements_max = 10'000'000;              // Queue length, always in force.
     std::optional<Gate> gate = {};                                // Off by default.
@@ -183,11 +184,7 @@ class Ledger {
     model::ElementRecord materialise(JobId job, std::uint32_t position);
 
     // schedule.cpp
-    struct Pass;
-    [[nodiscard]] std::optional<Queue::Head> next_head(const Pass& pass) const;
-    void advance_pass(Pass& pass, const Queue::Head& head, bool is_placed);
-    bool place_head(const Queue::Head& head, std::vector<scheduler::NodeView>& nodes);
-    [[nodiscard]] bool is_within_quota(ProjectId project, const model::Grant& grant) const;
+    void place(const scheduler::Start& start);
 
     void act_for_nobody();
 
@@ -218,9 +215,6 @@ class Ledger {
     std::string actor_;
     std::string source_;
     std::string request_id_;
-
-    std::optional<Queue::Place> cursor_;  // Where an unfinished pass goes on.
-    std::set<GroupKey> fresh_;            // Groups to look at, beside a pass.
 };
 
 }  // namespace reeve::ledger

@@ -106,24 +106,6 @@ TEST(Ledger, RetriesWithBackoffThatDoubles) {
     EXPECT_EQ(world.state(job), "gone");
 }
 
-TEST(Ledger, PlacesInOrderAndLetsSmallOnesPass) {
-    World world(2);
-    const JobId running = world.submit(one_gpu());
-    model::JobTerms two = one_gpu();
-    two.gpus.count = 2;
-    const JobId large = world.submit(two);
-    const JobId small = world.submit(one_gpu());
-    const JobId next = world.submit(one_gpu());
-    model::JobTerms urgent = one_gpu();
-    urgent.priority = 1;
-    const JobId first = world.submit(urgent);
-    EXPECT_EQ(world.state(large), "queued");
-    EXPECT_EQ(world.state(small), "scheduled");
-    world.end(running, {});
-    EXPECT_EQ(world.state(first), "scheduled");
-    EXPECT_EQ(world.state(next), "queued");
-}
-
 TEST(Ledger, AnArrayIsOneRecordUntilItsElementsStart) {
     World world(4);
     model::JobTerms terms = one_gpu();

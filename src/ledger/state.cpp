@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "scheduler/quota.hpp"
 
 namespace reeve::ledger {
 namespace {
@@ -55,6 +56,8 @@ model::Grant negated(model::Grant grant) {
 }
 
 }  // namespace
+
+State::State(const scheduler::CoreOptions& scheduling) : core_(scheduling) {}
 
 // ---- Records.
 
@@ -205,10 +208,10 @@ void State::set_liveness(NodeId id, NodeLiveness liveness) {
     REEVE_ASSERT(found != nodes_.end(), "liveness is of a node that is known");
     NodeLiveness& old = found->second.liveness;
     if (liveness.is_reachable != old.is_reachable || liveness.is_gated != old.is_gated) {
-        has_freed_ = true;
         dirty_nodes_.insert(id);
     }
     old = std::move(liveness);
+    show(id);
 }
 
 void State::advance(Instant now) {
@@ -294,7 +297,9 @@ void State::resolve_requests() {
                 }
             }
         }
-        resolved_.emplace(id, model::request_of(record.gpus, record.host, std::move(models)));
+        const auto known =
+            resolved_.emplace(id, model::request_of(record.gpus, record.host, std::move(models)));
+        core_.put_request(id, known.first->second);
     }
 }
 
@@ -306,7 +311,7 @@ void State::apply(const Put<model::ProjectRecord>& put) {
         project_ids_.insert_or_assign(put.after->name, put.after->id);
     }
     put_in(projects_, either(put).id, put.after);
-    has_freed_ = true;  // A larger quota may let something start.
+    core_.free_quota(either(put).id);  // A larger one may let something start.
 }
 
 void State::apply(const Put<model::NodeRecord>& put) {
@@ -327,9 +332,64 @@ void State::apply(const Put<model::NodeRecord>& put) {
         rebuild_free(node);
     } else {
         nodes_.erase(id);
+        core_.drop_node(id);
     }
-    has_freed_ = true;
+    show(id);
     dirty_nodes_.insert(id);
+}
+
+/// Tells the scheduler what became of a node.
+void State::show(NodeId id) {
+    if (const NodeState* known = node(id)) {
+        core_.put_node(view_of(*known));
+    }
+}
+
+/// Tells the scheduler what holds a part of a node, and until when.
+void State::refresh_hold(AllocationId id) {
+    const model::AllocationRecord* held = allocation(id);
+    if (held == nullptr || is_end(held->state)) {
+        core_.drop_hold(id);
+        return;
+    }
+    const model::JobRecord* owner = job(held->task.element.job);
+    const ElementRecord* attempt = element(held->task.element);
+    const bool has_started =
+        attempt != nullptr && attempt->allocation == id && attempt->started_at != model::kNever;
+    core_.put_hold(
+        id, {.node = held->node,
+             .grant = held->grant,
+             .since = has_started ? attempt->started_at : held->reserved_at,
+             .limit = std::chrono::seconds(owner == nullptr ? 0 : owner->time_limit_s)});
+}
+
+/// What the project and all above it hold became less.
+void State::free_quota(ProjectId id) {
+    core_.free_quota(ProjectId(0));
+    for (std::optional<ProjectId> at = id; at;) {
+        core_.free_quota(*at);
+        const model::ProjectRecord* record = project(*at);
+        at = record == nullptr ? std::nullopt : record->parent;
+    }
+}
+
+std::optional<ProjectId> State::without_quota_for(ProjectId id, const model::Grant& grant) const {
+    model::Usage more{
+        .cpu_millicores = grant.host.cpu_millicores,
+        .memory_mib = grant.host.memory_mib,
+        .running_elements = 1};
+    for (const model::GpuGrant& granted : grant.gpus) {
+        more.gpu_milli += granted.amount.milli;
+    }
+    if (!scheduler::is_within(limits_, usage_of_all_, more)) {
+        return ProjectId(0);
+    }
+    for (std::optional<ProjectId> at = id; at; at = project(*at)->parent) {
+        if (!scheduler::is_within(project(*at)->quota, usage(*at), more)) {
+            return at;
+        }
+    }
+    return std::nullopt;
 }
 
 void State::rebuild_free(NodeState& node) {
@@ -349,8 +409,12 @@ void State::rebuild_free(NodeState& node) {
     }
 }
 
-GroupKey State::group_of(const model::JobRecord& job) {
-    return {.priority = job.priority, .project = job.project, .request = job.request};
+scheduler::GroupKey State::group_of(const model::JobRecord& job) {
+    return {
+        .priority = job.priority,
+        .project = job.project,
+        .request = job.request,
+        .limit = scheduler::planning_limit(std::chrono::seconds(job.time_limit_s))};
 }
 
 void State::apply(const JobPut& put) {
@@ -365,10 +429,13 @@ void State::apply(const JobPut& put) {
             }
         }
         if (!put.after || group_of(*put.before) != group_of(*put.after)) {
-            queue_.erase(group_of(*put.before), id);
+            core_.drop_waiting(id, group_of(*put.before));
         }
     }
     put_in(jobs_, id, put.after);
+    if (put.before && (!put.after || put.after->counts.live() < put.before->counts.live())) {
+        free_quota(put.before->project);
+    }
     if (put.after) {
         count_job(*put.after, 1);
         for (const model::Dependency& dependency : put.after->after) {
@@ -386,11 +453,11 @@ void State::refresh_queue(JobId id) {
     if (record == nullptr) {
         return;
     }
-    const GroupKey group = group_of(*record);
-    if (!next_of(id)) {
-        queue_.erase(group, id);
-    } else if (queue_.insert(group, id)) {
-        fresh_.insert(group);
+    const scheduler::GroupKey group = group_of(*record);
+    if (next_of(id)) {
+        core_.put_waiting(id, group);
+    } else {
+        core_.drop_waiting(id, group);
     }
 }
 
@@ -405,6 +472,10 @@ void State::apply(const ElementPut& put) {
     }
     if (put.after) {
         index_element(*put.after);
+    }
+    if (put.before && put.after && put.before->started_at != put.after->started_at) {
+        refresh_hold(put.before->allocation);
+        refresh_hold(put.after->allocation);
     }
     refresh_queue(key.job);
 }
@@ -476,7 +547,11 @@ void State::apply(const Put<model::AllocationRecord>& put) {
     if (put.after && is_end(put.after->state)) {
         released_.push_back(id);
     }
-    has_freed_ = has_freed_ || !put.after || is_end(put.after->state);
+    if (put.before && (!put.after || is_end(put.after->state))) {
+        free_quota(put.before->project);
+    }
+    refresh_hold(id);
+    show(either(put).node);
     dirty_nodes_.insert(either(put).node);
 }
 

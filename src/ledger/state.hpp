@@ -13,8 +13,8 @@
 #include "base/instant.hpp"
 #include "base/strong_id.hpp"
 #include "ledger/change.hpp"
-#include "ledger/queue.hpp"
 #include "model/records.hpp"
+#include "scheduler/core.hpp"
 #include "scheduler/placement.hpp"
 
 namespace reeve::ledger {
@@ -39,6 +39,8 @@ struct NodeState {
 /// through replace(), which keeps the indexes; undoing is replacing the other way round.
 class State {
   public:
+    explicit State(const scheduler::CoreOptions& scheduling);
+
     // ---- Records.
     [[nodiscard]] const model::JobRecord* job(JobId id) const;
     [[nodiscard]] const model::ElementRecord* element(const model::ElementKey& key) const;
@@ -82,7 +84,19 @@ class State {
         const model::GpuAsk& gpus, const model::HostAmount& host) const;
 
     // ---- Indexes.
-    [[nodiscard]] const Queue& queue() const { return queue_; }
+
+    /// Who waits, and what starts next. Follows every change, also those taken back.
+    [[nodiscard]] const scheduler::Core& core() const { return core_; }
+
+    [[nodiscard]] scheduler::Core& core() { return core_; }
+
+    /// The cluster's own limits.
+    void set_limits(const model::Quota& limits) { limits_ = limits; }
+
+    /// Who has no quota left for `grant`: the project, one above it, or ProjectId(0) for the
+    /// cluster.
+    [[nodiscard]] std::optional<ProjectId> without_quota_for(
+        ProjectId project, const model::Grant& grant) const;
 
     /// The request with its GPU models resolved; follows the models that are known.
     [[nodiscard]] const model::Request& resolved(model::RequestId id) const;
@@ -126,12 +140,6 @@ class State {
     /// Drops what ended from memory: jobs, elements and released allocations.
     void forget_ended();
 
-    /// True if some resource became free, or some node or quota changed, since the last call.
-    [[nodiscard]] bool take_freed() { return std::exchange(has_freed_, false); }
-
-    /// The groups that got a new head since the last call.
-    [[nodiscard]] std::set<GroupKey> take_fresh() { return std::exchange(fresh_, {}); }
-
     /// Nodes whose view changed since the last call.
     [[nodiscard]] std::set<NodeId> take_dirty_nodes() { return std::exchange(dirty_nodes_, {}); }
 
@@ -157,12 +165,15 @@ class State {
     void index_element(const model::ElementRecord& element);
     void unindex_element(const model::ElementRecord& element);
     void refresh_queue(JobId id);
+    void refresh_hold(AllocationId id);
+    void show(NodeId id);
+    void free_quota(ProjectId id);
     void count_job(const model::JobRecord& job, std::int64_t sign);
     void count_allocation(const model::AllocationRecord& allocation, std::int64_t sign);
     void add_usage(ProjectId id, const model::Usage& amount, std::int64_t sign);
     void resolve_requests();
     void rebuild_free(NodeState& node);
-    [[nodiscard]] static GroupKey group_of(const model::JobRecord& job);
+    [[nodiscard]] static scheduler::GroupKey group_of(const model::JobRecord& job);
 
     std::map<UserId, model::UserRecord> users_;
     std::map<std::string, UserId> user_ids_;
@@ -179,7 +190,8 @@ class State {
     std::map<model::ElementKey, model::ElementRecord> elements_;
     std::map<AllocationId, model::AllocationRecord> allocations_;
 
-    Queue queue_;
+    scheduler::Core core_;
+    model::Quota limits_;
     std::map<JobId, Waiting> waiting_;
     std::set<std::pair<Instant, model::ElementKey>> timers_;
     std::map<NodeId, std::set<model::ElementKey>> live_;
@@ -192,8 +204,6 @@ class State {
     std::vector<AllocationId> released_;
 
     Instant now_ = model::kNever;
-    bool has_freed_ = false;
-    std::set<GroupKey> fresh_;
     std::set<NodeId> dirty_nodes_;
 };
 

@@ -42,19 +42,54 @@ bool is_alike(const NodeView& left, const NodeView& right) {
                });
 }
 
+/// Between the limits to plan with that are as long as `limit`.
+std::chrono::seconds planning_step(std::chrono::seconds limit) noexcept {
+    constexpr int kBitsKept = 7;  // 64 values from one power of two to the next.
+    const auto seconds = static_cast<std::uint64_t>(std::max<std::int64_t>(limit.count(), 0));
+    const int dropped = std::max(static_cast<int>(std::bit_width(seconds)) - kBitsKept, 0);
+    return std::chrono::seconds(std::int64_t{1} << static_cast<unsigned>(dropped));
+}
+
 constexpr std::uint64_t kMixPrime = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio.
 
 }  // namespace
 
 std::chrono::seconds planning_limit(std::chrono::seconds limit) noexcept {
-    constexpr int kBitsKept = 7;  // 64 values from one power of two to the next.
-    const auto seconds = static_cast<std::uint64_t>(std::max<std::int64_t>(limit.count(), 0));
-    const int dropped = std::max(static_cast<int>(std::bit_width(seconds)) - kBitsKept, 0);
-    const std::uint64_t unit = std::uint64_t{1} << static_cast<unsigned>(dropped);
-    return std::chrono::seconds((seconds + unit - 1) / unit * unit);
+    const std::chrono::seconds below = longest_limit(limit);
+    return below == limit ? below : below + planning_step(limit);
+}
+
+std::chrono::seconds longest_limit(std::chrono::seconds run) noexcept {
+    return run - run % planning_step(run);
 }
 
 Core::Core(const CoreOptions& options) : options_(options), engine_({.policy = options.policy}) {}
+
+Core::Core(const Core& other) : Core(other.options_) {
+    mix_ = other.mix_;
+    engine_.learn(mix_.counts());
+    for (const auto& [id, request] : other.requests_) {
+        put_request(id, request);
+    }
+    for (const auto& [id, node] : other.nodes_) {
+        put_node(node.timeline.view());
+        for (const auto& [hold_id, hold] : node.timeline.holds()) {
+            put_hold(hold_id, hold);
+        }
+    }
+    for (const auto& [key, group] : other.groups_) {
+        for (const JobId job : group.jobs) {
+            put_waiting(job, key);
+        }
+    }
+}
+
+Core& Core::operator=(const Core& other) {
+    if (this != &other) {
+        *this = Core(other);
+    }
+    return *this;
+}
 
 // ---- What there is.
 
@@ -292,8 +327,8 @@ void Core::observe(const model::Request& request) {
 
 // ---- What follows.
 
-std::optional<Start> Core::next(Instant now, std::size_t& looks) {
-    settle(now);
+std::optional<Start> Core::next(Instant now, std::size_t& looks, const QuotaCheck& quota_check) {
+    settle(now, quota_check);
     while (looks > 0) {
         const auto owner = std::ranges::find_if(reservations_, &Reservation::is_worth_a_look);
         if (active_.empty() && owner == reservations_.end()) {
@@ -304,24 +339,24 @@ std::optional<Start> Core::next(Instant now, std::size_t& looks) {
         if (owner != reservations_.end() &&
             (active_.empty() || place_of(owner->group, owner->job) <= active_.begin()->first)) {
             owner->is_worth_a_look = false;
-            start = try_start(owner->job, groups_.at(owner->group), now);
+            start = try_start(owner->job, groups_.at(owner->group), now, quota_check);
         } else {
-            start = look(now);
+            start = look(now, quota_check);
         }
         if (start) {
             return start;
         }
-        settle(now);
+        settle(now, quota_check);
     }
     return std::nullopt;
 }
 
 /// At the first of the active asks.
-std::optional<Start> Core::look(Instant now) {
+std::optional<Start> Core::look(Instant now, const QuotaCheck& quota_check) {
     Ask& ask = *active_.begin()->second;
     const auto [place, group] = *eligible(ask);
     const bool was_blocked = ask.is_blocked;
-    std::optional<Start> start = try_start(place.job, *group, now);
+    std::optional<Start> start = try_start(place.job, *group, now, quota_check);
     if (start || group->waits_for_quota_of) {
         return start;
     }
@@ -334,9 +369,10 @@ std::optional<Start> Core::look(Instant now) {
     return std::nullopt;
 }
 
-std::optional<Start> Core::try_start(JobId job, Group& group, Instant now) {
+std::optional<Start> Core::try_start(
+    JobId job, Group& group, Instant now, const QuotaCheck& quota_check) {
     std::vector<Placed> parts = find(group, job, now);
-    if (parts.empty() || lacks_quota(group, parts)) {
+    if (parts.empty() || lacks_quota(group, parts, quota_check)) {
         return std::nullopt;
     }
     const Place place = place_of(group.key, job);
@@ -348,9 +384,10 @@ std::optional<Start> Core::try_start(JobId job, Group& group, Instant now) {
 }
 
 /// If so, the group is put aside until who lacks it has some.
-bool Core::lacks_quota(Group& group, const std::vector<Placed>& parts) {
+bool Core::lacks_quota(
+    Group& group, const std::vector<Placed>& parts, const QuotaCheck& quota_check) {
     const std::optional<ProjectId> over =
-        quota_check_ ? quota_check_(group.key.project, parts) : std::nullopt;
+        quota_check ? quota_check(group.key.project, parts) : std::nullopt;
     if (over) {
         remove_head(group);
         group.waits_for_quota_of = over;
@@ -360,7 +397,7 @@ bool Core::lacks_quota(Group& group, const std::vector<Placed>& parts) {
 }
 
 /// Lets those look again for whom there may be room now, and renews what is reserved.
-void Core::settle(Instant now) {
+void Core::settle(Instant now, const QuotaCheck& quota_check) {
     do {
         std::set<NodeId> changed = std::exchange(let_go_, {});
         for (const NodeId id : std::exchange(grown_, {})) {
@@ -372,7 +409,7 @@ void Core::settle(Instant now) {
                 reconsider(node->second, now);
             }
         }
-        ensure_reservations(now);
+        ensure_reservations(now, quota_check);
     } while (!let_go_.empty() || !grown_.empty());
 }
 
@@ -505,10 +542,18 @@ std::optional<Instant> Core::next_wakeup() const {
     return first;
 }
 
-bool Core::has_same_queue(const Core& other) const {
-    return std::ranges::equal(groups_, other.groups_, [](const auto& left, const auto& right) {
-        return left.first == right.first && left.second.jobs == right.second.jobs;
-    });
+bool Core::was_told_the_same(const Core& other) const {
+    const bool has_same_queue =
+        std::ranges::equal(groups_, other.groups_, [](const auto& left, const auto& right) {
+            return left.first == right.first && left.second.jobs == right.second.jobs;
+        });
+    return has_same_queue &&
+           std::ranges::equal(nodes_, other.nodes_, [](const auto& left, const auto& right) {
+               const Timeline& mine = left.second.timeline;
+               const Timeline& its = right.second.timeline;
+               return left.first == right.first && mine.view().free == its.view().free &&
+                      mine.holds() == its.holds();
+           });
 }
 
 }  // namespace reeve::scheduler

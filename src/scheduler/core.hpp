@@ -37,6 +37,9 @@ struct GroupKey {
 /// 64 too long at most, and keeps the number of groups small whatever limits people think of.
 [[nodiscard]] std::chrono::seconds planning_limit(std::chrono::seconds limit) noexcept;
 
+/// The longest limit that planning_limit() takes to be no longer than `run`.
+[[nodiscard]] std::chrono::seconds longest_limit(std::chrono::seconds run) noexcept;
+
 /// A place in the queue. Lower comes first.
 struct Place {
     std::int64_t priority_negated = 0;
@@ -85,13 +88,18 @@ struct Reservation {
 class Core {
   public:
     /// Who has no quota left for `grant`: the project itself or one above it, ProjectId(0) for a
-    /// limit of the whole cluster; nothing if all have.
+    /// limit of the whole cluster; nothing if all have. Empty: there are no quotas.
     using QuotaCheck = std::function<std::optional<ProjectId>(
         ProjectId project, const std::vector<Placed>& parts)>;
 
     explicit Core(const CoreOptions& options);
 
-    void set_quota_check(QuotaCheck check) { quota_check_ = std::move(check); }
+    /// A core that was told the same, and has decided nothing yet. Cost: all that there is.
+    Core(const Core& other);
+    Core(Core&&) = default;
+    Core& operator=(const Core& other);
+    Core& operator=(Core&&) = default;
+    ~Core() = default;
 
     // ---- What there is. Undoing is telling it as it was.
 
@@ -122,7 +130,8 @@ class Core {
 
     /// The next start, or nothing. Looks at `looks` groups at most, which it counts down: at 0
     /// there may be more to find.
-    [[nodiscard]] std::optional<Start> next(Instant now, std::size_t& looks);
+    [[nodiscard]] std::optional<Start> next(
+        Instant now, std::size_t& looks, const QuotaCheck& quota_check);
 
     /// When to ask again though nothing changed: a reservation fell due, and what should have made
     /// room goes on.
@@ -134,8 +143,8 @@ class Core {
 
     [[nodiscard]] std::uint64_t decisions() const noexcept { return decisions_; }
 
-    /// True if both know the same of nodes, holds and who waits.
-    [[nodiscard]] bool has_same_queue(const Core& other) const;
+    /// True if both know the same of what is free, what is held, and who waits.
+    [[nodiscard]] bool was_told_the_same(const Core& other) const;
 
   private:
     /// What one look decides for: groups of any project, priority and limit that ask for the same.
@@ -187,10 +196,12 @@ class Core {
     void refresh(Ask& ask);
     void block(Ask& ask, std::chrono::seconds passing_run);
     void unblock(Ask& ask);
-    [[nodiscard]] std::optional<Start> look(Instant now);
-    [[nodiscard]] std::optional<Start> try_start(JobId job, Group& group, Instant now);
-    [[nodiscard]] bool lacks_quota(Group& group, const std::vector<Placed>& parts);
-    void settle(Instant now);
+    [[nodiscard]] std::optional<Start> look(Instant now, const QuotaCheck& quota_check);
+    [[nodiscard]] std::optional<Start> try_start(
+        JobId job, Group& group, Instant now, const QuotaCheck& quota_check);
+    [[nodiscard]] bool lacks_quota(
+        Group& group, const std::vector<Placed>& parts, const QuotaCheck& quota_check);
+    void settle(Instant now, const QuotaCheck& quota_check);
     void reconsider(const Node& node, Instant now);
     void show(const Node& node);
 
@@ -207,15 +218,14 @@ class Core {
     struct Candidate;
     [[nodiscard]] std::size_t reservations_max() const noexcept;
     [[nodiscard]] std::vector<std::pair<JobId, Group*>> first_waiting() const;
-    void ensure_reservations(Instant now);
-    [[nodiscard]] bool reserve(JobId job, Group& group, Instant now);
+    void ensure_reservations(Instant now, const QuotaCheck& quota_check);
+    [[nodiscard]] bool reserve(JobId job, Group& group, Instant now, const QuotaCheck& quota_check);
     [[nodiscard]] std::vector<Candidate> earliest_slots(const Group& group, Instant now) const;
     void promise(Reservation reservation);
     void drop_reservations();
     void reconsider_reservations(NodeId grown, Instant now);
 
     CoreOptions options_;
-    QuotaCheck quota_check_;
     PlacementEngine engine_;
     ClassMix mix_;
     std::map<NodeId, Node> nodes_;

@@ -51,6 +51,9 @@ TEST(PlanningLimit, IsNeverShorterAndLittleLonger) {
         EXPECT_GE(planned, limit);
         EXPECT_LE(planned, limit + limit / 64);
         EXPECT_EQ(planning_limit(seconds(planned)).count(), planned);
+        const std::int64_t longest = longest_limit(seconds(limit)).count();
+        EXPECT_LE(planning_limit(seconds(longest)).count(), limit);
+        EXPECT_GT(planning_limit(seconds(longest + 1)).count(), limit);
     }
 }
 
@@ -180,7 +183,7 @@ TEST(Core, WhatRunsOverItsTimePutsTheReservationOff) {
 TEST(Core, WhoLacksQuotaHoldsNobodyUp) {
     CoreWorld world = world_of(1, 4, {});
     bool is_full = true;
-    world.core().set_quota_check(
+    world.set_quota_check(
         [&](ProjectId project, const std::vector<Placed>&) -> std::optional<ProjectId> {
             if (is_full && project == ProjectId(7)) {
                 return ProjectId(3);  // Above it.
@@ -208,7 +211,7 @@ TEST(Core, AStepThatNothingChangedForLooksAtNobody) {
     world.schedule();
     const std::uint64_t decisions = world.core().decisions();
     std::size_t looks = 100;
-    EXPECT_FALSE(world.core().next(world.now(), looks));
+    EXPECT_FALSE(world.core().next(world.now(), looks, {}));
     EXPECT_EQ(looks, 100U);
     EXPECT_EQ(world.core().decisions(), decisions);
 }
@@ -225,11 +228,11 @@ TEST(Core, GoesOnWhereItsBudgetEnded) {
     world.set_availability(NodeId(1), Availability::kDrained);
     world.set_availability(NodeId(1), Availability::kReady);
     std::size_t looks = 1;
-    const auto start = world.core().next(world.now(), looks);
+    const auto start = world.core().next(world.now(), looks, {});
     ASSERT_TRUE(start);
     EXPECT_EQ(start->place.job, JobId(2));
     world.begin(*start);
-    EXPECT_FALSE(world.core().next(world.now(), looks)) << "no look is left";
+    EXPECT_FALSE(world.core().next(world.now(), looks, {})) << "no look is left";
     EXPECT_TRUE(world.schedule().empty());
 }
 

@@ -31,6 +31,8 @@ class CoreWorld {
 
     Core& core() { return core_; }
 
+    void set_quota_check(Core::QuotaCheck check) { quota_check_ = std::move(check); }
+
     [[nodiscard]] Instant now() const { return now_; }
 
     void put_node(const NodeView& node) {
@@ -71,7 +73,7 @@ class CoreWorld {
     std::vector<JobId> schedule() {
         std::vector<JobId> started;
         std::size_t looks = SIZE_MAX;
-        while (const std::optional<Start> start = core_.next(now_, looks)) {
+        while (const std::optional<Start> start = core_.next(now_, looks, quota_check_)) {
             begin(*start);
             started.push_back(start->place.job);
         }
@@ -232,6 +234,7 @@ class CoreWorld {
 
     CoreOptions options_;
     Core core_;
+    Core::QuotaCheck quota_check_;
     std::map<NodeId, NodeView> nodes_;
     std::map<model::RequestId, model::Request> requests_;
     std::map<JobId, Job> waiting_;

@@ -58,7 +58,7 @@ std::vector<std::pair<JobId, Core::Group*>> Core::first_waiting() const {
     return first;
 }
 
-void Core::ensure_reservations(Instant now) {
+void Core::ensure_reservations(Instant now, const QuotaCheck& quota_check) {
     if (options_.backfill == Backfill::kNone) {
         return;
     }
@@ -87,7 +87,7 @@ void Core::ensure_reservations(Instant now) {
         }
         bool has_all = true;
         for (std::size_t i = kept; i < wanted.size() && has_all; ++i) {
-            has_all = reserve(wanted[i].first, *wanted[i].second, now);
+            has_all = reserve(wanted[i].first, *wanted[i].second, now, quota_check);
         }
         if (has_all) {
             return;
@@ -97,7 +97,7 @@ void Core::ensure_reservations(Instant now) {
 
 /// False if the job is not one to reserve for: it lacks quota, or no node will ever do; then who
 /// the first ones are has changed.
-bool Core::reserve(JobId job, Group& group, Instant now) {
+bool Core::reserve(JobId job, Group& group, Instant now, const QuotaCheck& quota_check) {
     std::vector<Candidate> slots = earliest_slots(group, now);
     if (slots.empty()) {
         group.ask->hopeless_at = hardware_;
@@ -107,7 +107,7 @@ bool Core::reserve(JobId job, Group& group, Instant now) {
     for (Candidate& slot : slots) {
         reservation.parts.push_back({.node = slot.node, .grant = std::move(slot.grant)});
     }
-    if (lacks_quota(group, reservation.parts)) {
+    if (lacks_quota(group, reservation.parts, quota_check)) {
         return false;
     }
     // It was looked at and found no room, so it cannot be now.

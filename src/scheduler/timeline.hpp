@@ -18,6 +18,8 @@ struct Hold {
     model::Grant grant = {};
     Instant since = Instant(std::chrono::microseconds(0));
     std::chrono::seconds limit = {};  // From `since` on; 0: nobody said.
+
+    friend bool operator==(const Hold&, const Hold&) = default;
 };
 
 /// An amount of a node that is kept for a job that waits, from `at` on for its run time.
@@ -45,6 +47,8 @@ class Timeline {
     void drop_promises() { promises_.clear(); }
 
     [[nodiscard]] const NodeView& view() const { return view_; }
+
+    [[nodiscard]] const std::map<AllocationId, Hold>& holds() const { return holds_; }
 
     [[nodiscard]] bool has_promises() const { return !promises_.empty(); }
 

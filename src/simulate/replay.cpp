@@ -145,7 +145,7 @@ class Replay {
             submit(next_job_++);
         }
         std::size_t looks = SIZE_MAX;
-        while (const std::optional<scheduler::Start> start = core_.next(now_, looks)) {
+        while (const std::optional<scheduler::Start> start = core_.next(now_, looks, {})) {
             begin(*start);
         }
         outcome_.waiting_max = std::max(outcome_.waiting_max, sample_.waiting);

@@ -1,0 +1,111 @@
+#include "controller/why.hpp"
+
+#include <chrono>
+#include <memory>
+
+#include <gtest/gtest.h>
+
+namespace reeve::controller {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+
+constexpr auto kNow = Instant(seconds(1'800'000'000));
+
+model::Grant whole(std::uint64_t gpu) {
+    return {.gpus = {{.gpu = GpuId(gpu), .amount = {.milli = 1000, .memory_mib = 24576}}}};
+}
+
+/// A node of two GPUs: one is held by job 4 for an hour more, and both are kept for job 5 from then
+/// on.
+View view_with_a_reservation(seconds limit_of_holder) {
+    auto node = std::make_shared<NodeStatus>();
+    node->record = {.id = NodeId(1), .name = "n1", .host = {.cpu_millicores = 8000}};
+    node->view = {.id = NodeId(1), .host_total = {.cpu_millicores = 8000}};
+    node->view.free.host = node->view.host_total;
+    for (std::uint64_t gpu = 1; gpu <= 2; ++gpu) {
+        node->view.free.gpus.push_back({
+            .id = GpuId(gpu),
+            .model = GpuModelId(1),
+            .total_mib = 24576,
+            .free = {.milli = 1000, .memory_mib = 24576}
+        });
+    }
+    node->view.free = *model::take(node->view.free, whole(1));
+    node->holdings.push_back({
+        .allocation = {.id = AllocationId(1), .node = NodeId(1), .grant = whole(1)},
+        .user = "ann",
+        .started_at = kNow,
+        .limit = limit_of_holder
+    });
+    View view{.at = kNow, .assumed_run = hours(24)};
+    view.nodes.push_back(node);
+    model::Grant both = whole(1);
+    both.gpus.push_back(whole(2).gpus.front());
+    view.kept.push_back({
+        .reservation =
+            {.job = JobId(5),
+                          .at = kNow + (limit_of_holder.count() > 0 ? limit_of_holder : hours(24)),
+                          .parts = {{.node = NodeId(1), .grant = both}}},
+        .user = "bob",
+        .run = hours(2)
+    });
+    return view;
+}
+
+ledger::JobRow waiting(std::uint64_t id, std::int64_t gpus, seconds limit) {
+    ledger::JobRow job;
+    job.record.id = JobId(id);
+    job.record.time_limit_s = limit.count();
+    job.record.counts[model::ElementState::kQueued] = 1;
+    job.user = "ann";
+    job.gpus.count = gpus;
+    return job;
+}
+
+TEST(Why, ANodeThatKeepsItsRoomForAnotherIsInTheWay) {
+    const View view = view_with_a_reservation(hours(1));
+    const ledger::JobRow job = waiting(6, 1, hours(2));
+    const Why why = why_pending(job, 2, view, {.user = "ann"});
+    ASSERT_EQ(why.binding_count, 1U);
+    const Blocker& blocker = why.blockers.front();
+    EXPECT_EQ(blocker.kind, BlockerKind::kReserved);
+    EXPECT_EQ(blocker.node, "n1");
+    EXPECT_EQ(blocker.asked, 7200);
+    EXPECT_EQ(blocker.free, 3584) << "what can be planned with that is no longer than an hour";
+    EXPECT_EQ(
+        blocker.text,
+        "n1 has room, but keeps it for another job before it from 2027-01-15T09:00:00Z on; a time "
+        "limit of 59m44s or less would let it pass");
+    const Why told = why_pending(job, 2, view, {.user = "root", .is_admin = true});
+    EXPECT_NE(told.blockers.front().text.find("for job 5 of bob from"), std::string::npos);
+}
+
+TEST(Why, AShortJobIsNotHeldBackAndOneWithoutALimitIsToldOfOne) {
+    const View view = view_with_a_reservation(hours(1));
+    EXPECT_EQ(why_pending(waiting(6, 1, seconds(3000)), 1, view, {}).binding_count, 0U);
+    const Why why = why_pending(waiting(6, 1, seconds(0)), 1, view, {});
+    ASSERT_EQ(why.binding_count, 1U);
+    EXPECT_NE(
+        why.blockers.front().text.find("this has no time limit, and one of 59m44s or less"),
+        std::string::npos);
+}
+
+TEST(Why, WhoHasRoomKeptIsToldWhenAndWhere) {
+    const Why why =
+        why_pending(waiting(5, 2, hours(2)), 1, view_with_a_reservation(hours(1)), {.user = "ann"});
+    ASSERT_TRUE(why.kept);
+    EXPECT_EQ(why.kept->at, kNow + hours(1));
+    EXPECT_EQ(why.kept->nodes, std::vector<std::string>{"n1"});
+    EXPECT_FALSE(why.kept->is_assumed);
+    ASSERT_EQ(why.binding_count, 1U);
+    EXPECT_EQ(why.blockers.front().what, "gpu");
+    EXPECT_TRUE(why_pending(waiting(5, 2, hours(2)), 1, view_with_a_reservation(seconds(0)), {})
+                    .kept->is_assumed);
+    EXPECT_FALSE(
+        why_pending(waiting(6, 2, hours(2)), 1, view_with_a_reservation(hours(1)), {}).kept);
+}
+
+}  // namespace
+}  // namespace reeve::controller

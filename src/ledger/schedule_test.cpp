@@ -1,0 +1,58 @@
+// What the scheduler decides, as the ledger makes it true.
+#include <gtest/gtest.h>
+
+#include "ledger/ledger_world.hpp"
+
+namespace reeve::ledger {
+namespace {
+
+model::JobTerms gpus_for(std::int64_t count, std::int64_t limit_s) {
+    model::JobTerms terms;
+    terms.gpus.count = count;
+    terms.time_limit_s = limit_s;
+    return terms;
+}
+
+TEST(LedgerSchedule, PlacesInOrderAndLetsThosePassWhoDelayNobody) {
+    World world(2);
+    const JobId running = world.submit(gpus_for(1, 3600));
+    const JobId large = world.submit(gpus_for(2, 3600));
+    const JobId endless = world.submit(gpus_for(1, 0));
+    const JobId brief = world.submit(gpus_for(1, 1800));
+    EXPECT_EQ(world.state(large), "queued");
+    EXPECT_EQ(world.state(endless), "queued") << "it would run when the large one could start";
+    EXPECT_EQ(world.state(brief), "scheduled") << "it is over by then";
+    ASSERT_EQ(world.ledger.state().core().reservations().size(), 1U);
+    EXPECT_EQ(world.ledger.state().core().reservations().front().job, large);
+    model::JobTerms urgent = gpus_for(1, 0);
+    urgent.priority = 1;
+    const JobId first = world.submit(urgent);
+    world.end(running, {});
+    EXPECT_EQ(world.state(first), "scheduled");
+    EXPECT_EQ(world.state(large), "queued");
+}
+
+TEST(LedgerSchedule, WithoutBackfillRulesWhoeverFitsStarts) {
+    World world(2, {.scheduling = {.backfill = scheduler::Backfill::kNone}});
+    world.submit(gpus_for(1, 0));
+    const JobId large = world.submit(gpus_for(2, 0));
+    const JobId small = world.submit(gpus_for(1, 0));
+    EXPECT_EQ(world.state(large), "queued");
+    EXPECT_EQ(world.state(small), "scheduled");
+}
+
+TEST(LedgerSchedule, AReservationThatFallsDueIsAReasonToLookAgain) {
+    World world(2);
+    world.submit(gpus_for(1, 5));
+    world.submit(gpus_for(2, 3600));
+    ASSERT_FALSE(world.ledger.state().core().reservations().empty());
+    const Instant due = world.ledger.state().core().reservations().front().at;
+    EXPECT_LE(*world.ledger.next_wakeup(), due);
+    world.now = due;
+    ASSERT_TRUE(world.apply(Tick{}));
+    world.step();
+    EXPECT_GT(world.ledger.state().core().reservations().front().at, due);
+}
+
+}  // namespace
+}  // namespace reeve::ledger

@@ -223,7 +223,7 @@ int run_verb(
         environment.out << help_text(app);
         return 0;
     }
-    auto parsed = parse_arguments(app, head);
+    auto parsed = parse_arguments(app, head, verb->advice());
     if (parsed && !tail.empty() && !verb->takes_command()) {
         parsed = fail(ErrorCode::kInvalid, "this verb takes no command after --");
     }

@@ -135,6 +135,9 @@ TEST(RunCli, ExitCodes) {
         {"a word that is none of them",
          {"completion", "tcsh"},
          2,                                                                             "SHELL: 'tcsh' is none of bash, zsh, fish"      },
+        {"an option of sbatch",
+         {"run", "--gres=gpu:2", "job.sh"},
+         2,                                                                             "--gres is an option of sbatch; write --gpus 2" },
         {"nothing to run",                  {"run"},                                 2, "there is nothing to run"                       },
         {"no time at all",                  {"run", "--time", "0", "--", "true"},    2, "leave --time out"                              },
         {"a token file that is not there",
@@ -291,6 +294,10 @@ TEST_F(RunScript, ErrorsNameFileAndLine) {
     const std::string worse = file("b.sh", "#!/bin/sh\n#SBATCH --exclusive\n");
     EXPECT_NE(
         call({"run", "--dry-run", worse}).err.find(worse + ": line 2: #SBATCH --exclusive"),
+        std::string::npos);
+    const std::string late = file("e.sh", "#!/bin/sh\n#SBATCH -J a\n#SBATCH --gres=gpu:1.5\n");
+    EXPECT_NE(
+        call({"run", "--dry-run", late}).err.find(late + ":3: #SBATCH --gpus: 1.5 GPUs: ask for"),
         std::string::npos);
     const std::string bare = file("c.sh", "echo\n");
     EXPECT_NE(

@@ -124,6 +124,8 @@ class RunVerb final : public Verb {
 
     [[nodiscard]] bool takes_command() const override { return true; }
 
+    [[nodiscard]] Advice advice() const override { return advice_on_sbatch; }
+
     void take_rest(
         const std::vector<std::string>& before, const std::vector<std::string>& after) override {
         before_ = before;
@@ -248,18 +250,29 @@ class RunVerb final : public Verb {
         }
         spec.execution.script = std::move(*script);
         spec.terms.name = file_name(path);
-        std::vector<DirectiveLine> lines = {
-            {0, directives->sbatch}
-        };
-        lines.insert(lines.end(), directives->reeve.begin(), directives->reeve.end());
+        // What #REEVE lines say beats what #SBATCH lines say.
+        auto applied = apply_lines(directives->sbatch, path, " #SBATCH", {caller, spec});
+        return applied ? apply_lines(directives->reeve, path, "", {caller, spec}) : applied;
+    }
+
+    struct Applying {
+        const Caller& caller;
+        model::JobSpec& spec;
+    };
+
+    [[nodiscard]] static Result<void> apply_lines(
+        const std::vector<DirectiveLine>& lines,
+        const std::string& path,
+        const std::string& what,
+        const Applying& to) {
         for (const DirectiveLine& line : lines) {
             const auto flags = parse_run_flags(line.flags);
-            const auto applied =
-                flags ? apply(*flags, caller, spec) : Result<void>(tl::unexpected(flags.error()));
+            const auto applied = flags ? apply(*flags, to.caller, to.spec)
+                                       : Result<void>(tl::unexpected(flags.error()));
             if (!applied) {
-                std::string where = path + ":";
-                where += line.line == 0 ? " #SBATCH" : std::to_string(line.line) + ":";
-                return fail(applied.error().code, where + " " + applied.error().message);
+                return fail(
+                    applied.error().code, path + ":" + std::to_string(line.line) + ":" + what +
+                                              " " + applied.error().message);
             }
         }
         return {};

@@ -59,7 +59,7 @@ std::string nearest_flag(const CLI::App& app, const std::string& word) {
     return nearest(word.substr(0, word.find('=')), flags_of(app));
 }
 
-Result<void> parse_arguments(CLI::App& app, const std::vector<std::string>& words) {
+Result<void> parse_arguments(CLI::App& app, const std::vector<std::string>& words, Advice advice) {
     std::vector<std::string> reversed(words.rbegin(), words.rend());  // As CLI11 takes them.
     app.allow_extras();
     try {
@@ -69,6 +69,9 @@ Result<void> parse_arguments(CLI::App& app, const std::vector<std::string>& word
     }
     const std::vector<std::string> left = app.remaining();
     if (!left.empty() && left.front().starts_with('-') && left.front().size() > 1) {
+        if (std::string known = advice == nullptr ? "" : advice(left); !known.empty()) {
+            return fail(ErrorCode::kInvalid, std::move(known));
+        }
         const std::string near = nearest_flag(app, left.front());
         return fail(
             ErrorCode::kInvalid,

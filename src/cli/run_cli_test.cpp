@@ -351,6 +351,50 @@ TEST_F(RunScript, SourceWithoutAnInterpreterIsRefused) {
     EXPECT_EQ(program.code, 0) << program.err;
 }
 
+TEST_F(RunScript, ProgramThatCannotBeExecutedIsRefused) {
+    const std::string source = file("train.py", "print(1)\n");
+    const std::string script = file("b.py", "#!/usr/bin/env python3\n");
+    const std::string binary = file(
+        "c", std::string_view(
+                 "\x7F"
+                 "ELF\0",
+                 5));
+    const std::string folder = source.substr(0, source.rfind('/'));
+    const auto said = [&](const std::string& word) {
+        return call({"run", "--dry-run", "-s", "unix:/x", "-C", folder, "--", word});
+    };
+    const auto allow = [](const std::string& path) {
+        std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+    };
+    EXPECT_NE(
+        said("./train.py")
+            .err.find("./train.py may not be executed; write: reeve run -- python3 ./train.py, or "
+                      "chmod +x "
+                      "./train.py, and begin it with a #! line"),
+        std::string::npos);
+    EXPECT_TRUE(said(script).err.ends_with(
+        "reeve: " + script + " may not be executed; write: reeve run -- python3 " + script +
+        ", or chmod +x " + script + "\n"));
+    file("run", "#!/bin/sh\n");
+    EXPECT_EQ(said("./run").err, "reeve: ./run may not be executed; write: chmod +x ./run\n");
+    EXPECT_NE(said("./c").err.find("./c may not be executed; write: chmod +x"), std::string::npos);
+    EXPECT_EQ(said(folder + "/../").code, 2);
+    allow(source);
+    const Call refused = said("./train.py");
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_NE(refused.err.find("text without a #! line"), std::string::npos) << refused.err;
+    const Call elsewhere =
+        call({"run", "--dry-run", "-s", "http://gpu.example", "-C", folder, "./train.py"});
+    EXPECT_EQ(elsewhere.code, 0);
+    EXPECT_NE(elsewhere.err.find("on this machine, ./train.py is text"), std::string::npos)
+        << elsewhere.err;
+    allow(script);
+    allow(binary);
+    for (const std::string& word : {script, std::string("./c"), std::string("./none")}) {
+        EXPECT_EQ(said(word).code, 0) << said(word).err;
+    }
+}
+
 TEST_F(RunScript, JobFiles) {
     const std::string path =
         file("jobs.yaml", "command: [a]\nworking_dir: /d\n---\ncommand: [b]\nworking_dir: /d\n");

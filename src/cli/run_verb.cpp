@@ -455,7 +455,9 @@ std::vector<VerbRow> run_verbs() {
         {"run", "Submit a job, and follow it", "[flags] -- COMMAND… | SCRIPT [ARGUMENT…] | -f FILE",
          "  reeve run --gpus 2 -- python train.py    a command\n"
          "  reeve run --gpus 0.25 -d job.sh          a script, with its #REEVE and #SBATCH lines\n"
-         "  reeve run -f sweep.yaml                  a job file; --dry-run shows what it means\n", make_verb<RunVerb>},
+         "  reeve run -f sweep.yaml                  a job file; --dry-run shows what it means\n"
+         "All fields of a job file: docs/reference/job-file.md, and job.yaml in "
+         "share/reeve/examples.\n", make_verb<RunVerb>},
     };
 }
 

@@ -33,6 +33,9 @@ class Verb {
     /// True if the command line ends where its first argument that is no flag begins.
     [[nodiscard]] virtual bool takes_command() const { return false; }
 
+    /// Formats that -o takes with this verb. Of the others there is nothing to show.
+    [[nodiscard]] virtual bool takes(Format /*format*/) const { return true; }
+
     /// Knows flags that the verb does not have; null: it knows none.
     [[nodiscard]] virtual Advice advice() const { return nullptr; }
 };

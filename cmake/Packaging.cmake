@@ -47,7 +47,8 @@ install(FILES ${PROJECT_BINARY_DIR}/reeve.service DESTINATION lib/systemd/system
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/NOTICE ${PROJECT_SOURCE_DIR}/THIRD_PARTY_NOTICES.md
               ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md
         DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(FILES ${PROJECT_SOURCE_DIR}/deploy/examples/submit.yaml DESTINATION ${CMAKE_INSTALL_DATADIR}/reeve/examples)
+install(FILES ${PROJECT_SOURCE_DIR}/deploy/examples/job.yaml ${PROJECT_SOURCE_DIR}/deploy/examples/submit.yaml
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/reeve/examples)
 install(FILES ${PROJECT_SOURCE_DIR}/deploy/debian/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR})
 if(EXISTS ${PROJECT_SOURCE_DIR}/api/openapi.yaml)
     install(FILES ${PROJECT_SOURCE_DIR}/api/openapi.yaml DESTINATION ${CMAKE_INSTALL_DATADIR}/reeve)

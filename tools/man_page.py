@@ -75,7 +75,8 @@ cannot be reached, 9 can never be scheduled.
 .B run
 and
 .B wait
-give the job's own, 128 and the signal's number if it was killed.
+give the job's own, 128 and the signal's number if one ended it, also at its time limit (143, or 137 after its grace; 1 if it ends by
+itself then).
 '''
 
 

@@ -194,7 +194,8 @@ std::vector<VerbRow> control_verbs() {
         {"release", "Let held jobs go on",                        "TARGET…",         "  reeve release 1842\n",
          make_verb<ReleaseVerb>                                                                                                      },
         {"requeue", "End what runs of a job, and queue it again", "TARGET…",
-         "  reeve requeue 1842\n",                                                                             make_verb<RequeueVerb>},
+         "  reeve requeue 1842\n"
+         "A job that has ended is not queued again; submit it anew.\n",                                        make_verb<RequeueVerb>},
     };
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <optional>
 
 #include "base/text.hpp"
@@ -9,7 +10,7 @@
 namespace reeve::cli {
 namespace {
 
-/// What the #SBATCH lines have said so far.
+/// What the #SBATCH lines say: of the tasks all so far, else the line at hand.
 struct Sbatch {
     std::vector<std::string> flags = {};
     std::vector<std::string> warnings = {};
@@ -20,6 +21,13 @@ struct Sbatch {
     void add(std::string flag, std::string value) {
         flags.push_back(std::move(flag));
         flags.push_back(std::move(value));
+    }
+
+    /// The CPUs, if -n or -c said something of them. A later flag beats an earlier one.
+    void add_cpus() {
+        if (has_cpus) {
+            add("--cpus", std::to_string(tasks * cpus_per_task));
+        }
     }
 };
 
@@ -60,7 +68,7 @@ Done take_cpus(const std::string& value, Sbatch& sbatch) {
 
 Done take_nodes(const std::string& value, Sbatch& /*sbatch*/) {
     if (value != "1" && value != "1-1") {
-        return refuse("jobs of more than one node do not exist yet; -N 1 is accepted");
+        return refuse("jobs of more than one node do not exist yet; each runs on 1");
     }
     return {};
 }
@@ -251,28 +259,65 @@ constexpr auto kOptions = std::to_array<Option>({
     {0,   "mail-user",     Needs::kValue,   take_mail         },
 });
 
+/// An option of sbatch or srun that is refused, and what to do without it.
+struct Refused {
+    char letter;  // 0: none.
+    std::string_view name;
+    std::string_view advice;
+};
+
+constexpr auto kRefused = std::to_array<Refused>({
+    {0,   "mem-per-cpu",     "--mem is the memory of the whole job, such as --mem 8G"          },
+    {0,   "mem-per-gpu",     "--mem is the memory of the whole job, such as --mem 8G"          },
+    {0,   "gpus-per-task",   "--gpus is the number for the whole job, such as --gpus 2"        },
+    {0,   "cpus-per-gpu",    "--cpus is the number for the whole job, such as --cpus 4"        },
+    {0,   "ntasks-per-node", "the job starts its own processes; --cpus is for all of them"     },
+    {'A', "account",         "--project names who pays"                                        },
+    {'q', "qos",             "--priority orders the jobs of a project, from -1000 to 1000"     },
+    {'C', "constraint",      "a model of GPU is asked for by --gpus MODEL:COUNT"               },
+    {'w', "nodelist",        "Reeve chooses the node; a model of GPU is --gpus MODEL:COUNT"    },
+    {'x', "exclude",         "Reeve chooses the node; a model of GPU is --gpus MODEL:COUNT"    },
+    {0,   "exclusive",       "whole GPUs are a job's alone; ask for them with --gpus COUNT"    },
+    {'b', "begin",           "a job waits for no time; --hold it, and `reeve release` it then" },
+    {'i', "input",           "a job reads no input; let the script say COMMAND <FILE"          },
+    {0,   "wrap",            "the command comes after the flags: reeve run [flags] -- COMMAND…"},
+    {'W', "wait",            "`reeve run --attach` waits for the end, as does `reeve wait`"    },
+    {0,   "pty",             "a job has no terminal; `reeve run --attach` shows its output"    },
+    {0,   "test-only",       "`reeve run --dry-run` shows what would be submitted"             },
+    {0,   "parsable",        "`reeve run -d -o name` prints the id alone"                      },
+    {0,   "comment",         "--label KEY=VALUE goes with a job"                               },
+    {0,   "no-requeue",      "leave it out; without --requeue, a job is not started again"     },
+    {0,   "get-user-env",    "--export-env takes the variables of this shell along"            },
+});
+
 /// An option as it was written, with the value that clings to it, if any.
 struct Written {
     const Option* option = nullptr;
     std::optional<std::string> value = {};
 };
 
+/// The row of `table` that `word` ("--name", "--name=…", "-N", "-N…") names, or null.
+template <class Row, std::size_t N>
+const Row* row_for(const std::string& word, const std::array<Row, N>& table) {
+    const Row* row = table.end();
+    if (word.starts_with("--")) {
+        const std::string_view name = std::string_view(word).substr(2, word.find('=') - 2);
+        row = std::ranges::find(table, name, &Row::name);
+    } else if (word.size() > 1 && word[0] == '-') {
+        row = std::ranges::find(table, word[1], &Row::letter);
+    }
+    return row == table.end() ? nullptr : row;
+}
+
 Written find_option(const std::string& word) {
+    Written written{row_for(word, kOptions), {}};
     if (word.starts_with("--")) {
         const std::size_t equals = word.find('=');
-        const std::string name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
-        const auto* row = std::ranges::find(kOptions, std::string_view(name), &Option::name);
-        Written written{row == kOptions.end() ? nullptr : row, {}};
         if (equals != std::string::npos) {
             written.value = word.substr(equals + 1);
         }
         return written;
     }
-    if (word.size() < 2 || word[0] != '-') {
-        return {};
-    }
-    const auto* row = std::ranges::find(kOptions, word[1], &Option::letter);
-    Written written{row == kOptions.end() ? nullptr : row, {}};
     if (word.size() > 2) {
         written.value = word.substr(word[2] == '=' ? 3 : 2);
     }
@@ -280,37 +325,49 @@ Written find_option(const std::string& word) {
 }
 
 tl::unexpected<Error> unknown_option(const std::string& word) {
+    const std::string name = word.substr(0, word.find('='));
+    const std::string before = "#SBATCH " + name + " is not supported";
+    if (const Refused* refused = row_for(word, kRefused)) {
+        return refuse(before + "; " + std::string(refused->advice));
+    }
     std::vector<std::string> names;
     names.reserve(kOptions.size());
     for (const Option& option : kOptions) {
         names.push_back("--" + std::string(option.name));
     }
-    const std::string near = nearest(word.substr(0, word.find('=')), names);
+    const std::string near = nearest(name, names);
     return refuse(
-        "#SBATCH " + word.substr(0, word.find('=')) + " is not supported" +
-        (near.empty() ? "; remove it, or say the same on a #REEVE line"
-                      : "; did you mean " + near + "?"));
+        before + (near.empty() ? "; remove it, or say the same on a #REEVE line"
+                               : "; did you mean " + near + "?"));
+}
+
+/// Takes the option that `words[at]` is, and moves `at` to the last word of it.
+Done take_option(const std::vector<std::string>& words, std::size_t& at, Sbatch& sbatch) {
+    Written written = find_option(words[at]);
+    const Option& option = *written.option;
+    const std::string name = "--" + std::string(option.name);
+    if (option.needs == Needs::kNothing && written.value) {
+        return refuse(name + " takes no value");
+    }
+    if (option.needs == Needs::kValue && !written.value) {
+        if (++at == words.size()) {
+            return refuse(name + " needs a value");
+        }
+        written.value = words[at];
+    }
+    if (Done done = option.take(written.value.value_or(""), sbatch); !done) {
+        return refuse(name + ": " + done.error().message);
+    }
+    return {};
 }
 
 Done take_sbatch_line(const std::vector<std::string>& words, Sbatch& sbatch) {
     for (std::size_t i = 0; i < words.size(); ++i) {
-        Written written = find_option(words[i]);
-        if (written.option == nullptr) {
+        if (find_option(words[i]).option == nullptr) {
             return unknown_option(words[i]);
         }
-        const Option& option = *written.option;
-        const std::string name = "#SBATCH --" + std::string(option.name);
-        if (option.needs == Needs::kNothing && written.value) {
-            return refuse(name + " takes no value");
-        }
-        if (option.needs == Needs::kValue && !written.value) {
-            if (++i == words.size()) {
-                return refuse(name + " needs a value");
-            }
-            written.value = words[i];
-        }
-        if (Done done = option.take(written.value.value_or(""), sbatch); !done) {
-            return refuse(name + ": " + done.error().message);
+        if (Done done = take_option(words, i, sbatch); !done) {
+            return refuse("#SBATCH " + done.error().message);
         }
     }
     return {};
@@ -335,20 +392,20 @@ class Reader {
             return {};
         }
         sbatch_.warnings.clear();
+        sbatch_.flags.clear();
+        sbatch_.has_cpus = false;
         Done done = take_sbatch_line(*words, sbatch_);
         for (const std::string& warning : sbatch_.warnings) {
             found_.warnings.push_back("line " + std::to_string(number) + ": " + warning);
         }
+        sbatch_.add_cpus();
+        if (!sbatch_.flags.empty()) {
+            found_.sbatch.push_back({number, sbatch_.flags});
+        }
         return done;
     }
 
-    [[nodiscard]] Directives finish() && {
-        if (sbatch_.has_cpus) {
-            sbatch_.add("--cpus", std::to_string(sbatch_.tasks * sbatch_.cpus_per_task));
-        }
-        found_.sbatch = std::move(sbatch_.flags);
-        return std::move(found_);
-    }
+    [[nodiscard]] Directives finish() && { return std::move(found_); }
 
   private:
     Directives found_;
@@ -358,6 +415,22 @@ class Reader {
 /// Opens a quotation, or closes the one that is open.
 char toggled(char quote, char c) {
     return quote == 0 ? c : '\0';
+}
+
+/// As it can be pasted into a shell.
+std::string shell_word(const std::string& text) {
+    const bool is_plain = !text.empty() && std::ranges::all_of(text, [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+               std::string_view("-_=.,:/@%+").find(c) != std::string_view::npos;
+    });
+    if (is_plain) {
+        return text;
+    }
+    std::string quoted = "'";
+    for (const char c : text) {
+        quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    }
+    return quoted + "'";
 }
 
 }  // namespace
@@ -392,6 +465,34 @@ Result<std::vector<std::string>> split_words(std::string_view text) {
     }
     end_word();
     return words;
+}
+
+std::string advice_on_sbatch(const std::vector<std::string>& words) {
+    const std::string name = words.front().substr(0, words.front().find('='));
+    const std::string before = name + " is an option of sbatch; ";
+    if (const Refused* refused = row_for(words.front(), kRefused)) {
+        return before + std::string(refused->advice);
+    }
+    if (find_option(words.front()).option == nullptr) {
+        return "";
+    }
+    Sbatch sbatch;
+    std::size_t at = 0;
+    if (const Done done = take_option(words, at, sbatch); !done) {
+        const std::string& why = done.error().message;  // "--nodes: …", or "--nodes needs …".
+        const std::size_t colon = why.find(": ");
+        return before + (colon == std::string::npos ? why : why.substr(colon + 2));
+    }
+    sbatch.add_cpus();
+    if (sbatch.flags.empty()) {
+        return before + "leave it out" +
+               (sbatch.warnings.empty() ? "" : ": " + sbatch.warnings.front());
+    }
+    std::string flags;
+    for (const std::string& flag : sbatch.flags) {
+        flags += " " + shell_word(flag);
+    }
+    return before + "write" + flags;
 }
 
 Result<Directives> read_directives(std::string_view script) {

@@ -17,7 +17,7 @@ struct DirectiveLine {
 
 struct Directives {
     std::vector<DirectiveLine> reeve = {};
-    std::vector<std::string> sbatch = {};    // All of them together, as flags of `reeve run`.
+    std::vector<DirectiveLine> sbatch = {};  // As flags of `reeve run`.
     std::vector<std::string> warnings = {};  // "line 3: …", for standard error.
 };
 
@@ -25,6 +25,10 @@ struct Directives {
 /// it does for sbatch. An option of #SBATCH that cannot be honoured is refused, never dropped.
 /// Errors: kInvalid: "line 3: #SBATCH --exclusive is not supported …".
 [[nodiscard]] Result<Directives> read_directives(std::string_view script);
+
+/// What to write in place of the option of sbatch or srun that `words` begin with; its value may
+/// be in the next word. "" if it is none of theirs.
+[[nodiscard]] std::string advice_on_sbatch(const std::vector<std::string>& words);
 
 /// Words separated by blanks; '…' and "…" keep them; # begins a comment.
 /// Errors: kInvalid: a quote that does not end.

@@ -49,7 +49,8 @@ TEST(Directives, TurnSbatchIntoFlags) {
         SCOPED_TRACE(c.line);
         const auto found = read_directives("#!/bin/sh\n#SBATCH " + c.line + "\n");
         ASSERT_TRUE(found) << found.error().message;
-        EXPECT_EQ(found->sbatch, c.want);
+        EXPECT_EQ(found->sbatch.size(), c.want.empty() ? 0U : 1U);
+        EXPECT_EQ(found->sbatch.empty() ? Words{} : found->sbatch.front().flags, c.want);
         EXPECT_TRUE(found->warnings.empty());
     }
 }
@@ -58,7 +59,9 @@ TEST(Directives, WarnOfWhatHasNoEffect) {
     const auto found = read_directives(
         "#!/bin/sh\n#SBATCH -o out.txt -e err.txt\n#SBATCH -p gpu\n#SBATCH --mail-type=END\n");
     ASSERT_TRUE(found);
-    EXPECT_EQ(found->sbatch, Words{"--split-output"});
+    ASSERT_EQ(found->sbatch.size(), 1U);
+    EXPECT_EQ(found->sbatch[0].line, 2U);
+    EXPECT_EQ(found->sbatch[0].flags, Words{"--split-output"});
     ASSERT_EQ(found->warnings.size(), 4U);
     EXPECT_TRUE(
         found->warnings[0].starts_with("line 2: 'out.txt' is not written; Reeve keeps the "
@@ -70,6 +73,16 @@ TEST(Directives, WarnOfWhatHasNoEffect) {
     EXPECT_TRUE(found->warnings[3].starts_with("line 4: no mail"));
 }
 
+TEST(Directives, CountCpusOverAllLines) {
+    const auto found = read_directives("#!/bin/sh\n#SBATCH -n 2\n#SBATCH -J a\n#SBATCH -c 4\n");
+    ASSERT_TRUE(found);
+    ASSERT_EQ(found->sbatch.size(), 3U);
+    EXPECT_EQ(found->sbatch[0].flags, (Words{"--cpus", "2"}));
+    EXPECT_EQ(found->sbatch[1].flags, (Words{"--name", "a"}));
+    EXPECT_EQ(found->sbatch[2].flags, (Words{"--cpus", "8"}));
+    EXPECT_EQ(found->sbatch[2].line, 4U);
+}
+
 TEST(Directives, RefuseByNameAndLine) {
     struct Case {
         std::string line;
@@ -77,20 +90,22 @@ TEST(Directives, RefuseByNameAndLine) {
     };
 
     const std::vector<Case> cases = {
-        {"#SBATCH --exclusive",   "line 2: #SBATCH --exclusive is not supported"},
-        {"#SBATCH --gpu=2",       "did you mean --gpus?"                        },
-        {"#SBATCH -x node1",      "line 2: #SBATCH -x is not supported"         },
-        {"#SBATCH train",         "line 2: #SBATCH train is not supported"      },
-        {"#SBATCH -N 2",          "more than one node"                          },
-        {"#SBATCH -n 0",          "from 1 on"                                   },
-        {"#SBATCH --mem=0",       "all memory"                                  },
-        {"#SBATCH --gres=fpga:1", "is not gpu, gpu:COUNT"                       },
-        {"#SBATCH -d singleton",  "is not afterok:ID"                           },
-        {"#SBATCH -d afterok",    "is not afterok:ID"                           },
-        {"#SBATCH -J",            "#SBATCH --job-name needs a value"            },
-        {"#SBATCH --hold=1",      "takes no value"                              },
-        {"#SBATCH -J \"a",        "is not closed"                               },
-        {"#REEVE --name 'a",      "line 2: a ' is not closed"                   },
+        {"#SBATCH --exclusive",      "line 2: #SBATCH --exclusive is not supported"},
+        {"#SBATCH --exclusive",      "ask for them with --gpus COUNT"              },
+        {"#SBATCH --mem-per-cpu=1G", "--mem is the memory of the whole job"        },
+        {"#SBATCH --gpu=2",          "did you mean --gpus?"                        },
+        {"#SBATCH -x node1",         "line 2: #SBATCH -x is not supported"         },
+        {"#SBATCH train",            "line 2: #SBATCH train is not supported"      },
+        {"#SBATCH -N 2",             "more than one node"                          },
+        {"#SBATCH -n 0",             "from 1 on"                                   },
+        {"#SBATCH --mem=0",          "all memory"                                  },
+        {"#SBATCH --gres=fpga:1",    "is not gpu, gpu:COUNT"                       },
+        {"#SBATCH -d singleton",     "is not afterok:ID"                           },
+        {"#SBATCH -d afterok",       "is not afterok:ID"                           },
+        {"#SBATCH -J",               "#SBATCH --job-name needs a value"            },
+        {"#SBATCH --hold=1",         "takes no value"                              },
+        {"#SBATCH -J \"a",           "is not closed"                               },
+        {"#REEVE --name 'a",         "line 2: a ' is not closed"                   },
     };
     for (const Case& c : cases) {
         SCOPED_TRACE(c.line);
@@ -100,6 +115,43 @@ TEST(Directives, RefuseByNameAndLine) {
         EXPECT_NE(found.error().message.find(c.message), std::string::npos)
             << found.error().message;
     }
+}
+
+TEST(Directives, AdviseOnSbatchOnTheCommandLine) {
+    struct Case {
+        Words words;
+        std::string advice;  // After "… is an option of sbatch; ".
+    };
+
+    const std::vector<Case> cases = {
+        {{"--job-name=a b"},         "write --name 'a b'"                        },
+        {{"--job-name", "it's"},     "write --name 'it'\\''s'"                   },
+        {{"-J", "train", "job.sh"},  "write --name train"                        },
+        {{"--cpus-per-task=4"},      "write --cpus 4"                            },
+        {{"--ntasks", "2"},          "write --cpus 2"                            },
+        {{"--gres=gpu:a30:2"},       "write --gpus a30:2"                        },
+        {{"-G", "2"},                "write --gpus 2"                            },
+        {{"--dependency=afterok:1"}, "write --after ok:1"                        },
+        {{"--export=ALL"},           "write --export-env"                        },
+        {{"--nice=5"},               "write --priority -5"                       },
+        {{"--chdir", "/d"},          "write --workdir /d"                        },
+        {{"--nodes=1"},              "leave it out"                              },
+        {{"-N", "2"},                "jobs of more than one node"                },
+        {{"--partition", "gpu"},     "leave it out: there are no partitions here"},
+        {{"--gres=fpga:1"},          "'fpga:1' is not gpu, gpu:COUNT"            },
+        {{"--mem-per-cpu=2G"},       "--mem is the memory of the whole job"      },
+        {{"-A", "vision"},           "--project names who pays"                  },
+        {{"--wrap", "python a.py"},  "the command comes after the flags"         },
+        {{"--job-name"},             "--job-name needs a value"                  },
+    };
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.words.front());
+        const std::string name = c.words.front().substr(0, c.words.front().find('='));
+        const std::string advice = advice_on_sbatch(c.words);
+        EXPECT_TRUE(advice.starts_with(name + " is an option of sbatch; " + c.advice)) << advice;
+    }
+    EXPECT_EQ(advice_on_sbatch({"--gpuss"}), "");
+    EXPECT_EQ(advice_on_sbatch({"-Z"}), "");
 }
 
 TEST(Directives, EndAtTheFirstCommand) {

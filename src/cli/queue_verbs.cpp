@@ -301,6 +301,8 @@ class ShowVerb final : public Verb {
         return 0;
     }
 
+    [[nodiscard]] bool takes(Format format) const override { return format != Format::kCsv; }
+
   private:
     [[nodiscard]] static Result<void> show(Session& session, Client& client, const Target& target) {
         const std::string path = "/api/v1/jobs/" + std::to_string(target.job);
@@ -436,6 +438,10 @@ class WhyVerb final : public Verb {
             }
         }
         return 0;
+    }
+
+    [[nodiscard]] bool takes(Format format) const override {
+        return format != Format::kCsv && format != Format::kName;
     }
 
   private:

@@ -83,18 +83,27 @@ std::string csv_cell(std::string text) {
     return result + "\"";
 }
 
-std::string csv_title(std::string title) {
-    std::ranges::transform(
-        title, title.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-    std::ranges::replace(title, ' ', '_');
-    return csv_cell(title);
+/// The name of the field in JSON ("milli_free" of "milli.free"), else the title in the same manner.
+std::string csv_title(const Column& column) {
+    std::string name;
+    for (const char c : column.path.empty() ? column.title : column.path) {
+        const bool is_upper = c >= 'A' && c <= 'Z';
+        const bool is_plain = is_upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        if (is_plain) {
+            name += is_upper ? static_cast<char>(c + ('a' - 'A')) : c;
+        } else if (!name.empty() && name.back() != '_') {
+            name += '_';
+        }
+    }
+    name.erase(name.find_last_not_of('_') + 1);
+    return name;
 }
 
 void print_csv(
     std::ostream& out, const JsonValue& items, const Listing& listing, const Look& look) {
     std::string line;
     for (const Column& column : listing.columns) {
-        line += (line.empty() ? "" : ",") + csv_title(column.title);
+        line += (line.empty() ? "" : ",") + csv_title(column);
     }
     out << line << "\n";
     for (const JsonValue& row : items.GetArray()) {

@@ -15,6 +15,8 @@ namespace reeve::cli {
 
 enum class Format : std::uint8_t { kTable, kWide, kJson, kJsonl, kYaml, kCsv, kName };
 
+inline constexpr std::string_view kFormatNames = "table wide json jsonl yaml csv name";
+
 /// Errors: kInvalid, with the names.
 [[nodiscard]] Result<Format> parse_format(std::string_view name);
 
@@ -42,7 +44,8 @@ struct Column {
     std::function<std::string(const JsonValue& row, const Look& look)> cell;
     bool is_wide = false;  // Shown by `-o wide` and csv only.
     std::function<Tone(const JsonValue& row)> tone = {};
-    std::string path = {};  // Of the exact value, for csv; "": as the person reads it.
+    /// Of the exact value, for csv, which it titles; "": as the person reads it.
+    std::string path = {};
 };
 
 /// A column that shows a member as it is.

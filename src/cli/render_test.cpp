@@ -49,7 +49,7 @@ TEST(PrintList, InEveryFormat) {
     EXPECT_EQ(printed(kList, {.format = Format::kName}), "7\n1842\n");
     EXPECT_EQ(
         printed(kList, {.format = Format::kCsv}),
-        "id,state,node_name,name\n7,running,,\"a,\"\"b\"\n1842,failed,jw2,é\x1b[31m\n");
+        "id,state,node,name\n7,running,,\"a,\"\"b\"\n1842,failed,jw2,é\x1b[31m\n");
     EXPECT_EQ(
         printed(kList, {.format = Format::kJsonl}),
         "{\"id\":7,\"state\":\"running\",\"name\":\"a,\\\"b\"}\n"
@@ -59,6 +59,19 @@ TEST(PrintList, InEveryFormat) {
     EXPECT_EQ(
         printed(R"({"items":[{"id":1,"a":"true"}]})", {.format = Format::kYaml}),
         "items:\n  - id: 1\n    a: \"true\"\n");
+}
+
+TEST(PrintList, CsvIsTitledAsJsonIs) {
+    Listing listing;
+    const auto nothing = [](const JsonValue&, const Look&) { return std::string(); };
+    listing.columns = {
+        plain("FREE", "milli.free"), plain("+-", "deviation"),
+        Column{.title = "WHERE, OR WHY NOT", .cell = nothing},
+        Column{.title = "UTIL %",            .cell = nothing}
+    };
+    std::ostringstream out;
+    print_list(out, json_of(R"({"items":[]})"), listing, {.format = Format::kCsv});
+    EXPECT_EQ(out.str(), "milli_free,deviation,where_or_why_not,util\n");
 }
 
 TEST(PrintList, IsForPeopleOnATerminalAlone) {
@@ -86,6 +99,11 @@ TEST(Words, ExitStatusesAreTheJobsOwn) {
         {R"({"state":"failed","end_reason":"oom","signal":9})",                        137,
          "ran out of memory (--mem sets its limit)"                                                                 },
         {R"({"state":"timed_out","end_reason":"time_limit"})",                         1,   "reached its time limit"},
+        {R"({"state":"timed_out","end_reason":"time_limit","signal":15})",             143,
+         "reached its time limit"                                                                                   },
+        {R"({"state":"timed_out","end_reason":"time_limit","exit_code":7})",           1,
+         "reached its time limit"                                                                                   },
+        {R"({"state":"cancelled","end_reason":"cancelled","signal":9})",               137, "was stopped"           },
         {R"({"state":"cancelled","end_reason":"cancelled"})",                          1,   "was stopped"           },
         {R"({"state":"failed","end_reason":"start_failed","message":"no such file"})", 1,
          "could not be started: no such file"                                                                       },

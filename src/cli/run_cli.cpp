@@ -205,6 +205,24 @@ int unknown_verb_of(
                       ""});
 }
 
+/// Refuses a format that -o names and the verb does not have. REEVE_OUTPUT is for all verbs: what
+/// does not have its format shows a table.
+Result<void> check_format(const VerbRow& row, const Verb& verb, const Session& session) {
+    if (session.flags.output.empty() || verb.takes(session.look.format)) {
+        return {};
+    }
+    std::string names;
+    for (const std::string& name : split(kFormatNames, ' ')) {
+        const auto format = parse_format(name);
+        if (format && verb.takes(*format)) {
+            names += (names.empty() ? "" : ", ") + name;
+        }
+    }
+    return fail(
+        ErrorCode::kInvalid, "`reeve " + std::string(row.name) + "` has no -o " +
+                                 session.flags.output + "; it takes " + names);
+}
+
 int run_verb(
     const VerbRow& row, const std::vector<std::string>& words, const CliEnvironment& environment) {
     const auto dashes = std::ranges::find(words, "--");
@@ -223,13 +241,16 @@ int run_verb(
         environment.out << help_text(app);
         return 0;
     }
-    auto parsed = parse_arguments(app, head);
+    auto parsed = parse_arguments(app, head, verb->advice());
     if (parsed && !tail.empty() && !verb->takes_command()) {
         parsed = fail(ErrorCode::kInvalid, "this verb takes no command after --");
     }
     if (parsed) {
         verb->take_rest(app.remaining(), tail);
         parsed = session.settle();
+    }
+    if (parsed) {
+        parsed = check_format(row, *verb, session);
     }
     if (!parsed) {
         report(environment, parsed.error());

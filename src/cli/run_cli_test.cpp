@@ -112,51 +112,72 @@ TEST(RunCli, ExitCodes) {
     };
 
     const std::vector<Case> cases = {
-        {"help",                            {"--help"},                              0, ""                                              },
-        {"an unknown verb",                 {"xyzzy"},                               2, "there is no 'xyzzy'; `reeve --help`"           },
-        {"a word of other tools",           {"scancel", "7"},                        2, "did you mean `reeve stop`?"                    },
-        {"a typo in one",                   {"quee"},                                2, "there is no 'quee'; did you mean `reeve q`?"   },
-        {"two letters swapped",             {"sotp", "1"},                           2, "did you mean `reeve stop`?"                    },
-        {"a global flag without its value", {"-s"},                                  2, "--server needs a value"                        },
-        {"an unknown global flag",          {"--sevrer", "unix:/x"},                 2, "did you mean --server?"                        },
-        {"help, not a server's name",       {"-s", "--help"},                        2, "--help"                                        },
-        {"a typo",                          {"stopp", "1"},                          2, "did you mean `reeve stop`?"                    },
-        {"a typo in a noun's verb",         {"project", "lst"},                      2, "did you mean list?"                            },
-        {"a noun alone",                    {"node"},                                2, "takes list, drain, resume, lost"               },
-        {"an unknown flag",                 {"q", "--al"},                           2, "did you mean --all?"                           },
-        {"a bad format",                    {"version", "-o", "xml"},                2, "'xml' is not a format"                         },
-        {"a bad target",                    {"show", "train"},                       2, "'train' is not a job"                          },
-        {"nothing to stop",                 {"stop"},                                2, "name the jobs"                                 },
-        {"nothing to show",                 {"show"},                                2, "name the jobs"                                 },
-        {"nothing to wait for",             {"wait"},                                2, "name the jobs"                                 },
+        {"help",                            {"--help"},                              0, ""                                                                         },
+        {"an unknown verb",                 {"xyzzy"},                               2, "there is no 'xyzzy'; `reeve --help`"                                      },
+        {"a word of other tools",           {"scancel", "7"},                        2, "did you mean `reeve stop`?"                                               },
+        {"a typo in one",                   {"quee"},                                2, "there is no 'quee'; did you mean `reeve q`?"                              },
+        {"two letters swapped",             {"sotp", "1"},                           2, "did you mean `reeve stop`?"                                               },
+        {"a global flag without its value", {"-s"},                                  2, "--server needs a value"                                                   },
+        {"an unknown global flag",          {"--sevrer", "unix:/x"},                 2, "did you mean --server?"                                                   },
+        {"help, not a server's name",       {"-s", "--help"},                        2, "--help"                                                                   },
+        {"a typo",                          {"stopp", "1"},                          2, "did you mean `reeve stop`?"                                               },
+        {"a typo in a noun's verb",         {"project", "lst"},                      2, "did you mean list?"                                                       },
+        {"a noun alone",                    {"node"},                                2, "takes list, drain, resume, lost"                                          },
+        {"an unknown flag",                 {"q", "--al"},                           2, "did you mean --all?"                                                      },
+        {"a bad format",                    {"version", "-o", "xml"},                2, "'xml' is not a format"                                                    },
+        {"a bad target",                    {"show", "train"},                       2, "'train' is not a job"                                                     },
+        {"nothing to stop",                 {"stop"},                                2, "name the jobs"                                                            },
+        {"nothing to show",                 {"show"},                                2, "name the jobs"                                                            },
+        {"nothing to wait for",             {"wait"},                                2, "name the jobs"                                                            },
         {"a number that is none",
          {"q", "--limit", "x"},
-         2,                                                                             "--limit: 'x' is not a number from 1 to 1000000"},
+         2,                                                                             "--limit: 'x' is not a number from 1 to 1000000"                           },
         {"a word that is none of them",
          {"completion", "tcsh"},
-         2,                                                                             "SHELL: 'tcsh' is none of bash, zsh, fish"      },
-        {"nothing to run",                  {"run"},                                 2, "there is nothing to run"                       },
-        {"no time at all",                  {"run", "--time", "0", "--", "true"},    2, "leave --time out"                              },
+         2,                                                                             "SHELL: 'tcsh' is none of bash, zsh, fish"                                 },
+        {"an option of sbatch",
+         {"run", "--gres=gpu:2", "job.sh"},
+         2,                                                                             "--gres is an option of sbatch; write --gpus 2"                            },
+        {"a flag twice",
+         {"run", "--name", "a", "--name", "b"},
+         2,                                                                             "--name is given more than once; once is accepted"                         },
+        {"a value for a flag without one",  {"run", "--hold=soon", "x"},             2, "--hold takes no value"                                                    },
+        {"a process that is no number",
+         {"gpu", "sim", "set", "0", "--pid", "x"},
+         2,                                                                             "--pid: 'x' is not a whole number"                                         },
+        {"an error that is no number",
+         {"gpu", "sim", "xid", "0", "x"},
+         2,                                                                             "XID: 'x' is not a whole number"                                           },
+        {"no file",                         {"server", "restore"},                   2, "FILE is missing"                                                          },
+        {"no process",                      {"gpu", "sim", "set", "0"},              2, "--pid is missing"                                                         },
+        {"csv of one job",
+         {"show", "7", "-o", "csv"},
+         2,                                                                             "`reeve show` has no -o csv; it takes table, wide, json, jsonl, yaml, name"},
+        {"a name of reasons",
+         {"why", "7", "-o", "name"},
+         2,                                                                             "it takes table, wide, json, jsonl, yaml\n"                                },
+        {"nothing to run",                  {"run"},                                 2, "there is nothing to run"                                                  },
+        {"no time at all",                  {"run", "--time", "0", "--", "true"},    2, "leave --time out"                                                         },
         {"a token file that is not there",
          {"q", "--token-file", "/nonexistent/token"},
-         5,                                                                             "(--token-file)"                                },
-        {"opposites",                       {"run", "--attach", "-d", "--", "true"}, 2, "opposites"                                     },
-        {"a command that takes none",       {"q", "--", "x"},                        2, "takes no command"                              },
-        {"a bad server",                    {"q", "-s", "ftp://x"},                  2, "is not a server"                               },
+         5,                                                                             "(--token-file)"                                                           },
+        {"opposites",                       {"run", "--attach", "-d", "--", "true"}, 2, "opposites"                                                                },
+        {"a command that takes none",       {"q", "--", "x"},                        2, "takes no command"                                                         },
+        {"a bad server",                    {"q", "-s", "ftp://x"},                  2, "is not a server"                                                          },
         {"no server",                       nowhere({"show", "7"}),                  8,
-         "no server answers at unix:/nonexistent/reeve.sock"                                                                            },
-        {"a node is not lost by accident",  {"node", "lost", "jw2"},                 6, "--yes"                                         },
-        {"no release by accident",          {"quarantine", "release", "7.0.1.0"},    6, "Say --yes"                                     },
+         "no server answers at unix:/nonexistent/reeve.sock"                                                                                                       },
+        {"a node is not lost by accident",  {"node", "lost", "jw2"},                 6, "--yes"                                                                    },
+        {"no release by accident",          {"quarantine", "release", "7.0.1.0"},    6, "Say --yes"                                                                },
         {"a job is no quarantined task",
          {"quarantine", "adopt", "7"},
-         2,                                                                             "`reeve quarantine list`"                       },
+         2,                                                                             "`reeve quarantine list`"                                                  },
         {"a script that is not there",
          {"run", "/nonexistent/job.sh"},
-         5,                                                                             "the script cannot be read"                     },
+         5,                                                                             "the script cannot be read"                                                },
         {"a job file that is not there",
          {"run", "-f", "/nonexistent/job.yaml"},
-         5,                                                                             "/nonexistent/job.yaml"                         },
-        {"no server in this build",         {"server", "verify"},                    8, "no server in it"                               },
+         5,                                                                             "/nonexistent/job.yaml"                                                    },
+        {"no server in this build",         {"server", "verify"},                    8, "no server in it"                                                          },
     };
     for (const Case& c : cases) {
         SCOPED_TRACE(c.name);
@@ -292,6 +313,10 @@ TEST_F(RunScript, ErrorsNameFileAndLine) {
     EXPECT_NE(
         call({"run", "--dry-run", worse}).err.find(worse + ": line 2: #SBATCH --exclusive"),
         std::string::npos);
+    const std::string late = file("e.sh", "#!/bin/sh\n#SBATCH -J a\n#SBATCH --gres=gpu:1.5\n");
+    EXPECT_NE(
+        call({"run", "--dry-run", late}).err.find(late + ":3: #SBATCH --gpus: 1.5 GPUs: ask for"),
+        std::string::npos);
     const std::string bare = file("c.sh", "echo\n");
     EXPECT_NE(
         call({"run", "--dry-run", bare}).err.find("does not begin with #!"), std::string::npos);
@@ -327,6 +352,31 @@ TEST_F(RunScript, ServerFilesAreWhereTheSocketIs) {
     }
 }
 
+TEST_F(RunScript, ServerFilesBehindTcpAreNotGuessed) {
+    FakeServerFiles files;
+    const std::vector<std::vector<std::string>> cases = {
+        {"server", "verify"},
+        {"server", "restore", "/b.db"},
+        {"server", "token", "--user", "ann"},
+        {"gpu", "sim", "list"},
+    };
+    for (std::vector<std::string> words : cases) {
+        words.insert(words.end(), {"-s", "http://gpu.example:8081"});
+        const Call made = call(words, &files);
+        EXPECT_EQ(made.code, 2) << words[1];
+        EXPECT_NE(
+            made.err.find("-s names http://gpu.example:8081, which does not say where that server "
+                          "keeps its files; on its machine, name "),
+            std::string::npos)
+            << made.err;
+    }
+    EXPECT_EQ(files.said, "");
+    call({"server", "verify", "/b.db", "-s", "http://gpu.example:8081"}, &files);
+    EXPECT_EQ(files.said, "verify /b.db");
+    call({"server", "restore", "/b.db", "--data", "/d", "-s", "http://gpu.example:8081"}, &files);
+    EXPECT_EQ(files.said, "restore /b.db to /d");
+}
+
 TEST_F(RunScript, SourceWithoutAnInterpreterIsRefused) {
     const std::string path = file("reeve-train.py", "print(1)\n");
     const std::string before = std::filesystem::current_path();
@@ -342,6 +392,50 @@ TEST_F(RunScript, SourceWithoutAnInterpreterIsRefused) {
         << made.err;
     EXPECT_EQ(meant.code, 0) << meant.err;
     EXPECT_EQ(program.code, 0) << program.err;
+}
+
+TEST_F(RunScript, ProgramThatCannotBeExecutedIsRefused) {
+    const std::string source = file("train.py", "print(1)\n");
+    const std::string script = file("b.py", "#!/usr/bin/env python3\n");
+    const std::string binary = file(
+        "c", std::string_view(
+                 "\x7F"
+                 "ELF\0",
+                 5));
+    const std::string folder = source.substr(0, source.rfind('/'));
+    const auto said = [&](const std::string& word) {
+        return call({"run", "--dry-run", "-s", "unix:/x", "-C", folder, "--", word});
+    };
+    const auto allow = [](const std::string& path) {
+        std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+    };
+    EXPECT_NE(
+        said("./train.py")
+            .err.find("./train.py may not be executed; write: reeve run -- python3 ./train.py, or "
+                      "chmod +x "
+                      "./train.py, and begin it with a #! line"),
+        std::string::npos);
+    EXPECT_TRUE(said(script).err.ends_with(
+        "reeve: " + script + " may not be executed; write: reeve run -- python3 " + script +
+        ", or chmod +x " + script + "\n"));
+    file("run", "#!/bin/sh\n");
+    EXPECT_EQ(said("./run").err, "reeve: ./run may not be executed; write: chmod +x ./run\n");
+    EXPECT_NE(said("./c").err.find("./c may not be executed; write: chmod +x"), std::string::npos);
+    EXPECT_EQ(said(folder + "/../").code, 2);
+    allow(source);
+    const Call refused = said("./train.py");
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_NE(refused.err.find("text without a #! line"), std::string::npos) << refused.err;
+    const Call elsewhere =
+        call({"run", "--dry-run", "-s", "http://gpu.example", "-C", folder, "./train.py"});
+    EXPECT_EQ(elsewhere.code, 0);
+    EXPECT_NE(elsewhere.err.find("on this machine, ./train.py is text"), std::string::npos)
+        << elsewhere.err;
+    allow(script);
+    allow(binary);
+    for (const std::string& word : {script, std::string("./c"), std::string("./none")}) {
+        EXPECT_EQ(said(word).code, 0) << said(word).err;
+    }
 }
 
 TEST_F(RunScript, JobFiles) {

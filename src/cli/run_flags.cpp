@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/text.hpp"
+#include "cli/directives.hpp"
 #include "cli/usage.hpp"
 #include "model/spec_rules.hpp"
 
@@ -225,7 +226,7 @@ Result<RunFlags> parse_run_flags(const std::vector<std::string>& words) {
     app.set_help_flag();
     RunFlags flags;
     add_run_flags(app, flags);
-    if (auto parsed = parse_arguments(app, words); !parsed) {
+    if (auto parsed = parse_arguments(app, words, advice_on_sbatch); !parsed) {
         return tl::unexpected(std::move(parsed.error()));
     }
     return flags;

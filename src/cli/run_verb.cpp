@@ -87,7 +87,9 @@ bool is_source(const std::string& word) {
            !text->starts_with("#!");
 }
 
-/// What runs files with this ending.
+constexpr std::string_view kInterpreter = "INTERPRETER";
+
+/// What runs files with this ending; kInterpreter if that is not known.
 std::string_view interpreter_of(std::string_view path) {
     struct Row {
         std::string_view ending;
@@ -95,15 +97,46 @@ std::string_view interpreter_of(std::string_view path) {
     };
 
     constexpr auto kRows = std::to_array<Row>({
-        {".py", "python3"},
-        {".R",  "Rscript"},
-        {".jl", "julia"  },
-        {".pl", "perl"   },
-        {".js", "node"   },
+        {".py",   "python3"},
+        {".sh",   "sh"     },
+        {".bash", "bash"   },
+        {".R",    "Rscript"},
+        {".jl",   "julia"  },
+        {".pl",   "perl"   },
+        {".js",   "node"   },
     });
     const auto* const row = std::ranges::find_if(
         kRows, [&](const Row& candidate) { return path.ends_with(candidate.ending); });
-    return row == kRows.end() ? "INTERPRETER" : row->program;
+    return row == kRows.end() ? kInterpreter : row->program;
+}
+
+/// What is wrong with the file at `path`, which was written as `word`, as a program; "" if nothing.
+std::string fault_of_file(const std::string& word, const std::string& path) {
+    const auto text = platform::read_file(path, model::kScriptBytesMax);
+    const bool is_text = text && is_utf8(*text) && text->find('\0') == std::string::npos;
+    const bool is_source = is_text && !text->starts_with("#!");
+    const std::string written =
+        "write: reeve run -- " + std::string(interpreter_of(word)) + " " + word;
+    if (platform::is_executable(path)) {
+        return is_source
+                   ? word + " is text without a #! line, which nothing can execute; " + written
+                   : "";
+    }
+    const bool is_known = is_source || (is_text && interpreter_of(word) != kInterpreter);
+    return word + " may not be executed; " + (is_known ? written + ", or " : "write: ") +
+           "chmod +x " + word + (is_source ? ", and begin it with a #! line" : "");
+}
+
+/// What is wrong with a program that is named by its path, as it is here, and what to write; "" if
+/// nothing is, or if it is not here.
+std::string fault_of_program(const std::string& word, const std::string& directory) {
+    std::string path = word.starts_with('/') ? word : directory + "/";
+    path += word.starts_with('/') ? "" : word;
+    if (word.find('/') == std::string::npos || !platform::path_exists(path)) {
+        return "";
+    }
+    return platform::is_directory(path) ? word + " is a folder; name the program in it"
+                                        : fault_of_file(word, path);
 }
 
 class RunVerb final : public Verb {
@@ -123,6 +156,8 @@ class RunVerb final : public Verb {
     }
 
     [[nodiscard]] bool takes_command() const override { return true; }
+
+    [[nodiscard]] Advice advice() const override { return advice_on_sbatch; }
 
     void take_rest(
         const std::vector<std::string>& before, const std::vector<std::string>& after) override {
@@ -217,7 +252,26 @@ class RunVerb final : public Verb {
                     std::string(interpreter_of(word)) + " " + word);
         }
         auto applied = apply(flags_, caller, spec);
+        if (applied && !is_script) {
+            applied = check_program(session, spec.execution);
+        }
         return finish(std::move(applied), {std::move(spec)});
+    }
+
+    /// Refuses a program that cannot be executed. The file may be another one where the server is
+    /// not on this machine: then it is said, and left at that.
+    [[nodiscard]] static Result<void> check_program(
+        const Session& session, const model::Execution& execution) {
+        const std::string fault = fault_of_program(execution.argv.front(), execution.working_dir);
+        if (fault.empty()) {
+            return {};
+        }
+        const auto server = session.server_name();
+        if (!server || server->starts_with("unix:")) {
+            return fail(ErrorCode::kInvalid, fault);
+        }
+        session.warn("as it is on this machine, " + fault);
+        return {};
     }
 
     /// `reeve run job.sh`: a file that is there and is no program of the PATH.
@@ -248,18 +302,29 @@ class RunVerb final : public Verb {
         }
         spec.execution.script = std::move(*script);
         spec.terms.name = file_name(path);
-        std::vector<DirectiveLine> lines = {
-            {0, directives->sbatch}
-        };
-        lines.insert(lines.end(), directives->reeve.begin(), directives->reeve.end());
+        // What #REEVE lines say beats what #SBATCH lines say.
+        auto applied = apply_lines(directives->sbatch, path, " #SBATCH", {caller, spec});
+        return applied ? apply_lines(directives->reeve, path, "", {caller, spec}) : applied;
+    }
+
+    struct Applying {
+        const Caller& caller;
+        model::JobSpec& spec;
+    };
+
+    [[nodiscard]] static Result<void> apply_lines(
+        const std::vector<DirectiveLine>& lines,
+        const std::string& path,
+        const std::string& what,
+        const Applying& to) {
         for (const DirectiveLine& line : lines) {
             const auto flags = parse_run_flags(line.flags);
-            const auto applied =
-                flags ? apply(*flags, caller, spec) : Result<void>(tl::unexpected(flags.error()));
+            const auto applied = flags ? apply(*flags, to.caller, to.spec)
+                                       : Result<void>(tl::unexpected(flags.error()));
             if (!applied) {
                 std::string where = path + ":";
-                where += line.line == 0 ? " #SBATCH" : std::to_string(line.line) + ":";
-                return fail(applied.error().code, where + " " + applied.error().message);
+                where += std::to_string(line.line) + ":" + what + " ";
+                return fail(applied.error().code, where + applied.error().message);
             }
         }
         return {};
@@ -390,7 +455,9 @@ std::vector<VerbRow> run_verbs() {
         {"run", "Submit a job, and follow it", "[flags] -- COMMAND… | SCRIPT [ARGUMENT…] | -f FILE",
          "  reeve run --gpus 2 -- python train.py    a command\n"
          "  reeve run --gpus 0.25 -d job.sh          a script, with its #REEVE and #SBATCH lines\n"
-         "  reeve run -f sweep.yaml                  a job file; --dry-run shows what it means\n", make_verb<RunVerb>},
+         "  reeve run -f sweep.yaml                  a job file; --dry-run shows what it means\n"
+         "All fields of a job file: docs/reference/job-file.md, and job.yaml in "
+         "share/reeve/examples.\n", make_verb<RunVerb>},
     };
 }
 

@@ -47,7 +47,16 @@ class ServerFilesVerb : public Verb {
             return fail(ErrorCode::kUnavailable, "this build of reeve has no server in it");
         }
         database_ = session.environment().database_file;
-        const auto words = act(*files, data_.empty() ? session.server_directory() : data_);
+        Result<std::string> data = data_;
+        if (data_.empty() && needs_data()) {
+            data = session.server_directory();
+        }
+        if (!data) {
+            return fail(
+                data.error().code,
+                data.error().message + "; on its machine, name its data directory with --data DIR");
+        }
+        const auto words = act(*files, *data);
         if (!words) {
             return tl::unexpected(words.error());
         }
@@ -75,6 +84,9 @@ class ServerFilesVerb : public Verb {
                          "there is no " + path +
                              "; name the server's data directory with --data DIR");
     }
+
+    /// False if no file of a server's is meant.
+    [[nodiscard]] virtual bool needs_data() const { return true; }
 
     [[nodiscard]] virtual Result<std::string> act(ServerFiles& files, const std::string& data) = 0;
 
@@ -106,6 +118,8 @@ class VerifyVerb final : public ServerFilesVerb {
     }
 
   private:
+    [[nodiscard]] bool needs_data() const override { return path_.empty(); }
+
     [[nodiscard]] Result<std::string> act(ServerFiles& files, const std::string& data) override {
         const std::string own = database_in(data);
         if (auto found = path_.empty() ? expect(own) : Result<void>(); !found) {

@@ -99,11 +99,17 @@ std::string Session::given_server() const {
                                 : flags.server;
 }
 
-std::string Session::server_directory() const {
+Result<std::string> Session::server_directory() const {
     constexpr std::string_view kUnix = "unix:";
     const std::string name = given_server();
     const std::size_t slash = name.rfind('/');
     const bool is_socket = name.starts_with(kUnix) && slash != std::string::npos;
+    if (!name.empty() && !name.starts_with(kUnix)) {
+        return fail(
+            ErrorCode::kInvalid, std::string(flags.server.empty() ? "REEVE_SERVER" : "-s") +
+                                     " names " + name +
+                                     ", which does not say where that server keeps its files");
+    }
     return is_socket && slash > kUnix.size() ? name.substr(kUnix.size(), slash - kUnix.size())
                                              : data_directory();
 }

@@ -63,8 +63,8 @@ class Session {
     [[nodiscard]] static std::string data_directory();
 
     /// The directory of the socket that -s or REEVE_SERVER names, which is where that server keeps
-    /// its state; else data_directory().
-    [[nodiscard]] std::string server_directory() const;
+    /// its state; else data_directory(). Errors: kInvalid: they name a server without a socket.
+    [[nodiscard]] Result<std::string> server_directory() const;
 
     /// Connects on first use. Errors: kInvalid: the address; as of the token file.
     [[nodiscard]] Result<Client*> client();

@@ -73,7 +73,16 @@ class SimulationVerb : public Verb {
             path = platform::environment_variable("REEVE_NVML_SIM").value_or("");
         }
         const std::string& name = session.environment().simulation_file;
-        path = path.empty() && !name.empty() ? session.server_directory() + "/" + name : path;
+        if (path.empty() && !name.empty()) {
+            const auto directory = session.server_directory();
+            if (!directory) {
+                return fail(
+                    directory.error().code, directory.error().message +
+                                                "; on its machine, name the state file of its "
+                                                "simulation with --state FILE");
+            }
+            path = *directory + "/" + name;
+        }
         if (path.empty()) {
             return fail(ErrorCode::kInvalid, "name the state file of the simulation with --state");
         }

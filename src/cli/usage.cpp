@@ -7,16 +7,46 @@
 namespace reeve::cli {
 namespace {
 
+/// Such as "Could not convert: --pid = x", "FILE is required".
+std::string in_words_without_colon(const CLI::App& app, const std::string& text) {
+    constexpr std::string_view kConvert = "Could not convert: ";
+    constexpr std::string_view kIs = " = ";
+    if (const std::size_t is = text.find(kIs);
+        text.starts_with(kConvert) && is != std::string::npos) {
+        const std::string name = text.substr(kConvert.size(), is - kConvert.size());
+        const CLI::Option* option = app.get_option_no_throw(name);
+        const bool is_flag = option != nullptr && option->get_type_name().empty();
+        return is_flag ? name + " takes no value"
+                       : name + ": '" + text.substr(is + kIs.size()) + "' is not a whole number";
+    }
+    constexpr std::string_view kRequired = " is required";
+    if (text.ends_with(kRequired)) {
+        return text.substr(0, text.size() - kRequired.size()) + " is missing";
+    }
+    constexpr std::string_view kOverride = " was given a disallowed flag override";
+    if (text.ends_with(kOverride)) {
+        return text.substr(0, text.size() - kOverride.size()) + " takes no value";
+    }
+    return text;
+}
+
 /// What CLI11 says of an argument, as we say it. What is not known is left as it is.
-std::string in_words(const std::string& text) {
-    const std::size_t colon = text.find(": ");
+std::string in_words(const CLI::App& app, const std::string& text) {
+    const std::size_t colon =
+        text.starts_with("Could not convert: ") ? std::string::npos : text.find(": ");
     if (colon == std::string::npos) {
-        return text;
+        return in_words_without_colon(app, text);
     }
     const std::string flag = text.substr(0, colon);
     const std::string said = text.substr(colon + 2);
     if (said.ends_with(" missing")) {  // "1 required TEXT missing"
         return flag + " needs a value";
+    }
+    if (said.starts_with("At Most 1 ")) {  // "At Most 1 required but received 2"
+        return flag + " is given more than once; once is accepted";
+    }
+    if (said.starts_with("Should be true/false")) {
+        return flag + " takes no value";
     }
     constexpr std::string_view kValue = "Value ";
     constexpr std::string_view kRange = " not in range ";
@@ -59,16 +89,19 @@ std::string nearest_flag(const CLI::App& app, const std::string& word) {
     return nearest(word.substr(0, word.find('=')), flags_of(app));
 }
 
-Result<void> parse_arguments(CLI::App& app, const std::vector<std::string>& words) {
+Result<void> parse_arguments(CLI::App& app, const std::vector<std::string>& words, Advice advice) {
     std::vector<std::string> reversed(words.rbegin(), words.rend());  // As CLI11 takes them.
     app.allow_extras();
     try {
         app.parse(std::move(reversed));
     } catch (const CLI::ParseError& error) {
-        return fail(ErrorCode::kInvalid, in_words(error.what()));
+        return fail(ErrorCode::kInvalid, in_words(app, error.what()));
     }
     const std::vector<std::string> left = app.remaining();
     if (!left.empty() && left.front().starts_with('-') && left.front().size() > 1) {
+        if (std::string known = advice == nullptr ? "" : advice(left); !known.empty()) {
+            return fail(ErrorCode::kInvalid, std::move(known));
+        }
         const std::string near = nearest_flag(app, left.front());
         return fail(
             ErrorCode::kInvalid,

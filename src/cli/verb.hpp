@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/session.hpp"
+#include "cli/usage.hpp"
 
 namespace reeve::cli {
 
@@ -31,6 +32,12 @@ class Verb {
 
     /// True if the command line ends where its first argument that is no flag begins.
     [[nodiscard]] virtual bool takes_command() const { return false; }
+
+    /// Formats that -o takes with this verb. Of the others there is nothing to show.
+    [[nodiscard]] virtual bool takes(Format /*format*/) const { return true; }
+
+    /// Knows flags that the verb does not have; null: it knows none.
+    [[nodiscard]] virtual Advice advice() const { return nullptr; }
 };
 
 /// A row of the one table of verbs. A verb of a noun has both in its name: "project list".

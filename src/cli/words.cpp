@@ -138,7 +138,7 @@ int exit_status_of(const JsonValue& job) {
     const auto code = integer_at(job, "exit_code").value_or(0);
     constexpr int kSignalBase = 128;
     constexpr int kKill = 9;
-    if (reason == "signal" && signal > 0 && signal < kSignalBase) {
+    if (signal > 0 && signal < kSignalBase) {  // Whoever sent it: time limit, stop, drain.
         return kSignalBase + static_cast<int>(signal);
     }
     if (reason == "oom") {

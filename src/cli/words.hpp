@@ -22,7 +22,8 @@ enum class Tone : std::uint8_t { kPlain, kGood, kBusy, kWaiting, kBad, kFaint };
 /// has not. `field` has the code of the reason.
 [[nodiscard]] std::string end_in_words(const JsonValue& job, std::string_view field = "end_reason");
 
-/// What `run` and `wait` exit with: the job's own status, 128 + the signal, else 0 or 1.
+/// What `run` and `wait` exit with: 0 if it succeeded, else 128 + the signal that ended it (of a
+/// time limit, too), else its own status, else 1.
 [[nodiscard]] int exit_status_of(const JsonValue& job);
 
 [[nodiscard]] bool is_end_state(std::string_view state);

@@ -25,6 +25,13 @@ std::string why_nothing(Control control) {
     return "cannot do that now";
 }
 
+/// What any control of what has ended is refused with.
+std::string why_ended(Control control) {
+    return control == Control::kRequeue
+               ? "has already ended, and only what runs is queued again; submit it anew"
+               : "has already ended";
+}
+
 std::string name_of(const Target& target) {
     return "job " + to_string(target.job) +
            (target.index ? "_" + std::to_string(*target.index) : std::string());
@@ -65,7 +72,7 @@ Result<std::uint32_t> Ledger::control_one(
         return tl::unexpected<Error>(no_job(target.job, owner));
     }
     if (job == nullptr) {
-        return fail(ErrorCode::kConflict, name + " has already ended");
+        return fail(ErrorCode::kConflict, name + " " + why_ended(command.control));
     }
     if (command.if_rev && std::ranges::find(*command.if_rev, job->rev) == command.if_rev->end()) {
         return fail(
@@ -75,7 +82,7 @@ Result<std::uint32_t> Ledger::control_one(
     }
     std::uint32_t count = 0;
     if (target.index) {
-        const Result<ElementKey> key = element_named(target, *job);
+        const Result<ElementKey> key = element_named(command.control, target, *job);
         if (!key) {
             return tl::unexpected<Error>(key.error());
         }
@@ -98,7 +105,8 @@ Result<std::uint32_t> Ledger::control_one(
 }
 
 /// The element that a target names; from now on it has a record.
-Result<ElementKey> Ledger::element_named(const Target& target, const model::JobRecord& job) {
+Result<ElementKey> Ledger::element_named(
+    Control control, const Target& target, const model::JobRecord& job) {
     const ElementKey key{.job = target.job, .index = *target.index};
     if (!job.range.has(key.index)) {
         return fail(ErrorCode::kNotFound, "there is no " + name_of(target));
@@ -108,7 +116,7 @@ Result<ElementKey> Ledger::element_named(const Target& target, const model::JobR
     }
     const std::uint32_t position = (key.index - job.range.first) / job.range.step;
     if (position < job.next || std::ranges::binary_search(job.taken, position)) {
-        return fail(ErrorCode::kConflict, name_of(target) + " has already ended");
+        return fail(ErrorCode::kConflict, name_of(target) + " " + why_ended(control));
     }
     materialise(target.job, position);
     return key;

@@ -131,7 +131,7 @@ class Ledger {
     [[nodiscard]] Result<std::uint32_t> control_one(
         const ControlJobs& command, const Target& target, const Lookups& lookups);
     [[nodiscard]] Result<model::ElementKey> element_named(
-        const Target& target, const model::JobRecord& job);
+        Control control, const Target& target, const model::JobRecord& job);
     std::uint32_t control_whole(Control control, JobId job);
     std::uint32_t hold_waiting(Control control, model::JobRecord job);
     [[nodiscard]] std::vector<model::ElementKey> elements_of(JobId job) const;

@@ -407,6 +407,25 @@ TEST(Ledger, AControlIsRecordedWithItsActor) {
     EXPECT_TRUE(world.ledger.changes().empty());
 }
 
+TEST(Ledger, WhatHasEndedIsNotQueuedAgain) {
+    World world(1);
+    const JobId job = world.submit(one_gpu());
+    world.start(job);
+    world.lookups.ended_jobs[JobId(70)].user = world.ledger.state().user_named("ada")->id;
+    const JobId waits = world.submit(one_gpu());
+    EXPECT_EQ(
+        world.control(Control::kRequeue, waits).error().message,
+        "job " + to_string(waits) + " has nothing that runs, so nothing to requeue");
+    const JobId ended(70);
+    const auto requeued = world.control(Control::kRequeue, ended);
+    ASSERT_FALSE(requeued);
+    EXPECT_EQ(requeued.error().code, ErrorCode::kConflict);
+    EXPECT_EQ(
+        requeued.error().message,
+        "job 70 has already ended, and only what runs is queued again; submit it anew");
+    EXPECT_EQ(world.control(Control::kHold, ended).error().message, "job 70 has already ended");
+}
+
 TEST(Ledger, TheRevisionOfAJobFollowsWhateverIsAskedOfIt) {
     World world(1);
     const JobId job = world.submit(one_gpu());

@@ -193,7 +193,8 @@ TEST(JobSpecJson, RefusesAndSaysWhatItAccepts) {
          "resources.gpus: expects a number up to 1024"},
         {"an even larger one", run + R"("resources":{"gpus":1e999}})", "not JSON"},
         {"1025 GPUs", run + R"("resources":{"gpus":1025}})", "up to 1024"},
-        {"too fine a share", run + R"("resources":{"gpus":0.0001}})", "three digits"},
+        {"too fine a share", run + R"("resources":{"gpus":0.0001}})",
+         "resources.gpus: expects steps of 0.001"},
         {"GPUs as text", run + R"("resources":{"gpus":"2"}})",
          "resources.gpus: expects a number such as 2 or 0.25, not a string"},
         {"a model of none", run + R"("resources":{"gpu_model":"a30"}})",
@@ -251,7 +252,8 @@ TEST(JobSpecJson, RefusesAndSaysWhatItAccepts) {
          "on_node_loss: expects \"wait\" or \"requeue\""},
         {"an empty script", R"({"script":""})", "script: is empty"},
         {"a script of no program", R"({"script":"echo"})", "script: does not begin with #!"},
-        {"no CPU at all", run + R"("resources":{"cpus":0}})", "resources.cpus: is too small"},
+        {"no CPU at all", run + R"("resources":{"cpus":0}})",
+         "resources.cpus: expects steps of 0.001, from 0.001 on"},
         {"a label with comma", run + R"("labels":{"a":"1,2"}})", "no comma"},
         {"a null", run + R"("hold":null})", "hold: expects true or false, not null"},
         {"too deep", repeat("[", 100'000), "nested more than 32 levels"},
@@ -396,16 +398,16 @@ TEST(JobSpecText, Gpus) {
         EXPECT_EQ(*ask, c.want);
     }
     const std::vector<std::pair<std::string, std::string>> refusals = {
-        {"1.5",     "1.5 GPUs: ask for whole GPUs"},
-        {"a30:1.5", "1.5 GPUs"                    },
-        {"-1",      "not a number of GPUs"        },
-        {"",        "not a number of GPUs"        },
-        {"1025",    "up to 1024"                  },
-        {"a30:0",   "asks for none"               },
-        {"a30:",    "not a number"                },
-        {":2",      "not a number"                },
-        {"a/b",     "a GPU model is"              },
-        {"0.0001",  "not a number of GPUs"        }
+        {"1.5",     "1.5 GPUs: ask for whole GPUs"        },
+        {"a30:1.5", "1.5 GPUs"                            },
+        {"-1",      "not a number of GPUs"                },
+        {"",        "not a number of GPUs"                },
+        {"1025",    "up to 1024"                          },
+        {"a30:0",   "asks for none"                       },
+        {"a30:",    "not a number"                        },
+        {":2",      "not a number"                        },
+        {"a/b",     "a GPU model is"                      },
+        {"0.3333",  "three digits after the point at most"}
     };
     for (const auto& [text, message] : refusals) {
         SCOPED_TRACE(text);

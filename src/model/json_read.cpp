@@ -135,7 +135,7 @@ Read read_milli(const Value& value, std::int64_t& out, Range range) {
     out = std::llround(milli);
     if (out < range.least ||
         std::abs(milli - static_cast<double>(out)) > kRounding * std::max(1.0, milli)) {
-        return fault("is too small, or has more than three digits after the point");
+        return fault("expects steps of 0.001, from " + format_milli(range.least) + " on");
     }
     return {};
 }

@@ -150,8 +150,8 @@ Result<GpuAsk> parse_gpus(std::string_view text) {
         return fail(
             ErrorCode::kInvalid,
             in_quotes(text) +
-                " is not a number of GPUs; write 2, 0.25 (a share of one), a30 or "
-                "a30:2");
+                " is not a number of GPUs; write 2, 0.25 (a share of one, with three digits "
+                "after the point at most), a30 or a30:2");
     }
     if (*milli > kWholeGpuMilli && *milli % kWholeGpuMilli != 0) {
         return fail(ErrorCode::kInvalid, fault_of_gpu_milli(*milli));

@@ -180,6 +180,15 @@ bool path_exists(const std::string& path) {
     return access(path.c_str(), F_OK) == 0;
 }
 
+bool is_directory(const std::string& path) {
+    struct stat found = {};
+    return stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode);
+}
+
+bool is_executable(const std::string& path) {
+    return access(path.c_str(), X_OK) == 0;
+}
+
 Result<FileLock> FileLock::acquire(const std::string& path) {
     UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (!fd.is_open()) {

@@ -47,6 +47,10 @@ namespace reeve::platform {
 [[nodiscard]] Result<void> sync_directory(const std::string& path);
 
 [[nodiscard]] bool path_exists(const std::string& path);
+[[nodiscard]] bool is_directory(const std::string& path);
+
+/// This process may execute it, as far as its permissions say.
+[[nodiscard]] bool is_executable(const std::string& path);
 
 /// Held while this object lives; the kernel frees it when the process dies.
 class FileLock {

@@ -77,6 +77,17 @@ TEST_F(Files, RemovingATreeFollowsNoLink) {
     EXPECT_TRUE(path_exists(root + "/keep/file"));
 }
 
+TEST_F(Files, SayWhatTheyAre) {
+    ASSERT_TRUE(write_file(root + "/file", "x", 0600));
+    ASSERT_TRUE(write_file(root + "/program", "x", 0700));
+    EXPECT_TRUE(is_directory(root));
+    EXPECT_FALSE(is_directory(root + "/file"));
+    EXPECT_FALSE(is_directory(root + "/none"));
+    EXPECT_TRUE(is_executable(root + "/program"));
+    EXPECT_FALSE(is_executable(root + "/file"));
+    EXPECT_FALSE(is_executable(root + "/none"));
+}
+
 TEST_F(Files, ALockNamesItsHolder) {
     const Result<FileLock> first = FileLock::acquire(root + "/lock");
     ASSERT_TRUE(first);

@@ -326,6 +326,12 @@ TEST_F(Sqlite, BackupAndRestoreBeginANewIncarnation) {
     EXPECT_EQ(
         store_sqlite::backup(directory.file("none.db"), directory.file("x")).error().code,
         ErrorCode::kNotFound);
+    const Error nowhere = store_sqlite::backup(path(), directory.file("no/x")).error();
+    EXPECT_EQ(nowhere.code, ErrorCode::kNotFound);
+    EXPECT_EQ(
+        nowhere.message,
+        "there is no folder " + directory.file("no") + "; make it, or name a file in another");
+    EXPECT_EQ(store_sqlite::backup(path(), path() + "/x").error().code, ErrorCode::kForbidden);
     changes.submit(job_in(5, ElementState::kQueued));  // After the backup.
     ASSERT_TRUE(changes.commit(*store));
 

@@ -121,6 +121,17 @@ Result<void> backup(const std::string& path, const std::string& target) {
     if (platform::path_exists(target)) {
         return fail(ErrorCode::kConflict, target + " is there already; give a new file");
     }
+    const std::string directory = directory_of(target);
+    if (!platform::path_exists(directory)) {
+        return fail(
+            ErrorCode::kNotFound,
+            "there is no folder " + directory + "; make it, or name a file in another");
+    }
+    if (!platform::is_directory(directory) || ::access(directory.c_str(), W_OK | X_OK) != 0) {
+        return fail(
+            ErrorCode::kForbidden, "the server may not write to " + directory +
+                                       "; let its user do so, or name a file in another folder");
+    }
     const PartialFile partial(target + kPartial);
     return copy_database(path, partial.path()).and_then([&] { return partial.publish(target); });
 }

@@ -83,6 +83,9 @@ void Core::ensure_reservations(Instant now, const QuotaCheck& quota_check) {
         if (kept < reservations_.size() || are_reservations_stale_ || is_due) {
             drop_reservations();
             are_reservations_stale_ = false;
+            if (!let_go_.empty()) {
+                return;  // First those look again for whom there is room now: see settle().
+            }
             kept = 0;
         }
         bool has_all = true;
@@ -121,10 +124,15 @@ std::vector<Core::Candidate> Core::earliest_slots(const Group& group, Instant no
     const auto count = static_cast<std::size_t>(group.key.nodes);
     const model::Request& request = *group.ask->request;
     const auto* whole = std::get_if<model::WholeGpus>(&request.gpus);
-    // No node is looked at whose GPUs cannot be free before the best that were found.
+    // No node is looked at that cannot have room before the best that were found: whole GPUs have
+    // to be free there; and as one task finds no room anywhere now, something has to end first.
     std::vector<std::pair<Instant, const Node*>> todo;
     for (const auto& [id, node] : nodes_) {
-        if (const auto bound = node.timeline.gpus_free_at(whole == nullptr ? 0 : whole->count)) {
+        auto bound = node.timeline.gpus_free_at(whole == nullptr ? 0 : whole->count);
+        if (bound && count == 1 && !node.timeline.has_promises()) {
+            bound = std::max(*bound, node.timeline.first_end().value_or(now));
+        }
+        if (bound) {
             todo.emplace_back(std::max(*bound, now), &node);
         }
     }

@@ -185,24 +185,40 @@ std::optional<Timeline::Slot> Timeline::earliest_unpromised(
     return placed == nullptr ? std::nullopt : std::optional(Slot{.at = at, .grant = placed->grant});
 }
 
-std::optional<Instant> Timeline::gpus_free_at(std::int64_t count) const {
-    if (!are_ends_known_) {
-        gpu_ends_.clear();
-        for (const model::Gpu& gpu : view_.free.gpus) {
-            Instant end = kLongAgo;
-            for (const auto& [id, hold] : holds_) {
-                if (std::ranges::find(hold.grant.gpus, gpu.id, &model::GpuGrant::gpu) !=
-                    hold.grant.gpus.end()) {
-                    const auto limit =
-                        hold.limit > std::chrono::seconds(0) ? hold.limit : assumed_run_;
-                    end = std::max(end, hold.since + limit);
-                }
-            }
-            gpu_ends_.push_back(end);
-        }
-        std::ranges::sort(gpu_ends_);
-        are_ends_known_ = true;
+void Timeline::learn_ends() const {
+    if (are_ends_known_) {
+        return;
     }
+    const auto end_of_hold = [this](const Hold& hold) {
+        return hold.since + (hold.limit > std::chrono::seconds(0) ? hold.limit : assumed_run_);
+    };
+    first_end_.reset();
+    for (const auto& [id, hold] : holds_) {
+        const Instant end = end_of_hold(hold);
+        first_end_ = first_end_ ? std::min(*first_end_, end) : end;
+    }
+    gpu_ends_.clear();
+    for (const model::Gpu& gpu : view_.free.gpus) {
+        Instant end = kLongAgo;
+        for (const auto& [id, hold] : holds_) {
+            if (std::ranges::find(hold.grant.gpus, gpu.id, &model::GpuGrant::gpu) !=
+                hold.grant.gpus.end()) {
+                end = std::max(end, end_of_hold(hold));
+            }
+        }
+        gpu_ends_.push_back(end);
+    }
+    std::ranges::sort(gpu_ends_);
+    are_ends_known_ = true;
+}
+
+std::optional<Instant> Timeline::first_end() const {
+    learn_ends();
+    return first_end_;
+}
+
+std::optional<Instant> Timeline::gpus_free_at(std::int64_t count) const {
+    learn_ends();
     if (count <= 0) {
         return kLongAgo;
     }

@@ -76,12 +76,17 @@ class Timeline {
     /// fewer.
     [[nodiscard]] std::optional<Instant> gpus_free_at(std::int64_t count) const;
 
+    /// No hold ends earlier, if none ends before its time; nothing if there is none.
+    [[nodiscard]] std::optional<Instant> first_end() const;
+
     /// When a hold ends at the latest. One that is over its time, or that nobody knows a time of,
     /// is taken to go on for as long as it already has.
     [[nodiscard]] Instant end_of(const Hold& hold, Instant now) const;
 
   private:
     struct Step;
+
+    void learn_ends() const;
 
     [[nodiscard]] std::vector<Step> steps(Instant now, JobId owner) const;
     [[nodiscard]] std::optional<Slot> earliest_unpromised(
@@ -91,6 +96,7 @@ class Timeline {
     std::chrono::seconds assumed_run_;
     std::map<AllocationId, Hold> holds_;
     std::vector<Promise> promises_;
+    mutable std::optional<Instant> first_end_;
     mutable std::vector<Instant> gpu_ends_;  // When each GPU is free, sorted; see gpus_free_at().
     mutable bool are_ends_known_ = false;
 };

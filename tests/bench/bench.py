@@ -318,7 +318,31 @@ def scheduler(options):
             print(f"{kind + ', ' + rest:<46} {float(value):>12,.2f} {unit}")
 
 
-FIGURES = {f.__name__: f for f in (submit, latency, throughput, shims, idle, status, million, scheduler)}
+QUEUE = {"pass-10k": ("full pass over 10,000 that cannot start, 1,000 nodes", 10),
+         "pass-1M": ("full pass over 1,000,000 in 20,000 groups", 200),
+         "event-p99": ("a job ends, to the next start, 1,000,000 wait: p99", 1),
+         "year": ("a year of 1,000,000 jobs on 6,000 GPUs, EASY", 60),
+         "year-memory": ("the same: memory", 2048)}
+
+
+def queue(options):
+    """What a decision costs with a long queue; a year of jobs, replayed."""
+    build = pathlib.Path(options.binary).parent
+    subprocess.run(["ninja", "-C", str(build), "reeve_queue_bench"], check=True, capture_output=True)
+    said = subprocess.run([next(build.rglob("reeve_queue_bench"))],
+                          check=True, capture_output=True, text=True, timeout=600).stdout
+    for line in said.splitlines():
+        name, value, unit = line.split("\t")
+        if name in QUEUE:
+            title, most = QUEUE[name]
+            figure(title, float(value), unit, f"at most {most}", float(value) <= most)
+        elif name == "year-busy":
+            at_least("the same: GPUs in use", float(value), unit, 95)
+        else:
+            print(f"{name:<46} {float(value):>12,.4f} {unit}")
+
+
+FIGURES = {f.__name__: f for f in (submit, latency, throughput, shims, idle, status, million, scheduler, queue)}
 
 
 def main():

@@ -335,7 +335,7 @@ def queue(options):
         name, value, unit = line.split("\t")
         if name in QUEUE:
             title, most = QUEUE[name]
-            figure(title, float(value), unit, f"at most {most}", float(value) <= most)
+            at_most(title, float(value), unit, most)
         elif name == "year-busy":
             at_least("the same: GPUs in use", float(value), unit, 95)
         else:

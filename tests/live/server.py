@@ -159,11 +159,12 @@ class Server:
             return False
 
     def start(self):
+        banners = self.banners()
         self.launch()
 
         def is_up():
             assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.said()}"
-            return self.is_ready()
+            return self.is_ready() and self.banners() > banners  # It answers before it says so.
 
         wait_for("the server is ready", START_LIMIT_S, is_up)
         return self
@@ -191,6 +192,11 @@ class Server:
     def said(self):
         log = self.folder / "up.log"
         return log.read_text(errors="replace")[-4000:] if log.exists() else ""
+
+    def banners(self):
+        """How often it said that it is up: the file goes on from one start to the next."""
+        log = self.folder / "up.log"
+        return log.read_bytes().count(b"reeve is up") if log.exists() else 0
 
     def kill(self):
         self.process.kill()

@@ -433,8 +433,13 @@ TEST_F(RunScript, ProgramThatCannotBeExecutedIsRefused) {
         << elsewhere.err;
     allow(script);
     allow(binary);
-    for (const std::string& word : {script, std::string("./c"), std::string("./none")}) {
+    for (const std::string& word : {script, std::string("./c"), std::string("true")}) {
         EXPECT_EQ(said(word).code, 0) << said(word).err;
+        EXPECT_EQ(said(word).err.find("is not here"), std::string::npos) << said(word).err;
+    }
+    for (const char* word : {"./none", "none.py", "/none"}) {
+        EXPECT_EQ(said(word).code, 0) << "another job may make it";
+        EXPECT_NE(said(word).err.find(std::string(word) + " is not here now"), std::string::npos);
     }
 }
 

@@ -139,6 +139,16 @@ std::string fault_of_program(const std::string& word, const std::string& directo
                                         : fault_of_file(word, path);
 }
 
+/// True if a program that is named by its path, or as a file of a language, is not here. It may be
+/// when the job starts: another one may make it.
+bool is_missing(const std::string& word, const std::string& directory) {
+    if (word.find('/') == std::string::npos) {
+        return interpreter_of(word) != kInterpreter && !is_on_path(word) &&
+               !platform::path_exists(directory + "/" + word);
+    }
+    return !platform::path_exists(word.starts_with('/') ? word : directory + "/" + word);
+}
+
 class RunVerb final : public Verb {
   public:
     void add_options(CLI::App& app) override {
@@ -262,8 +272,12 @@ class RunVerb final : public Verb {
     /// not on this machine: then it is said, and left at that.
     [[nodiscard]] static Result<void> check_program(
         const Session& session, const model::Execution& execution) {
-        const std::string fault = fault_of_program(execution.argv.front(), execution.working_dir);
+        const std::string& word = execution.argv.front();
+        const std::string fault = fault_of_program(word, execution.working_dir);
         if (fault.empty()) {
+            if (is_missing(word, execution.working_dir)) {
+                session.warn(word + " is not here now; the job fails if it is not when it starts");
+            }
             return {};
         }
         const auto server = session.server_name();

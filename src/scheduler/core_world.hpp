@@ -13,6 +13,7 @@
 
 #include "model/resources.hpp"
 #include "scheduler/core.hpp"
+#include "scheduler/forward.hpp"
 #include "scheduler/placement.hpp"
 
 namespace reeve::scheduler {
@@ -224,6 +225,33 @@ class CoreWorld {
 
     [[nodiscard]] std::chrono::seconds run_of(const GroupKey& group) const {
         return group.limit.count() > 0 ? group.limit : options_.assumed_run;
+    }
+
+    /// All of it, to go on from.
+    [[nodiscard]] Situation situation() const {
+        Situation situation{.now = now_, .options = options_, .nodes = views()};
+        for (const auto& [id, request] : requests_) {
+            situation.requests.emplace_back(id, request);
+        }
+        for (const auto& [id, job] : running_) {
+            std::uint64_t rank = 0;
+            for (const Placed& part : job.parts) {
+                situation.running.push_back({
+                    .id = hold_of(id, ++rank),
+                    .job = id,
+                    .project = job.group.project,
+                    .hold = {
+                             .node = part.node,
+                             .grant = part.grant,
+                             .since = job.since,
+                             .limit = job.group.limit}
+                });
+            }
+        }
+        for (const auto& [id, job] : waiting_) {
+            situation.waiting.push_back({.job = id, .group = job.group, .run = job.run});
+        }
+        return situation;
     }
 
   private:

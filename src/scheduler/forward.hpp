@@ -1,0 +1,62 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "base/instant.hpp"
+#include "scheduler/core.hpp"
+#include "scheduler/project_tree.hpp"
+
+namespace reeve::scheduler {
+
+/// Something that runs.
+struct RunningTask {
+    AllocationId id = AllocationId(0);
+    JobId job = JobId(0);
+    ProjectId project = ProjectId(0);
+    Hold hold = {};
+};
+
+/// A job that waits, with so many elements to place.
+struct WaitingJob {
+    JobId job = JobId(0);
+    GroupKey group = {};
+    std::chrono::seconds run = {};  // Of each element. 0: what is assumed.
+    std::uint32_t elements = 1;
+    std::uint32_t running_max = 0;  // At once; 0: any number.
+    std::uint32_t live = 0;         // Of its elements, now.
+};
+
+/// A cluster and its queue at one moment: all that the scheduler decides by.
+struct Situation {
+    Instant now = Instant(std::chrono::microseconds(0));
+    CoreOptions options = {};
+    std::vector<NodeView> nodes = {};
+    std::vector<std::pair<model::RequestId, model::Request>> requests = {};
+    std::vector<RunningTask> running = {};
+    std::vector<WaitingJob> waiting = {};
+    ProjectTree projects = ProjectTree();
+};
+
+/// A start that follows.
+struct Ahead {
+    JobId job = JobId(0);
+    Instant at = Instant(std::chrono::microseconds(0));
+    std::vector<NodeId> nodes = {};
+};
+
+/// What follows from `situation` if nobody submits or stops anything, no node comes or goes, and
+/// all runs as long as its time limit (what has none: as long as is assumed): each start in order,
+/// until `goes_on` says false of one, nothing more can start, or `steps_max` moments at which
+/// something ended have gone by. The core decides, as it does in the live cluster. Gives whether it
+/// came to an end by itself.
+bool run_forward(
+    const Situation& situation,
+    std::size_t steps_max,
+    const std::function<bool(const Ahead&)>& goes_on);
+
+}  // namespace reeve::scheduler

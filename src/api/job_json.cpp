@@ -339,6 +339,31 @@ void write_reasons(JsonText& json, const controller::Waiter& waiter, const contr
     json.field("binding_count", why.binding_count);
 }
 
+void write_when(
+    JsonText& json,
+    const ledger::JobRow& job,
+    const controller::When& when,
+    const controller::View& view) {
+    json.field("id", job.record.id.value());
+    json.field("state", model::word_of(model::state_of(job.record.counts)));
+    json.field("kind", controller::word_of(when.kind));
+    if (when.kind == controller::WhenKind::kDependency) {
+        json.field("after", when.after.value());
+    }
+    if (when.kind == controller::WhenKind::kExpected) {
+        json.field("expected_at", when.at);
+        json.key("nodes");
+        json.begin_array();
+        for (const std::string& node : when.nodes) {
+            json.value(node);
+        }
+        json.end_array();
+        json.field("starts_before", when.starts_before);
+        json.field("without_limit", when.without_limit);
+        json.field("assumed_run_s", view.scheduling.assumed_run.count());
+    }
+}
+
 void write_as_of(JsonText& json, std::uint64_t incarnation, Revision rev, Instant now) {
     json.key("as_of");
     json.begin_object();

@@ -6,6 +6,7 @@
 
 #include "api/json_text.hpp"
 #include "controller/view.hpp"
+#include "controller/when.hpp"
 #include "controller/why.hpp"
 #include "ledger/reader.hpp"
 #include "model/records.hpp"
@@ -34,6 +35,13 @@ void write_element(
     const std::optional<model::AllocationRecord>& allocation);
 
 /// The part of Why that comes after what it is about.
+/// The fields of when it starts, but as_of.
+void write_when(
+    JsonText& json,
+    const ledger::JobRow& job,
+    const controller::When& when,
+    const controller::View& view);
+
 void write_reasons(JsonText& json, const controller::Waiter& waiter, const controller::Why& why);
 
 void write_why(JsonText& json, const controller::Waiter& waiter, const controller::Why& why);

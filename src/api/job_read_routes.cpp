@@ -1,5 +1,6 @@
 // Reads of jobs: from the store, on the read pool.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "api/element_lookup.hpp"
@@ -239,6 +240,37 @@ HttpResponse why(
     return {.body = json.take()};
 }
 
+/// The first jobs of the queue, as they are looked at.
+Result<std::vector<ledger::JobRow>> queue_of(ledger::Reader& reader) {
+    std::vector<ledger::JobRow> queue;
+    std::optional<ledger::JobCursor> after;
+    do {
+        const std::size_t missing = controller::kWhenJobsMax - queue.size();
+        auto page =
+            reader.jobs({}, ledger::JobOrder::kQueue, after, std::min(missing, ledger::kPageMax));
+        if (!page) {
+            return tl::unexpected<Error>(std::move(page.error()));
+        }
+        std::ranges::move(page->rows, std::back_inserter(queue));
+        after = page->next;
+    } while (after && queue.size() < controller::kWhenJobsMax);
+    return queue;
+}
+
+HttpResponse when(ledger::Reader& reader, const ApiParts& parts, const ledger::JobRow& job) {
+    const auto queue = queue_of(reader);
+    if (!queue) {
+        return refuse(queue.error());
+    }
+    const auto view = parts.commands.view();
+    JsonText json;
+    json.begin_object();
+    write_when(json, job, controller::when_starts(job, *queue, *view), *view);
+    write_as_of(json, view->incarnation, view->rev, parts.now());
+    json.end_object();
+    return {.body = json.take()};
+}
+
 using OfJob = std::function<HttpResponse(ledger::Reader&, const ledger::JobRow&)>;
 
 /// Runs `read` on the read pool, with the job that the path names.
@@ -319,6 +351,12 @@ void get_why(const ApiParts& parts, const HttpRequest& request, const Responder&
         });
 }
 
+void get_when(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
+    answer_of_job(parts, request, responder, [&parts](auto& reader, auto& job) {
+        return when(reader, parts, job);
+    });
+}
+
 }  // namespace
 
 std::vector<Route> job_read_routes(const ApiParts& parts) {
@@ -341,6 +379,7 @@ std::vector<Route> job_read_routes(const ApiParts& parts) {
         route("/api/v1/jobs/{id}/elements", {"limit", "cursor"}, get_elements),
         route("/api/v1/jobs/{id}/timeline", {"limit", "cursor"}, get_timeline),
         route("/api/v1/jobs/{id}/why", {"element"}, get_why),
+        route("/api/v1/jobs/{id}/when", {}, get_when),
     };
 }
 

@@ -88,7 +88,8 @@ TEST_F(RoutesTest, RefusesParametersThatMeanNothing) {
 }
 
 TEST_F(RoutesTest, AJobOfSomebodyElseIsNotThere) {
-    for (const char* below : {"", "/elements", "/why", "/timeline", "/logs", "/logs?follow=1"}) {
+    for (const char* below :
+         {"", "/elements", "/why", "/when", "/timeline", "/logs", "/logs?follow=1"}) {
         EXPECT_EQ(world.get(std::string("/api/v1/jobs/9") + below, kAda).status, 404) << below;
         EXPECT_EQ(world.get(std::string("/api/v1/jobs/4711") + below, kAda).status, 404) << below;
     }
@@ -195,6 +196,16 @@ TEST_F(RoutesTest, TheTimelineFollowsTheAttempts) {
     EXPECT_TRUE(has(first.body, R"("next":"0.1")")) << first.body;
     const HttpResponse rest = world.get("/api/v1/jobs/7/timeline?cursor=0.1", kAda);
     EXPECT_FALSE(has(rest.body, "job.submitted")) << rest.body;
+}
+
+TEST_F(RoutesTest, WhenIsToldOfWhatWaits) {
+    world.commands.shown.projects = {{.record = {.id = ProjectId(1), .name = "vision"}}};
+    const HttpResponse when = world.get("/api/v1/jobs/8/when", kAda);
+    EXPECT_EQ(when.status, 200) << when.body;
+    EXPECT_TRUE(has(when.body, R"("id":8,"state":"queued","kind":"expected","expected_at":")"))
+        << when.body;
+    const HttpResponse running = world.get("/api/v1/jobs/7/when", kAda);
+    EXPECT_TRUE(has(running.body, R"("kind":"not_pending")")) << running.body;
 }
 
 TEST_F(RoutesTest, AllThatIsShortOnANodeIsNamed) {

@@ -137,6 +137,8 @@ constexpr auto kSynonyms = std::to_array<Synonym>({
     {"describe", "show"      },
     {"info",     "show"      },
     {"explain",  "why"       },
+    {"eta",      "when"      },
+    {"forecast", "when"      },
     {"submit",   "run"       },
     {"sbatch",   "run"       },
     {"srun",     "run"       },
@@ -268,9 +270,9 @@ const std::vector<VerbRow>& verb_table() {
     static const std::vector<VerbRow> table = [] {
         std::vector<VerbRow> all;
         for (const auto& rows :
-             {run_verbs(), queue_verbs(), log_verbs(), control_verbs(), cluster_verbs(),
-              simulation_verbs(), replay_verbs(), project_verbs(), server_verbs(), doctor_verbs(),
-              shell_verbs()}) {
+             {run_verbs(), queue_verbs(), when_verbs(), log_verbs(), control_verbs(),
+              cluster_verbs(), simulation_verbs(), replay_verbs(), project_verbs(), server_verbs(),
+              doctor_verbs(), shell_verbs()}) {
             all.insert(all.end(), rows.begin(), rows.end());
         }
         return all;

@@ -54,6 +54,7 @@ struct VerbRow {
 // One per file of src/cli.
 [[nodiscard]] std::vector<VerbRow> run_verbs();
 [[nodiscard]] std::vector<VerbRow> queue_verbs();
+[[nodiscard]] std::vector<VerbRow> when_verbs();
 [[nodiscard]] std::vector<VerbRow> log_verbs();
 [[nodiscard]] std::vector<VerbRow> control_verbs();
 [[nodiscard]] std::vector<VerbRow> cluster_verbs();

@@ -423,7 +423,7 @@ void Controller::publish() {
              .parent = project.parent ? state.project(*project.parent)->name : "",
              .usage = state.usage(id)});
     }
-    next->assumed_run = ledger_.options().scheduling.assumed_run;
+    next->scheduling = ledger_.options().scheduling;
     for (const scheduler::Reservation& reservation : state.core().reservations()) {
         const model::JobRecord* job = state.job(reservation.job);
         if (job != nullptr) {
@@ -431,7 +431,7 @@ void Controller::publish() {
             next->kept.push_back(
                 {.reservation = reservation,
                  .user = state.user(job->user)->name,
-                 .run = limit.count() > 0 ? limit : next->assumed_run});
+                 .run = limit.count() > 0 ? limit : next->scheduling.assumed_run});
         }
     }
     const std::set<NodeId> dirty = ledger_.take_dirty_nodes();

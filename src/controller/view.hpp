@@ -62,7 +62,7 @@ struct View {
     std::vector<std::shared_ptr<const NodeStatus>> nodes = {};  // By id.
     std::vector<ProjectStatus> projects = {};                   // By id.
     std::vector<KeptRoom> kept = {};                            // By place in the queue.
-    std::chrono::seconds assumed_run = {};                      // Of what has no time limit.
+    scheduler::CoreOptions scheduling = {};
     std::map<GpuModelId, std::string> gpu_models = {};
     std::array<std::uint64_t, model::kElementStates> element_counts =
         {};  // In memory, so not ended.

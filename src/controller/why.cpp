@@ -21,19 +21,6 @@ std::string at(Instant when) {
     return ledger::format_utc(when).substr(0, 19) + "Z";  // Seconds are enough for people.
 }
 
-model::Request resolve(const ledger::JobRow& job, const View& view) {
-    std::optional<std::vector<GpuModelId>> models;
-    if (!job.gpus.model.empty()) {
-        models.emplace();
-        for (const auto& [id, name] : view.gpu_models) {
-            if (model::is_model(job.gpus.model, name)) {
-                models->push_back(id);
-            }
-        }
-    }
-    return model::request_of(job.gpus, job.host, std::move(models));
-}
-
 /// The most that `job` takes: of a share by memory, what it is of the largest GPU is not known
 /// before it is placed, and counts as nothing.
 model::Usage usage_of(const ledger::JobRow& job) {
@@ -132,7 +119,7 @@ class Explanation {
             nodes.push_back(node->view);
         }
         const std::vector<scheduler::Refusal> refusals =
-            scheduler::explain(resolve(job_, view_), nodes);
+            scheduler::explain(resolved_request(job_, view_), nodes);
         // A node that would take it leaves nothing for the others to stand in the way of.
         std::set<NodeId> refusing;
         for (const scheduler::Refusal& refusal : refusals) {
@@ -277,7 +264,7 @@ class Explanation {
 
     /// If the node keeps its room for somebody whom this job would delay. Its own room is its own.
     [[nodiscard]] std::optional<Blocker> reserved_on(const NodeStatus& node) const {
-        scheduler::Timeline timeline(node.view, view_.assumed_run);
+        scheduler::Timeline timeline(node.view, view_.scheduling.assumed_run);
         const KeptRoom* first = nullptr;
         for (const KeptRoom& room : view_.kept) {
             for (const scheduler::Placed& part : room.reservation.parts) {
@@ -305,9 +292,9 @@ class Explanation {
         }
         const std::chrono::seconds limit(job_.record.time_limit_s);
         const std::chrono::seconds run =
-            limit.count() > 0 ? scheduler::planning_limit(limit) : view_.assumed_run;
+            limit.count() > 0 ? scheduler::planning_limit(limit) : view_.scheduling.assumed_run;
         const std::chrono::seconds longest =
-            scheduler::longest_limit(timeline.longest_run(resolve(job_, view_), view_.at));
+            scheduler::longest_limit(timeline.longest_run(resolved_request(job_, view_), view_.at));
         if (run <= longest) {
             return std::nullopt;
         }
@@ -384,6 +371,19 @@ class Explanation {
 };
 
 }  // namespace
+
+model::Request resolved_request(const ledger::JobRow& job, const View& view) {
+    std::optional<std::vector<GpuModelId>> models;
+    if (!job.gpus.model.empty()) {
+        models.emplace();
+        for (const auto& [id, name] : view.gpu_models) {
+            if (model::is_model(job.gpus.model, name)) {
+                models->push_back(id);
+            }
+        }
+    }
+    return model::request_of(job.gpus, job.host, std::move(models));
+}
 
 Why why_pending(
     const ledger::JobRow& job,

@@ -39,7 +39,7 @@ View view_with_a_reservation(seconds limit_of_holder) {
         .started_at = kNow,
         .limit = limit_of_holder
     });
-    View view{.at = kNow, .assumed_run = hours(24)};
+    View view{.at = kNow, .scheduling = {.assumed_run = hours(24)}};
     view.nodes.push_back(node);
     model::Grant both = whole(1);
     both.gpus.push_back(whole(2).gpus.front());

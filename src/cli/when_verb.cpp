@@ -1,0 +1,124 @@
+// when: when a job starts, as things are.
+#include <ostream>
+
+#include "base/text.hpp"
+#include "cli/client.hpp"
+#include "cli/job_watch.hpp"
+#include "cli/targets.hpp"
+#include "cli/verb.hpp"
+#include "cli/words.hpp"
+
+namespace reeve::cli {
+namespace {
+
+std::string tasks_in_words(std::int64_t count) {
+    return std::to_string(count) + (count == 1 ? " task" : " tasks");
+}
+
+/// What is taken for granted, one line each.
+void print_assumptions(std::ostream& out, const JsonValue& when) {
+    out << "  if nobody submits or stops anything, and all that runs or starts before takes its "
+           "whole "
+           "time limit\n";
+    const std::int64_t endless = integer_at(when, "without_limit").value_or(0);
+    if (endless > 0) {
+        const std::chrono::seconds assumed(integer_at(when, "assumed_run_s").value_or(0));
+        out << "  of that, " << tasks_in_words(endless) << (endless == 1 ? " has" : " have")
+            << " none and count" << (endless == 1 ? "s" : "") << " as " << format_duration(assumed)
+            << " (scheduler.assumed_run)\n";
+    }
+}
+
+void print_expected(std::ostream& out, const JsonValue& when, const Look& look) {
+    const std::string at = text_at(when, "expected_at");
+    const std::string in = relative_time(at, look.now);
+    const bool is_now = in.empty() || !in.starts_with("in ");
+    out << "starts " << (is_now ? "now" : in + " (" + at.substr(0, 19) + "Z)");
+    if (const JsonValue* nodes = find(when, "nodes"); nodes != nullptr && !nodes->Empty()) {
+        const char* separator = " on ";
+        for (const JsonValue& node : nodes->GetArray()) {
+            out << separator << printable(node.GetString());
+            separator = ", ";
+        }
+    }
+    const std::int64_t before = integer_at(when, "starts_before").value_or(0);
+    out << (before == 0 ? std::string() : ", after " + tasks_in_words(before) + " of others")
+        << "\n";
+    print_assumptions(out, when);
+}
+
+class WhenVerb final : public Verb {
+  public:
+    void add_options(CLI::App& app) override { targets_.add_to(app); }
+
+    Result<int> run(Session& session) override {
+        const auto list = targets_.parse();
+        auto client = session.client();
+        if (!list || !client) {
+            return tl::unexpected(list ? client.error() : list.error());
+        }
+        TargetList meant = *list;
+        meant.is_last = meant.is_last || meant == TargetList{};  // `reeve when`: of the newest.
+        const auto targets = look_up(**client, meant);
+        if (!targets) {
+            return tl::unexpected(targets.error());
+        }
+        if (targets->empty()) {
+            session.note("No job matches.");
+        }
+        for (const Target& target : *targets) {
+            if (target.element) {
+                return fail(
+                    ErrorCode::kInvalid,
+                    "when is said of a whole job, of its first element to start; write: reeve "
+                    "when " +
+                        std::to_string(target.job));
+            }
+            const auto when =
+                (**client).get("/api/v1/jobs/" + std::to_string(target.job) + "/when");
+            if (!when) {
+                return tl::unexpected(when.error());
+            }
+            if (!print_document(session.out(), *when, session.look.format)) {
+                print(session.out(), target, *when, session.look);
+            }
+        }
+        return 0;
+    }
+
+  private:
+    static void print(
+        std::ostream& out, const Target& target, const JsonValue& when, const Look& look) {
+        const std::string kind = text_at(when, "kind");
+        const std::string id = to_string(target);
+        out << id << "  ";
+        if (kind == "expected") {
+            print_expected(out, when, look);
+        } else if (kind == "not_pending") {
+            out << "does not wait: it is " << printable(text_at(when, "state")) << "\n";
+        } else if (kind == "held") {
+            out << "not before it is released: reeve release " << id << "\n";
+        } else if (kind == "dependency") {
+            const std::string other = text_at(when, "after");
+            out << "not before job " << other << " has ended: reeve when " << other << "\n";
+        } else if (kind == "too_far") {
+            out << "cannot be said: too much is before it in the queue (2,000 jobs are looked "
+                   "at)\n";
+        } else {
+            out << "never, as nodes and quotas are now: reeve why " << id << "\n";
+        }
+    }
+
+    TargetFlags targets_;
+};
+
+}  // namespace
+
+std::vector<VerbRow> when_verbs() {
+    return {
+        {"when", "When a job starts, as things are", "[TARGET…]",
+         "  reeve when 1842\n  reeve when @pending\n  reeve when last -o json\n", make_verb<WhenVerb>},
+    };
+}
+
+}  // namespace reeve::cli

@@ -1,0 +1,81 @@
+// Goal: the public traces are read whole, as published.
+// Method: they are not part of the source: REEVE_TRACES names their folder (default:
+// ../shared/traces beside the source); without it, these tests are skipped.
+#include <cstdlib>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "platform/files.hpp"
+#include "simulate/openb_trace.hpp"
+#include "simulate/trace_format.hpp"
+
+namespace reeve::simulate {
+namespace {
+
+constexpr std::size_t kBytesMax = std::size_t{1} << 28U;
+
+class PublicTraces : public testing::Test {
+  protected:
+    [[nodiscard]] static std::string read(const std::string& name) {
+        const char* named = std::getenv("REEVE_TRACES");
+        const std::string folder =
+            named != nullptr ? named : std::string(REEVE_SOURCE_DIR) + "/../shared/traces";
+        auto text = platform::read_file(folder + "/" + name, kBytesMax);
+        return text ? std::move(*text) : std::string();
+    }
+
+    static std::string why_skipped(const std::string& name) {
+        return name + " is not there; REEVE_TRACES names the folder of the traces";
+    }
+
+    /// Reads `text` in the format that it is in.
+    static Workload parse(
+        const std::string& name, const std::string& text, const Cluster& cluster) {
+        const auto format = detect_trace_format(name, text);
+        EXPECT_TRUE(format);
+        auto workload = (*format)->parse(name, text, cluster);
+        EXPECT_TRUE(workload) << workload.error().message;
+        return workload ? std::move(*workload) : Workload();
+    }
+};
+
+TEST_F(PublicTraces, Philly) {
+    const std::string text = read("philly/philly.csv");
+    if (text.empty()) {
+        GTEST_SKIP() << why_skipped("philly/philly.csv");
+    }
+    const Workload workload = parse("philly.csv", text, parse_cluster_spec("550x4xP100").value());
+    EXPECT_EQ(workload.jobs.size(), 82'247U);
+    EXPECT_EQ(workload.projects.size(), 15U);
+    EXPECT_EQ(workload.requests.size(), 3U) << "1, 2 or 4 on each node";
+    EXPECT_EQ(workload.notes.size(), 1U) << "unsorted, and nothing else";
+}
+
+TEST_F(PublicTraces, Lublin) {
+    const std::string text = read("swf/lublin_256.swf");
+    if (text.empty()) {
+        GTEST_SKIP() << why_skipped("swf/lublin_256.swf");
+    }
+    const Workload workload = parse("lublin.swf", text, parse_cluster_spec("1x256cpu").value());
+    EXPECT_EQ(workload.jobs.size(), 10'000U);
+    EXPECT_TRUE(workload.notes.empty());
+}
+
+TEST_F(PublicTraces, Openb) {
+    const std::string nodes = read("openb/openb_node_list_gpu_node.csv");
+    const std::string pods = read("openb/openb_pod_list_default.csv");
+    if (nodes.empty() || pods.empty()) {
+        GTEST_SKIP() << why_skipped("openb/");
+    }
+    const auto cluster = parse_openb_nodes("nodes.csv", nodes);
+    ASSERT_TRUE(cluster);
+    const Workload workload = parse("pods.csv", pods, *cluster);
+    EXPECT_EQ(workload.jobs.size(), 8152U);
+    ASSERT_EQ(workload.notes.size(), 1U) << "sorted";
+    EXPECT_EQ(workload.notes[0].substr(0, 24), "897 jobs never scheduled");
+    EXPECT_TRUE(is_openb_without_times(read("openb/openb_pod_list_multigpu20.csv")));
+}
+
+}  // namespace
+}  // namespace reeve::simulate

@@ -1,299 +1,300 @@
-// replay: a trace through the placement policies, on this machine alone.
-#include <cmath>
-#include <ostream>
-#include <set>
+// replay: a trace through the scheduler, on this machine alone.
+#include <algorithm>
+#include <array>
+#include <optional>
 
-#include "base/text.hpp"
+#include "cli/inflation_experiment.hpp"
+#include "cli/progress_bar.hpp"
+#include "cli/replay_flags.hpp"
+#include "cli/replay_json.hpp"
 #include "cli/verb.hpp"
 #include "platform/files.hpp"
 #include "platform/signals.hpp"
-#include "simulate/inflation.hpp"
+#include "simulate/replay.hpp"
+#include "simulate/report.hpp"
+#include "simulate/trace_format.hpp"
 
 namespace reeve::cli {
 namespace {
 
-using scheduler::Policy;
-using simulate::InflationOutcome;
-using simulate::Knowledge;
+constexpr mode_t kReportMode = 0644;
 
-constexpr std::size_t kFileBytesMax = std::size_t{1} << 30U;
-constexpr std::int64_t kSeedsMax = 10'000;
-constexpr int kInterrupted = 130;  // As a shell says of a program ended by SIGINT.
-
-/// "42", "42,43", "42-51".
-Result<std::vector<std::uint64_t>> parse_seeds(const std::string& text) {
-    std::set<std::uint64_t> seeds;
-    for (const std::string& part : split(text, ',')) {
-        const std::size_t dash = part.find('-');
-        const auto first = parse_integer(part.substr(0, dash));
-        const auto last = dash == std::string::npos ? first : parse_integer(part.substr(dash + 1));
-        if (!first || !last || *first < 0 || *last < *first || *last - *first >= kSeedsMax) {
-            return fail(
-                ErrorCode::kInvalid,
-                "--seed: a number, numbers with commas between, or a range like 42-51 was "
-                "expected, not '" +
-                    part + "'");
-        }
-        for (std::int64_t seed = *first; seed <= *last; ++seed) {
-            seeds.insert(static_cast<std::uint64_t>(seed));
-        }
+/// "a, b, c" of a table whose rows have names.
+template <class Rows>
+std::string names_of(const Rows& rows) {
+    std::string names;
+    for (const auto& row : rows) {
+        names += (names.empty() ? "" : ", ") + std::string(row.name);
     }
-    return std::vector<std::uint64_t>(seeds.begin(), seeds.end());
+    return names;
 }
 
-Result<std::vector<Policy>> parse_policies(const std::string& text) {
-    std::vector<Policy> policies;
-    for (const std::string& name : split(text, ',')) {
-        const auto policy = scheduler::parse_policy(name);
-        if (!policy) {
-            return fail(ErrorCode::kInvalid, "--policy: " + policy.error().message);
-        }
-        policies.push_back(*policy);
+/// Errors: kInvalid: the folder that `file` is to be written to is not there.
+Result<void> check_folder(const std::string& flag, const std::string& file) {
+    const std::size_t slash = file.rfind('/');
+    const std::string folder =
+        slash == std::string::npos ? "." : file.substr(0, std::max<std::size_t>(slash, 1));
+    if (platform::path_exists(folder)) {
+        return {};
     }
-    return policies;
-}
-
-Result<std::optional<Knowledge>> parse_knowledge(const std::string& text) {
-    if (text.empty()) {
-        return std::nullopt;
-    }
-    if (text == "learnt" || text == "listed") {
-        return text == "learnt" ? Knowledge::kLearnt : Knowledge::kListed;
-    }
-    return fail(ErrorCode::kInvalid, "--mix: learnt or listed was expected, not '" + text + "'");
-}
-
-/// FGD was published with the shares known; a live cluster learns them.
-Knowledge usual_knowledge(Policy policy) {
-    return policy == Policy::kFgd ? Knowledge::kListed : Knowledge::kLearnt;
-}
-
-double rounded(double value) {
-    constexpr double kThousand = 1000;
-    return std::round(value * kThousand) / kThousand;
-}
-
-/// One policy, and what came of each seed.
-struct Series {
-    Policy policy = Policy::kFillValue;
-    Knowledge knowledge = Knowledge::kLearnt;
-    std::vector<std::pair<std::uint64_t, InflationOutcome>> runs = {};
-
-    [[nodiscard]] double mean_of(std::int64_t arrived_percent) const {
-        double sum = 0;
-        for (const auto& [seed, outcome] : runs) {
-            sum += outcome.allocated_at(arrived_percent).value_or(0);
-        }
-        return sum / static_cast<double>(runs.size());
-    }
-
-    /// Standard deviation over the seeds; 0 for one.
-    [[nodiscard]] double deviation_of(std::int64_t arrived_percent) const {
-        const double mean = mean_of(arrived_percent);
-        double sum = 0;
-        for (const auto& [seed, outcome] : runs) {
-            sum += std::pow(outcome.allocated_at(arrived_percent).value_or(0) - mean, 2);
-        }
-        return runs.size() < 2 ? 0 : std::sqrt(sum / static_cast<double>(runs.size() - 1));
-    }
-};
-
-JsonValue to_json(std::uint64_t seed, const InflationOutcome& outcome, Json& json) {
-    auto& memory = json.GetAllocator();
-    JsonValue run(rapidjson::kObjectType);
-    run.AddMember("seed", seed, memory);
-    run.AddMember("placed", outcome.placed, memory);
-    run.AddMember("refused", outcome.refused, memory);
-    run.AddMember("gpu_milli", outcome.gpu_milli_used, memory);
-    run.AddMember("cpu_millicores", outcome.cpu_milli_used, memory);
-    JsonValue points(rapidjson::kArrayType);
-    for (const simulate::InflationPoint& point : outcome.points) {
-        JsonValue row(rapidjson::kObjectType);
-        row.AddMember("arrived_percent", point.arrived_percent, memory);
-        row.AddMember("allocated_percent", rounded(point.allocated_percent), memory);
-        points.PushBack(row, memory);
-    }
-    run.AddMember("points", points, memory);
-    return run;
-}
-
-JsonValue to_json(const Series& series, std::int64_t arrived_percent, Json& json) {
-    constexpr std::int64_t kAllArrived = 100;
-    auto& memory = json.GetAllocator();
-    JsonValue row(rapidjson::kObjectType);
-    const std::string_view name = scheduler::name_of(series.policy);
-    row.AddMember(
-        "policy", JsonValue(name.data(), static_cast<rapidjson::SizeType>(name.size()), memory),
-        memory);
-    row.AddMember(
-        "mix", rapidjson::StringRef(series.knowledge == Knowledge::kLearnt ? "learnt" : "listed"),
-        memory);
-    row.AddMember("seeds", static_cast<std::uint64_t>(series.runs.size()), memory);
-    row.AddMember("arrived_percent", arrived_percent, memory);
-    row.AddMember("allocated_percent", rounded(series.mean_of(arrived_percent)), memory);
-    row.AddMember(
-        "allocated_percent_deviation", rounded(series.deviation_of(arrived_percent)), memory);
-    if (arrived_percent > kAllArrived) {
-        row.AddMember("allocated_percent_at_100", rounded(series.mean_of(kAllArrived)), memory);
-    }
-    JsonValue runs(rapidjson::kArrayType);
-    for (const auto& [seed, outcome] : series.runs) {
-        runs.PushBack(to_json(seed, outcome, json), memory);
-    }
-    row.AddMember("runs", runs, memory);
-    return row;
-}
-
-Listing replay_listing() {
-    Listing listing;
-    listing.columns = {
-        plain("POLICY", "policy"),
-        plain("MIX", "mix"),
-        plain("SEEDS", "seeds"),
-        plain("ARRIVED %", "arrived_percent"),
-        plain("ALLOCATED %", "allocated_percent"),
-        plain("+-", "allocated_percent_deviation"),
-        plain("AT 100 %", "allocated_percent_at_100"),
-    };
-    listing.name = [](const JsonValue& row) { return text_at(row, "policy"); };
-    return listing;
+    return fail(ErrorCode::kInvalid, flag + ": there is no folder " + folder);
 }
 
 class ReplayVerb final : public Verb {
   public:
     void add_options(CLI::App& app) override {
-        app.add_option("--trace", trace_, "Pod list of openb (Alibaba 2023), CSV")->required();
-        app.add_option("--cluster", cluster_, "Node list of the same, CSV")->required();
+        app.add_option("--trace", trace_, "File with the jobs")->required();
+        app.add_option("--cluster", cluster_, "Node list (CSV), or in short: 750x8xA100, 1x256cpu")
+            ->required();
         app.add_option(
-            "--policy", policies_, "fill-value (default), fgd, best-fit, tightest, spread, random");
-        app.add_option("--seed", seeds_, "42 (default), 42,43 or 42-51");
-        app.add_option("--arrived", arrived_percent_, "Demand of all tasks, in % of the GPUs (130)")
+            "--format", format_,
+            "Of the trace: " + names_of(simulate::trace_formats()) + " (else by its first line)");
+        app.add_option(
+            "--policy", policies_, names_of(scheduler::kPolicies) + "; several with commas");
+        app.add_option(
+            "--backfill", backfills_,
+            names_of(scheduler::kBackfills) + " (easy); several with commas");
+        app.add_option("--seed", seeds_, "Of the random policy (42); inflation: 42,43 or 42-51");
+        app.add_option("--html", html_, "Write a report with pictures to this file");
+        app.add_option("--csv", csv_, "Write a row for each job to this file");
+        app.add_flag("--jobs", has_jobs_, "Each job in the JSON, too");
+        app.add_option(
+            "--experiment", experiment_, "replay, or inflation (of pod lists without times)");
+        app.add_option(
+               "--arrived", arrived_percent_, "Inflation: all demand, in % of the GPUs (130)")
             ->check(CLI::Range(1, 1000));
-        app.add_option("--mix", mix_, "Shares of the classes: learnt (default), listed (of fgd)");
+        app.add_option("--mix", mix_, "Inflation: classes are learnt (default) or listed (of fgd)");
     }
 
     Result<int> run(Session& session) override {
-        const auto policies = parse_policies(policies_);
-        const auto seeds = parse_seeds(seeds_);
-        const auto knowledge = parse_knowledge(mix_);
-        if (!policies || !seeds || !knowledge) {
-            return tl::unexpected(
-                !policies ? policies.error()
-                : !seeds  ? seeds.error()
-                          : knowledge.error());
-        }
-        if (const auto read = read_files(); !read) {
+        if (const auto read = read_input(); !read) {
             return tl::unexpected(read.error());
         }
-        auto signals = platform::SignalFd::open();
-        if (!signals) {
-            return tl::unexpected(std::move(signals.error()));
+        const auto is_inflation = choose_inflation();
+        if (!is_inflation) {
+            return tl::unexpected(is_inflation.error());
         }
-        signals_ = &*signals;
-        std::vector<Series> all;
-        for (const Policy policy : *policies) {
-            if (!is_stopped_) {
-                all.push_back(
-                    {.policy = policy, .knowledge = knowledge->value_or(usual_knowledge(policy))});
-                run_series(session, all.back(), *seeds);
-            }
+        if (*is_inflation) {
+            constexpr std::int64_t kUsualPercent = 130;
+            return run_inflation_experiment(
+                session, input_,
+                {.arrived_percent = arrived_percent_.value_or(kUsualPercent), .mix = mix_});
         }
-        print(session, all);
-        return is_stopped_ ? kInterrupted : 0;
+        if (const auto checked = check_replay(); !checked) {
+            return tl::unexpected(checked.error());
+        }
+        const auto workload = read_workload();
+        if (!workload) {
+            return tl::unexpected(workload.error());
+        }
+        return replay(session, *workload);
     }
 
   private:
-    [[nodiscard]] Result<void> read_files() {
-        const auto nodes = platform::read_file(cluster_, kFileBytesMax);
-        if (!nodes) {
-            return tl::unexpected(nodes.error());
+    Result<void> read_input() {
+        auto policies = parse_policies(policies_);
+        auto seeds = parse_seeds(seeds_);
+        if (!policies || !seeds) {
+            return tl::unexpected(!policies ? policies.error() : seeds.error());
         }
-        auto cluster = simulate::parse_openb_nodes(cluster_, *nodes);
+        auto cluster = read_cluster(cluster_);
         if (!cluster) {
             return tl::unexpected(std::move(cluster.error()));
         }
-        const auto pods = platform::read_file(trace_, kFileBytesMax);
-        if (!pods) {
-            return tl::unexpected(pods.error());
+        auto text = read_trace_text(trace_);
+        if (!text) {
+            return tl::unexpected(std::move(text.error()));
         }
-        auto tasks = simulate::parse_openb_tasks(trace_, *pods, *cluster);
-        if (!tasks) {
-            return tl::unexpected(std::move(tasks.error()));
-        }
-        nodes_ = std::move(*cluster);
-        tasks_ = std::move(*tasks);
+        input_ = {
+            .trace_file = trace_,
+            .trace_text = std::move(*text),
+            .cluster_name = cluster_,
+            .cluster = std::move(*cluster),
+            .policies = std::move(*policies),
+            .seeds = std::move(*seeds)};
         return {};
     }
 
-    void run_series(Session& session, Series& series, const std::vector<std::uint64_t>& seeds) {
-        constexpr std::size_t kPercent = 100;
-        constexpr std::string_view kClear = "\r\x1b[K";
-        const bool has_progress = session.environment().is_out_terminal && !session.flags.is_quiet;
-        std::ostream& err = session.environment().err;
-        for (const std::uint64_t seed : seeds) {
-            const std::string title = std::string(scheduler::name_of(series.policy)) + ", seed " +
-                                      std::to_string(seed) + ": ";
-            InflationOutcome outcome = simulate::run_inflation(
-                nodes_, tasks_,
-                {.policy = series.policy,
-                 .knowledge = series.knowledge,
-                 .seed = seed,
-                 .arrived_percent = arrived_percent_,
-                 .progress = [&](std::size_t done, std::size_t count) {
-                     if (has_progress) {
-                         err << kClear << title << done * kPercent / count << " %" << std::flush;
-                     }
-                     is_stopped_ = is_stopped_ || signals_->next().has_value();
-                     return !is_stopped_;
-                 }});
-            if (has_progress) {
-                err << kClear << std::flush;
-            }
-            if (!outcome.is_complete) {
-                return;
-            }
-            series.runs.emplace_back(seed, std::move(outcome));
+    /// As --experiment says; else by what else was said; else by whether the trace has times.
+    [[nodiscard]] Result<bool> choose_inflation() const {
+        const bool has_its_flags = arrived_percent_.has_value() || !mix_.empty();
+        if (!experiment_.empty() && experiment_ != "replay" && experiment_ != "inflation") {
+            return fail(
+                ErrorCode::kInvalid,
+                "--experiment: replay or inflation was expected, not '" + experiment_ + "'");
         }
+        if (experiment_ == "replay" && has_its_flags) {
+            return fail(
+                ErrorCode::kInvalid, "--arrived and --mix are of the inflation experiment only");
+        }
+        const bool is_inflation =
+            experiment_ == "inflation" ||
+            (experiment_.empty() &&
+             (has_its_flags ||
+              (format_.empty() && simulate::is_openb_without_times(input_.trace_text))));
+        if (is_inflation && !(html_ + csv_ + backfills_).empty()) {
+            return fail(
+                ErrorCode::kInvalid,
+                "--html, --csv and --backfill are of replays; the inflation experiment, which this "
+                "is (--arrived, --mix, --experiment inflation, or a pod list without times), has "
+                "no use for them");
+        }
+        if (is_inflation && !format_.empty() && format_ != "openb") {
+            return fail(
+                ErrorCode::kInvalid, "--format: the inflation experiment reads pod lists of openb");
+        }
+        return is_inflation;
     }
 
-    void print(Session& session, const std::vector<Series>& all) const {
-        Json list(rapidjson::kObjectType);
-        JsonValue items(rapidjson::kArrayType);
-        for (const Series& series : all) {
-            if (!series.runs.empty()) {
-                items.PushBack(to_json(series, arrived_percent_, list), list.GetAllocator());
+    Result<void> check_replay() {
+        auto backfills = parse_backfills(backfills_.empty() ? "easy" : backfills_);
+        if (!backfills) {
+            return tl::unexpected(backfills.error());
+        }
+        parsed_backfills_ = std::move(*backfills);
+        if (input_.seeds.size() > 1) {
+            return fail(
+                ErrorCode::kInvalid,
+                "--seed: a replay takes one; only the inflation experiment compares several");
+        }
+        for (const auto& [flag, file] : {
+                 std::pair<std::string, std::string>("--html", html_), {"--csv", csv_}
+        }) {
+            if (file.empty()) {
+                continue;
+            }
+            if (file == trace_ || file == cluster_ || html_ == csv_) {
+                std::string what = flag;
+                what.append(": ").append(file).append(" is named twice");
+                return fail(ErrorCode::kInvalid, std::move(what));
+            }
+            if (const auto there = check_folder(flag, file); !there) {
+                return there;
             }
         }
-        list.AddMember("items", items, list.GetAllocator());
-        list.AddMember("complete", !is_stopped_, list.GetAllocator());
-        print_list(session.out(), list, replay_listing(), session.look);
-        if (is_stopped_) {
-            session.warn("stopped; runs that were complete are counted");
+        return {};
+    }
+
+    Result<simulate::Workload> read_workload() {
+        const auto format = format_.empty()
+                                ? simulate::detect_trace_format(trace_, input_.trace_text)
+                                : simulate::find_trace_format(format_);
+        if (!format) {
+            return fail(ErrorCode::kInvalid, "--format: " + format.error().message);
         }
+        format_ = (*format)->name;
+        return (*format)->parse(trace_, input_.trace_text, input_.cluster);
+    }
+
+    Result<int> replay(const Session& session, const simulate::Workload& workload) {
+        const auto signals = platform::SignalFd::open();
+        if (!signals) {
+            return tl::unexpected(signals.error());
+        }
+        simulate::Report report{
+            .trace = trace_,
+            .format = format_,
+            .cluster = cluster_,
+            .machines = input_.cluster,
+            .workload = workload};
+        for (const std::string& note : workload.notes) {
+            session.note(trace_ + ": " + note);
+        }
+        for (const scheduler::Policy policy : input_.policies) {
+            for (const scheduler::Backfill backfill : parsed_backfills_) {
+                if (report.is_complete) {
+                    add_run(session, report, {.policy = policy, .backfill = backfill}, *signals);
+                }
+            }
+        }
+        print_list(
+            session.out(), to_json(report, has_jobs_), replay_listing(input_.cluster.gpus > 0),
+            session.look);
+        if (const auto written = write_files(session, report); !written) {
+            return tl::unexpected(written.error());
+        }
+        if (!report.is_complete) {
+            session.warn("stopped; what was played until then is reported, and marked as partial");
+        }
+        return report.is_complete ? 0 : kInterrupted;
+    }
+
+    void add_run(
+        const Session& session,
+        simulate::Report& report,
+        simulate::ReplayOptions options,
+        const platform::SignalFd& signals) const {
+        ProgressBar bar(
+            session, std::string(scheduler::name_of(options.policy)) + ", " +
+                         std::string(scheduler::name_of(options.backfill)));
+        options.seed = input_.seeds.front();
+        options.progress = [&](std::size_t done, std::size_t all) {
+            bar.show(done, all);
+            return !signals.next().has_value();
+        };
+        bar.show(0, 1);
+        simulate::ReplayOutcome outcome =
+            simulate::run_replay(report.machines, report.workload, options);
+        report.is_complete = outcome.is_complete;
+        simulate::ReplaySummary summary =
+            simulate::summarize(report.machines, report.workload, outcome);
+        report.runs.push_back(
+            {.policy = options.policy,
+             .backfill = options.backfill,
+             .seed = options.seed,
+             .outcome = std::move(outcome),
+             .summary = summary});
+    }
+
+    [[nodiscard]] Result<void> write_files(
+        const Session& session, const simulate::Report& report) const {
+        using Make = std::string (*)(const simulate::Report&);
+        for (const auto& [file, make] : {
+                 std::pair<std::string, Make>(html_, simulate::report_html),
+                 {csv_, simulate::jobs_csv}
+        }) {
+            if (file.empty()) {
+                continue;
+            }
+            if (auto written = platform::write_file_atomic(file, make(report), kReportMode);
+                !written) {
+                return written;
+            }
+            session.note("wrote " + file);
+        }
+        return {};
     }
 
     std::string trace_;
     std::string cluster_;
+    std::string format_;
     std::string policies_ = "fill-value";
+    std::string backfills_;
     std::string seeds_ = "42";
+    std::string html_;
+    std::string csv_;
+    bool has_jobs_ = false;
+    std::string experiment_;
+    std::optional<std::int64_t> arrived_percent_;
     std::string mix_;
-    std::int64_t arrived_percent_ = 130;
 
-    simulate::Cluster nodes_;
-    std::vector<simulate::TraceTask> tasks_;
-    const platform::SignalFd* signals_ = nullptr;
-    bool is_stopped_ = false;
+    ReplayInput input_;
+    std::vector<scheduler::Backfill> parsed_backfills_;
 };
 
 }  // namespace
 
 std::vector<VerbRow> replay_verbs() {
     return {
-        {"replay", "How full a cluster gets with a placement policy, by a trace",
-         "--trace FILE --cluster FILE [flags]", "  reeve replay --trace pods.csv --cluster nodes.csv\n"
-         "  reeve replay --trace pods.csv --cluster nodes.csv --policy fill-value,fgd,best-fit "
-         "--seed 42-51\n"
-         "  reeve replay --trace pods.csv --cluster nodes.csv -o json\n", make_verb<ReplayVerb>},
+        {"replay", "What the scheduler would have made of a trace, on any cluster",
+         "--trace FILE --cluster FILE|SPEC [flags]", "  reeve replay --trace jobs.csv --cluster 4x8xA100\n"
+         "  reeve replay --trace philly.csv --cluster 550x4xP100 --policy fill-value,best-fit "
+         "--html report.html\n"
+         "  reeve replay --trace lublin_256.swf --cluster 1x256cpu --backfill "
+         "none,easy,conservative\n"
+         "  reeve replay --trace pods.csv --cluster nodes.csv --csv jobs-out.csv -o json\n"
+         "  reeve replay --trace pods.csv --cluster nodes.csv --experiment inflation --seed "
+         "42-51\n", make_verb<ReplayVerb>},
     };
 }
 

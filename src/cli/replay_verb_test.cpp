@@ -3,6 +3,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "cli/environment.hpp"
@@ -32,12 +33,33 @@ class ReplayVerb : public testing::Test {
     }
 
     int run(std::vector<std::string> flags) {
+        flags.insert(
+            flags.begin(), {"--trace", folder + "/pods.csv", "--cluster", folder + "/nodes.csv"});
+        return run_bare(std::move(flags));
+    }
+
+    int run_bare(std::vector<std::string> flags) {
         out.str("");
         err.str("");
-        flags.insert(
-            flags.begin(),
-            {"replay", "--trace", folder + "/pods.csv", "--cluster", folder + "/nodes.csv"});
+        flags.insert(flags.begin(), "replay");
         return run_cli(flags, {.version = "0", .out = out, .err = err});
+    }
+
+    /// Replays jobs.csv on a small cluster.
+    int replay(std::vector<std::string> flags) {
+        flags.insert(flags.begin(), {"--trace", folder + "/jobs.csv", "--cluster", "1x2xA100"});
+        return run_bare(std::move(flags));
+    }
+
+    void write_jobs() const {
+        write(
+            "jobs.csv",
+            "name,submitted_s,run_s,limit_s,gpus\n"
+            "long,100,100,100,1\nwide,101,50,50,2\nshort,102,10,10,1\n");
+    }
+
+    [[nodiscard]] std::string read(const std::string& name) const {
+        return platform::read_file(folder + "/" + name, 1U << 24U).value_or("");
     }
 
     std::string folder;
@@ -74,6 +96,156 @@ TEST_F(ReplayVerb, PrintsATableForPeople) {
     ASSERT_EQ(run({}), 0) << err.str();
     EXPECT_EQ(out.str().substr(0, 6), "POLICY");
     EXPECT_NE(out.str().find("fill-value"), std::string::npos);
+}
+
+TEST_F(ReplayVerb, ReplaysATraceWithEachPolicyAndBackfill) {
+    write_jobs();
+    ASSERT_EQ(
+        replay({"--policy", "tightest,spread", "--backfill", "none,easy", "--jobs", "-o", "json"}),
+        0)
+        << err.str();
+    const auto said = parse_json(out.str());
+    ASSERT_TRUE(said);
+    EXPECT_TRUE(flag_at(*said, "complete"));
+    EXPECT_EQ(text_at(*said, "format"), "reeve");
+    const JsonValue& items = *find(*said, "items");
+    ASSERT_EQ(items.Size(), 4U);
+    EXPECT_EQ(text_at(items[3], "policy"), "spread");
+    EXPECT_EQ(text_at(items[3], "backfill"), "easy");
+    EXPECT_EQ(integer_at(items[1], "summary.ended"), 3);
+    EXPECT_EQ(integer_at(items[1], "summary.backfilled"), 1) << "short passes wide";
+    EXPECT_EQ(text_at(items[1], "summary.wait_mean_s"), "33.0") << "0, 99 and 0";
+    EXPECT_EQ(text_at(items[1], "summary.wait_max_s"), "99.0");
+    EXPECT_EQ(text_at(items[1], "summary.makespan_s"), "150.0");
+    EXPECT_EQ(text_at(items[1], "summary.gpu_use_to_end_percent"), "70.0") << "210 of 300";
+    const JsonValue& jobs = *find(items[1], "jobs");
+    ASSERT_EQ(jobs.Size(), 3U);
+    EXPECT_EQ(text_at(jobs[1], "name"), "wide");
+    EXPECT_EQ(text_at(jobs[1], "started_s"), "200.0");
+    EXPECT_EQ(text_at(jobs[1], "node"), "n1");
+    EXPECT_TRUE(flag_at(jobs[2], "backfilled"));
+    const JsonValue& series = *find(items[1], "series");
+    EXPECT_EQ(find(series, "at_s")->Size(), find(series, "waiting")->Size());
+    EXPECT_EQ(find(series, "gpu_milli_used")->GetArray()[0].GetInt64(), 1000);
+    EXPECT_EQ(replay({"-o", "json"}), 0);
+    EXPECT_FALSE((*find(*parse_json(out.str()), "items"))[0].HasMember("jobs"));
+}
+
+TEST_F(ReplayVerb, PrintsWaitsForPeople) {
+    write_jobs();
+    ASSERT_EQ(replay({}), 0) << err.str();
+    EXPECT_EQ(out.str().substr(0, 35), "POLICY      BACKFILL  GPU USE %  ST");
+    EXPECT_NE(out.str().find("33s"), std::string::npos) << out.str();
+    EXPECT_EQ(replay({"-o", "name"}), 0);
+    EXPECT_EQ(out.str(), "fill-value,easy\n");
+    ASSERT_EQ(run_bare({"--trace", folder + "/cpu.csv", "--cluster", "1x4cpu"}), 5);
+    write("cpu.csv", "submitted_s,run_s,cpu_millicores\n0,10,1000\n");
+    ASSERT_EQ(run_bare({"--trace", folder + "/cpu.csv", "--cluster", "1x4cpu"}), 0) << err.str();
+    EXPECT_EQ(out.str().find("GPU"), std::string::npos) << "there is none";
+    EXPECT_NE(out.str().find("CPU USE %"), std::string::npos);
+}
+
+TEST_F(ReplayVerb, WritesReports) {
+    write_jobs();
+    ASSERT_EQ(
+        replay(
+            {"--html", folder + "/r.html", "--csv", folder + "/r.csv", "--backfill",
+             "conservative"}),
+        0)
+        << err.str();
+    EXPECT_EQ(
+        read("r.csv"),
+        "policy,backfill,name,submitted_s,started_s,ended_s,wait_s,node,refused,backfilled\n"
+        "fill-value,conservative,long,100,100,200,0,n1,false,false\n"
+        "fill-value,conservative,wide,101,200,250,99,n1,false,false\n"
+        "fill-value,conservative,short,102,102,112,0,n1,false,true\n");
+    EXPECT_NE(read("r.html").find("<h1>Replay of "), std::string::npos);
+    EXPECT_NE(err.str().find("wrote " + folder + "/r.html"), std::string::npos) << err.str();
+    EXPECT_FALSE(platform::path_exists(folder + "/r.html.new"));
+}
+
+TEST_F(ReplayVerb, ReportsWhatThereIsWhenItIsStopped) {
+    std::string jobs = "submitted_s,run_s,gpus\n";
+    for (int i = 0; i < 3000; ++i) {
+        jobs += std::to_string(i) + ",1,1\n";
+    }
+    write("jobs.csv", jobs);
+    // A Ctrl-C that came in as the replay begins.
+    sigset_t interrupt;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    ASSERT_EQ(::pthread_sigmask(SIG_BLOCK, &interrupt, nullptr), 0);
+    ASSERT_EQ(::raise(SIGINT), 0);
+    EXPECT_EQ(replay({"--policy", "spread,fgd", "--html", folder + "/r.html", "-o", "json"}), 130);
+    const auto said = parse_json(out.str());
+    ASSERT_TRUE(said);
+    EXPECT_FALSE(flag_at(*said, "complete"));
+    const JsonValue& items = *find(*said, "items");
+    ASSERT_EQ(items.Size(), 1U) << "the second never began";
+    EXPECT_FALSE(flag_at(items[0], "complete"));
+    EXPECT_EQ(integer_at(items[0], "summary.ended"), 1000);
+    EXPECT_NE(read("r.html").find("A partial report"), std::string::npos);
+    EXPECT_NE(err.str().find("stopped; what was played until then"), std::string::npos);
+}
+
+TEST_F(ReplayVerb, RunsTheInflationExperimentWhereThatIsMeant) {
+    write(
+        "pods.csv",
+        "name,cpu_milli,memory_mib,num_gpu,gpu_milli,creation_time,deletion_time\n"
+        "p1,1000,1024,1,500,5,9\n");
+    ASSERT_EQ(run({}), 0) << err.str();
+    EXPECT_NE(out.str().find("GPU USE %"), std::string::npos) << "it has times";
+    ASSERT_EQ(run({"--arrived", "100"}), 0) << err.str();
+    EXPECT_NE(out.str().find("ALLOCATED %"), std::string::npos);
+    ASSERT_EQ(run({"--experiment", "inflation", "--seed", "1-2"}), 0) << err.str();
+    EXPECT_NE(out.str().find("ALLOCATED %"), std::string::npos);
+}
+
+TEST_F(ReplayVerb, SaysWhatIsWrongWithAReplay) {
+    write_jobs();
+
+    struct Case {
+        std::vector<std::string> flags;
+        std::string want;
+    };
+
+    const std::vector<Case> cases = {
+        {{"--backfill", "some"},
+         "--backfill: there is no backfill 'some'; there are none, easy, conservative"                       },
+        {{"--policy", "fgd,fgd"},                       "--policy: 'fgd' is there twice"                     },
+        {{"--format", "xml"},                           "--format: there is no trace format 'xml'; there are"},
+        {{"--format", "swf"},                           "jobs.csv:1: 18 fields were expected"                },
+        {{"--seed", "1,2"},                             "--seed: a replay takes one"                         },
+        {{"--experiment", "x"},                         "--experiment: replay or inflation was expected"     },
+        {{"--experiment", "replay", "--mix", "learnt"},
+         "--arrived and --mix are of the inflation experiment only"                                          },
+        {{"--arrived", "9", "--html", "x.html"},        "--html, --csv and --backfill are of replays"        },
+        {{"--arrived", "9", "--format", "reeve"},
+         "--format: the inflation experiment reads pod lists"                                                },
+        {{"--arrived", "9"},                            "jobs.csv:1: column 'cpu_milli' is missing"          },
+        {{"--html", folder + "/no/x.html"},             "--html: there is no folder " + folder + "/no"       },
+        {{"--csv", folder + "/jobs.csv"},               "--csv: " + folder + "/jobs.csv is named twice"      },
+        {{"--csv", "same", "--html", "same"},           "--html: same is named twice"                        },
+    };
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.want);
+        EXPECT_EQ(replay(c.flags), 2);
+        EXPECT_EQ(out.str(), "");
+        EXPECT_NE(err.str().find(c.want), std::string::npos) << err.str();
+    }
+    const std::string trace = folder + "/jobs.csv";
+    EXPECT_EQ(run_bare({"--trace", trace, "--cluster", "3xA100"}), 2);
+    EXPECT_NE(
+        err.str().find("--cluster: a cluster in short is NODESxGPUSxMODEL"), std::string::npos);
+    EXPECT_NE(run_bare({"--trace", trace, "--cluster", folder + "/none.csv"}), 0);
+    EXPECT_NE(err.str().find("a node list, or a cluster in short like"), std::string::npos);
+    EXPECT_EQ(run_bare({"--trace", trace, "--cluster", "1x4cpu", "--arrived", "9"}), 2);
+    EXPECT_NE(err.str().find("no node has one"), std::string::npos);
+    write("jobs.csv", "a,b\n1,2\n");
+    EXPECT_EQ(replay({"--html", folder + "/x.html"}), 2);
+    EXPECT_NE(
+        err.str().find("jobs.csv:1: its first line is that of no known format"), std::string::npos);
+    EXPECT_FALSE(platform::path_exists(folder + "/x.html"));
 }
 
 TEST_F(ReplayVerb, SaysWhatIsWrong) {

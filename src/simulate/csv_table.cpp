@@ -8,14 +8,15 @@
 namespace reeve::simulate {
 namespace {
 
-std::vector<std::string_view> fields_of(std::string_view line) {
-    std::vector<std::string_view> fields;
+/// Into `fields`, whose memory is used again for the next line.
+void split_fields(std::string_view line, std::vector<std::string_view>& fields) {
+    fields.clear();
     std::size_t begin = 0;
     while (true) {
         const std::size_t comma = line.find(',', begin);
         fields.push_back(line.substr(begin, comma - begin));
         if (comma == std::string_view::npos) {
-            return fields;
+            return;
         }
         begin = comma + 1;
     }
@@ -29,7 +30,7 @@ Result<CsvTable> CsvTable::open(std::string file, std::string_view text) {
         text.remove_prefix(kByteOrderMark.size());
     }
     CsvTable table(std::move(file), text);
-    table.header_ = fields_of(table.take_line());
+    split_fields(table.take_line(), table.header_);
     if (table.header_ == std::vector<std::string_view>{""}) {
         return table.wrong("a line with the names of the columns was expected");
     }
@@ -63,7 +64,7 @@ Result<bool> CsvTable::next() {
         if (line.find('"') != std::string_view::npos) {
             return wrong("fields in quotation marks are not read");
         }
-        fields_ = fields_of(line);
+        split_fields(line, fields_);
         if (fields_.size() != header_.size()) {
             return wrong(
                 std::to_string(header_.size()) + " fields were expected, there are " +

@@ -22,6 +22,8 @@ class CsvTable {
     [[nodiscard]] Result<std::size_t> column(std::string_view name) const;
     [[nodiscard]] std::optional<std::size_t> find_column(std::string_view name) const;
 
+    [[nodiscard]] const std::vector<std::string_view>& columns() const { return header_; }
+
     /// Goes on to the next row that is not blank; false at the end. Errors: too few or too many
     /// fields, a quoted field.
     [[nodiscard]] Result<bool> next();

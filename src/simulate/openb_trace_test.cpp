@@ -77,7 +77,6 @@ TEST(OpenbTrace, NamesFileAndLineOfABadNode) {
     const std::vector<BadCase> cases = {
         {"nothing",            "",                                     "n.csv:1: a line with the names"     },
         {"no rows",            head,                                   "n.csv:1: there is no node"          },
-        {"no GPUs",            head + "a,1,1,0,\n",                    "n.csv:2: there is no node"          },
         {"a column missing",   "sn,cpu_milli,memory_mib,gpu\na,1,1,1",
          "n.csv:1: column 'model' is missing"                                                               },
         {"a column twice",     "sn,sn\n",                              "n.csv:1: column 'sn' is there twice"},
@@ -98,6 +97,47 @@ TEST(OpenbTrace, NamesFileAndLineOfABadNode) {
         EXPECT_EQ(read.error().code, ErrorCode::kInvalid);
         EXPECT_EQ(read.error().message.substr(0, c.want.size()), c.want);
     }
+}
+
+TEST(OpenbTrace, ReadsTheMemoryOfGpusWhereItIsSaid) {
+    const auto read = parse_openb_nodes(
+        "n.csv",
+        "sn,cpu_milli,memory_mib,gpu,model,gpu_mem_mib\n"
+        "a,1,1,1,A100,81920\nb,1,1,1,A100,\nc,1,1,0,,\n");
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(read->nodes[0].free.gpus[0].total_mib, 81920);
+    EXPECT_EQ(read->nodes[0].free.gpus[0].free.memory_mib, 81920);
+    EXPECT_EQ(read->nodes[1].free.gpus[0].total_mib, 1000) << "one for each thousandth";
+    EXPECT_EQ(read->names, (std::vector<std::string>{"a", "b", "c"}));
+    EXPECT_EQ(parse_openb_nodes("n.csv", "sn,cpu_milli,memory_mib,gpu,model\na,1,1,0,\n")->gpus, 0);
+}
+
+TEST(OpenbTrace, ReadsWhenPodsCameAndWent) {
+    const auto read = parse_openb_workload(
+        "p.csv",
+        "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,creation_time,deletion_time,"
+        "scheduled_time\n"
+        "late,1000,1024,1,460,,90,100,\n"
+        "early,1000,1024,2,1000,G2,10,10,11\n"
+        "twin,1000,1024,1,460,,90,91,92\n",
+        cluster());
+    ASSERT_TRUE(read) << read.error().message;
+    ASSERT_EQ(read->jobs.size(), 3U);
+    EXPECT_EQ(read->jobs[0].name, "early");
+    EXPECT_EQ(read->jobs[0].submitted_at, Instant(std::chrono::seconds(10)));
+    EXPECT_EQ(read->jobs[0].run_s, 0);
+    EXPECT_EQ(read->jobs[1].name, "late") << "of equal ones the first of the file";
+    EXPECT_EQ(read->jobs[1].run_s, 10);
+    EXPECT_EQ(read->jobs[1].limit_s, 0);
+    EXPECT_EQ(read->jobs[2].name, "twin");
+    EXPECT_EQ(read->jobs[1].request, read->jobs[2].request) << "equal requests are one";
+    EXPECT_EQ(read->requests.size(), 2U);
+    EXPECT_EQ(read->users, std::vector<std::string>{""});
+    EXPECT_EQ(
+        read->notes,
+        (std::vector<std::string>{
+            "1 job never scheduled where the trace is from: here they run all the same",
+            "the rows were not in the order of submission; they are now"}));
 }
 
 TEST(OpenbTrace, NamesFileAndLineOfABadTask) {

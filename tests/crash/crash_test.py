@@ -67,6 +67,7 @@ class Run:
         self.lock = threading.Lock()
         self.jobs = {}  # nonce -> (id, code, retries)
         self.cancelled = {}  # id -> when its cancel was acknowledged
+        self.asked_to_stop = set()  # ids; the answer may have been lost with the server
         self.shim_killed = set()  # nonces
         self.both_gone = 0  # How many of them were killed together with the server.
         self.over = threading.Event()
@@ -108,6 +109,7 @@ class Run:
             with self.lock:
                 self.jobs[nonce] = (job_id, code, retries)
             if choose.random() < 0.15:
+                self.asked_to_stop.add(job_id)
                 answer = self.insist("POST", f"/api/v1/jobs/{job_id}:stop")
                 if answer is not None and answer.status == 200:
                     self.cancelled[job_id] = time.time()
@@ -234,8 +236,9 @@ class Run:
             self.problem(f"job {job_id}: {job['state']}, after {kinds}")
         if job_id in self.cancelled:
             self.check_cancelled(job_id, bool(started_at))
+        was_stopped = job_id in self.cancelled or (job_id in self.asked_to_stop and job["state"] == "cancelled")
         if not started_at:
-            if job_id not in self.cancelled and nonce not in self.shim_killed:
+            if not was_stopped and nonce not in self.shim_killed:
                 self.problem(f"job {job_id} never ran: {job}")
             return
         log, whole = client.log(job_id), expected_log(nonce)
@@ -245,7 +248,7 @@ class Run:
         if not whole.startswith(log) or is_short:
             self.problem(f"job {job_id}: the log has {len(log)} bytes, "
                          f"{written} of {LINES} lines were written")
-        if nonce in self.shim_killed or job_id in self.cancelled:
+        if nonce in self.shim_killed or was_stopped:
             return
         if log != whole or job.get("exit_code") != code or job["state"] != ("failed" if code else "succeeded"):
             self.problem(f"job {job_id} should have ended with {code} and {len(whole)} bytes: "

@@ -85,6 +85,86 @@ TEST(PrintList, IsForPeopleOnATerminalAlone) {
     EXPECT_EQ(text.find("abcdefgh"), std::string::npos);
 }
 
+Listing narrow_listing() {
+    const auto first_word = [](const JsonValue& row, const Look&) {
+        const std::string text = text_at(row, "model");
+        return text.substr(0, text.find(' '));
+    };
+    Listing listing;
+    listing.columns = {
+        narrowed(plain("UUID", "uuid"), {.is_prefix = true}),
+        narrowed(plain("MODEL", "model"), {.cell = first_word}),
+        narrowed(plain("SECOND", "b"), {.leaves = 2}),
+        narrowed(plain("FIRST", "a"), {.leaves = 1}),
+        plain("WHY", "why"),
+    };
+    return listing;
+}
+
+std::string narrow_table(const Look& look, std::string_view why = "no room") {
+    std::ostringstream out;
+    print_list(
+        out,
+        json_of(
+            R"({"items":[{"uuid":"GPU-00000000-aa11","model":"rtx 5090","a":"A","b":"B","why":")" +
+            std::string(why) +
+            R"("},{"uuid":"GPU-00000000-ab22","model":"rtx 5090","a":"A","b":"B","why":"c"}]})"),
+        narrow_listing(), look);
+    return out.str();
+}
+
+TEST(PrintList, IsWholeWhereItHasRoom) {
+    const std::string whole =
+        "UUID               MODEL     SECOND  FIRST  WHY\n"
+        "GPU-00000000-aa11  rtx 5090  B       A      no room\n"
+        "GPU-00000000-ab22  rtx 5090  B       A      c\n";
+    EXPECT_EQ(narrow_table({.width = 20}), whole);
+    EXPECT_EQ(narrow_table({.is_terminal = true, .width = 51}), whole);
+    EXPECT_EQ(narrow_table({.format = Format::kWide, .is_terminal = true, .width = 20}), whole);
+}
+
+TEST(PrintList, ShortensBeforeItLeavesOut) {
+    EXPECT_EQ(
+        narrow_table({.is_terminal = true, .width = 50}),
+        "UUID             MODEL  SECOND  FIRST  WHY\n"
+        "GPU-00000000-aa  rtx    B       A      no room\n"
+        "GPU-00000000-ab  rtx    B       A      c\n");
+    EXPECT_EQ(
+        narrow_table({.is_terminal = true, .width = 40}),
+        "UUID             MODEL  SECOND  WHY\n"
+        "GPU-00000000-aa  rtx    B       no room\n"
+        "GPU-00000000-ab  rtx    B       c\n");
+}
+
+TEST(PrintList, TheLastColumnGoesOnInTheNextLine) {
+    EXPECT_EQ(
+        narrow_table(
+            {.is_terminal = true, .width = 50},
+            "waits for what will never be there at all, unless it comes"),
+        "UUID             MODEL  WHY\n"
+        "GPU-00000000-aa  rtx    waits for what will never\n"
+        "                        be there at all, unless it\n"
+        "                        comes\n"
+        "GPU-00000000-ab  rtx    c\n");
+}
+
+TEST(TableText, ALongWordIsBrokenAndEachLineHasTheColour) {
+    const Look look{.is_terminal = true, .has_colour = true, .width = 26};
+    EXPECT_EQ(
+        table_text(
+            {
+                {"", painted("aé" + std::string(23, 'b') + " cc", Tone::kBad, look)}
+    },
+            look),
+        "  \x1b[31maé" + std::string(22, 'b') + "\x1b[0m\n  \x1b[31mb cc\x1b[0m\n");
+}
+
+TEST(TellingLength, TellsApartWhatDiffers) {
+    EXPECT_EQ(telling_length({}), 12U);
+    EXPECT_EQ(telling_length({"GPU-00000000-1", "GPU-00000000-1"}), 12U);
+    EXPECT_EQ(telling_length({"GPU-00000000-aa", "GPU-1", "GPU-00000000-ab"}), 15U);
+}
+
 TEST(Words, ExitStatusesAreTheJobsOwn) {
     struct Case {
         std::string job;

@@ -250,5 +250,32 @@ TEST(Doctor, JudgesRoomOnDisk) {
     EXPECT_EQ(judge_disk("/d", kGiB / 8, 100 * kGiB).health, Health::kBad);
 }
 
+TEST(Doctor, SeesWhatTheServerSeesOfItsGpus) {
+    const Json gpus = json_of(R"({"items":[
+        {"uuid":"GPU-1","model":"a30","node":"jw1","simulated":true},
+        {"uuid":"GPU-2","model":"a30","node":"jw1","simulated":true,"trouble":"fell off the bus"},
+        {"uuid":"GPU-3","model":"l4","node":"jw2","trouble":"Xid 79"}]})");
+    const auto found = judge_known_gpus(gpus);
+    ASSERT_EQ(found.size(), 2U);
+    EXPECT_EQ(found[0].health, Health::kBad);
+    EXPECT_EQ(found[0].what, "GPU-2 (a30 on jw1): fell off the bus");
+    EXPECT_EQ(found[0].fix, "reeve gpu sim restore GPU-2");
+    EXPECT_EQ(found[1].fix, "sudo nvidia-smi --gpu-reset -i GPU-3");
+    EXPECT_EQ(simulated_in_words(gpus), "2 x a30");
+    EXPECT_EQ(simulated_in_words(json_of(R"({"items":[]})")), "");
+}
+
+TEST(Doctor, LooksAtThePortsOfTheServerThatRuns) {
+    const auto is_heard = [](std::uint16_t port) { return port == 18100; };
+    const Finding heard = judge_own_port("http://127.0.0.1:18100\n", "API", is_heard);
+    EXPECT_EQ(heard.name, "port 18100");
+    EXPECT_EQ(heard.health, Health::kGood);
+    EXPECT_EQ(heard.what, "the server listens there (API): http://127.0.0.1:18100");
+    EXPECT_EQ(judge_own_port("http://[::1]:18101\n", "API", is_heard).health, Health::kBad);
+    for (const char* text : {"", "http://host", "http://host:0", "http://host:70000"}) {
+        EXPECT_EQ(judge_own_port(text, "API", is_heard).health, Health::kBad) << text;
+    }
+}
+
 }  // namespace
 }  // namespace reeve::cli

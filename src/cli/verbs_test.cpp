@@ -256,6 +256,20 @@ TEST(GpuShowVerb, TakesABeginningAndNoIndex) {
     }
 }
 
+TEST(QuarantineList, NamesTheJobItsUserAndItsGpus) {
+    FakeTransport server;
+    server.answer(200, R"({"items":[{"key":"500.0.1.0","node":"jw1","user":"ann","name":"train",
+        "gpus":[{"uuid":"GPU-00000000-aa","model":"a30"},
+                {"uuid":"GPU-00000000-ab","model":"a30","milli":250}]},
+        {"key":"501.0.1.0","node":"jw2","gpus":[]}]})");
+    EXPECT_EQ(
+        call(server, "quarantine list", {}).out,
+        "TASK       NAME   USER  RUNS FOR  FOUND  NODE  GPUS\n"
+        "500.0.1.0  train  ann   -         -      jw1   a30 GPU-00000000-aa, 0.25 of a30 "
+        "GPU-00000000-ab\n"
+        "501.0.1.0  -      -     -         -      jw2   -\n");
+}
+
 TEST(QueueVerb, KeepsTheReasonOnANarrowTerminal) {
     FakeTransport server;
     server.answer(
@@ -544,7 +558,7 @@ TEST(Lists, AreShownForEachKind) {
         {"project list",
          R"({"items":[{"name":"v","quota":{"gpu_milli":4000},"used":{"gpu_milli":1500}}]})",                                    "1.5/4"},
         {"quarantine list", R"({"items":[{"key":"1.0.1.0","node":"jw2"}]})",
-         "1.0.1.0  jw2"                                                                                   },
+         "1.0.1.0  -     -     -         -      jw2"                                                                                   },
     };
     for (const Case& c : cases) {
         SCOPED_TRACE(c.verb);

@@ -223,6 +223,7 @@ TEST_F(RoutesTest, AJobThatNeverLeftTheQueueSaysWhyItEnded) {
         {ElementState::kFailed,
          {{model::DependencyKind::kNotOk, JobId(4)}, {model::DependencyKind::kOk, JobId(5)}},
          R"(reason":"dependency_never","message":"job 4 succeeded; job 5 did not succeed")"                                  },
+        {ElementState::kFailed,    {},                                                        R"(reason":"dependency_never")"},
         {ElementState::kCancelled, {},                                                        R"(reason":"cancelled")"       },
     };
     for (const Case& c : cases) {

@@ -50,6 +50,8 @@ int main(int argc, char** argv) {
         .simulation = &simulation,
         .simulation_file = file_name(reeve::kSimulationFile),
         .database_file = file_name(reeve::kDatabaseFile),
+        .address_file = file_name(reeve::kAddressFile),
+        .status_address_file = file_name(reeve::kStatusAddressFile),
         .server_files = &files};
     return reeve::cli::run_cli(arguments, environment);
 }

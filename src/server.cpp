@@ -48,6 +48,12 @@ void log_error(const std::string& where, const Error& error) {
         error.context.empty() ? "" : ": ", error.context.c_str());
 }
 
+/// For whoever wants to find the server that runs.
+Result<void> write_address(const std::string& path, const Endpoint& endpoint) {
+    return platform::write_file(
+        path, "http://" + endpoint.address + ":" + std::to_string(endpoint.port) + "\n");
+}
+
 /// Says who has `port`, and what to do.
 std::string holder_of(std::uint16_t port) {
     const std::optional<platform::ProcessFacts> holder = platform::listener_on(port);
@@ -110,8 +116,10 @@ Server::~Server() {
     }
     agents_.reset();
     if (writer_) {
-        const std::string address = config_.data + kAddressFile;
-        std::remove(address.c_str());
+        for (const char* file : {kAddressFile, kStatusAddressFile}) {
+            const std::string address = config_.data + file;
+            std::remove(address.c_str());
+        }
     }
 }
 
@@ -467,9 +475,7 @@ Result<void> Server::start_api() {
     if (Result<void> done = http_->listen_unix(config_.data + kSocketFile, kSocketMode); !done) {
         return done;
     }
-    if (Result<void> written = platform::write_file(
-            config_.data + kAddressFile,
-            "http://" + config_.listen.address + ":" + std::to_string(*port) + "\n");
+    if (Result<void> written = write_address(config_.data + kAddressFile, config_.listen);
         !written) {
         return written;
     }
@@ -500,6 +506,11 @@ Result<void> Server::start_node_status() {
         return pass_on(port);
     }
     config_.node_status.port = *port;
+    if (Result<void> written =
+            write_address(config_.data + kStatusAddressFile, config_.node_status);
+        !written) {
+        return written;
+    }
     status_http_->start();
     return {};
 }

@@ -45,6 +45,7 @@ inline constexpr const char* kTokensFile = "/tokens";
 inline constexpr const char* kAuditFile = "/audit.log";
 inline constexpr const char* kSimulationFile = "/gpus.sim";
 inline constexpr const char* kAddressFile = "/address";  // Where the running server listens.
+inline constexpr const char* kStatusAddressFile = "/status-address";  // The same, node status.
 
 /// One process that is everything: the one writer, its store, the API, and the agents of this
 /// machine (or of simulated ones). Made in an order in which nothing is used before it works, and

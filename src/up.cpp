@@ -1,5 +1,6 @@
 #include "up.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <map>
@@ -129,8 +130,12 @@ void print_start(const Server& server) {
     const ServerConfig& config = server.config();
     std::map<std::string, int> gpus;
     std::size_t nodes = 0;
+    std::ptrdiff_t strays = 0;
     for (const auto& node : server.view()->nodes) {
         ++nodes;
+        strays += std::ranges::count_if(node->holdings, [](const controller::Holding& holding) {
+            return holding.allocation.is_quarantined;
+        });
         for (const model::NodeGpu& gpu : node->record.gpus) {
             ++gpus
                 [server.view()->gpu_models.at(gpu.model) +
@@ -158,6 +163,12 @@ void print_start(const Server& server) {
     }
     for (const std::string& remark : server.remarks()) {
         std::printf("  note    %s\n", remark.c_str());
+    }
+    if (strays > 0) {
+        std::printf(
+            "  note    in quarantine: %td that this server does not know, with the GPUs they hold "
+            "(reeve quarantine list)\n",
+            strays);
     }
     if (config.ledger.allows_root_jobs) {
         std::printf("  note    root may submit jobs (allow_root_jobs)\n");

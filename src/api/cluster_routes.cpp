@@ -84,6 +84,15 @@ void write_quarantined(
     json.begin_object();
     json.field("key", to_string(allocation.task));
     json.field("node", node.record.name);
+    for (const auto& [field, text] :
+         {std::pair("user", holding.user), std::pair("name", holding.name)}) {
+        if (!text.empty()) {
+            json.field(field, text);
+        }
+    }
+    if (holding.started_at != model::kNever) {
+        json.field("started_at", holding.started_at);
+    }
     json.key("gpus");
     json.begin_array();
     for (const model::GpuGrant& grant : allocation.grant.gpus) {

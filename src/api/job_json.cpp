@@ -248,7 +248,10 @@ void write_job(
         }
     } else {
         write_time(json, "ended_at", record.ended_at);
-        if (const std::optional<model::JobEnd> end = model::end_of(record)) {
+        // The rows of an array have no element, and only single jobs are known not to have one.
+        const std::optional<model::JobEnd> end =
+            record.is_array ? model::end_of(record) : model::end_of_never_started(record);
+        if (end) {
             json.field("end_reason", model::word_of(end->reason));
             write_text(json, "message", end->message);
         }

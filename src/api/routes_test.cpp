@@ -233,8 +233,9 @@ TEST_F(RoutesTest, AJobThatNeverLeftTheQueueSaysWhyItEnded) {
     const std::vector<Case> cases = {
         {ElementState::kFailed,
          {{model::DependencyKind::kNotOk, JobId(4)}, {model::DependencyKind::kOk, JobId(5)}},
-         R"(reason":"dependency_never","message":"job 4 succeeded; job 5 did not succeed")"                           },
-        {ElementState::kCancelled, {},                                                        R"(reason":"cancelled")"},
+         R"(reason":"dependency_never","message":"job 4 succeeded; job 5 did not succeed")"                                  },
+        {ElementState::kFailed,    {},                                                        R"(reason":"dependency_never")"},
+        {ElementState::kCancelled, {},                                                        R"(reason":"cancelled")"       },
     };
     for (const Case& c : cases) {
         SCOPED_TRACE(c.want);
@@ -405,6 +406,26 @@ TEST_F(RoutesTest, Projects) {
     EXPECT_EQ(put.status, 200) << put.body;
     const auto& command = only_command<ledger::PutProject>();
     EXPECT_EQ(command.quota, (model::Quota{.gpu_milli = 0, .pending_elements = 5}));
+}
+
+TEST_F(RoutesTest, QuarantineSaysWhoseJobItIsAndWhatItHolds) {
+    auto node = std::make_shared<controller::NodeStatus>(*node_with_gpu("ada"));
+    controller::Holding& holding = node->holdings.front();
+    holding.allocation.is_quarantined = true;
+    holding.name = "train";
+    holding.started_at = kWorldNow;
+    world.commands.shown.nodes = {node};
+    const std::string body = world.get("/api/v1/quarantine").body;
+    for (const char* part :
+         {R"("key":"7.0.1.0","node":"jw2","user":"ada","name":"train","started_at":")",
+          R"("gpus":[{"uuid":"GPU-5")"}) {
+        EXPECT_TRUE(has(body, part)) << body;
+    }
+    holding.user = "";
+    holding.name = "";
+    holding.started_at = model::kNever;
+    EXPECT_TRUE(
+        has(world.get("/api/v1/quarantine").body, R"({"key":"7.0.1.0","node":"jw2","gpus":)"));
 }
 
 TEST_F(RoutesTest, TheServerTellsAboutItself) {

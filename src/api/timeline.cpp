@@ -71,8 +71,11 @@ class Timeline {
                             }));
             }
             // Of one element that had attempts, its own end has said it.
-            const bool is_said = !record.is_array && !page_.attempts.empty();
-            if (const auto end = is_said ? std::nullopt : model::end_of(record)) {
+            const bool has_attempts = page_.job.element || !page_.attempts.empty();
+            const auto end = record.is_array ? model::end_of(record)
+                             : has_attempts  ? std::nullopt
+                                             : model::end_of_never_started(record);
+            if (end) {
                 json.field("reason", word_of(end->reason));
                 if (!end->message.empty()) {
                     json.field("message", end->message);

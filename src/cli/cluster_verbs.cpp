@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <ostream>
+#include <set>
 
 #include "base/text.hpp"
 #include "cli/verb.hpp"
@@ -27,6 +28,16 @@ std::string mib_free_of(const JsonValue& row, std::string_view amount) {
 
 std::string simulated_mark(const JsonValue& row) {
     return flag_at(row, "simulated") ? " (simulated)" : "";
+}
+
+/// "RTX 5090 (simulated)" of "NVIDIA GeForce RTX 5090": what tells models apart, for a narrow
+/// table.
+std::string short_model(const JsonValue& row, const Look& /*look*/) {
+    std::string model = text_at(row, "model");
+    for (const std::string_view maker : {"NVIDIA ", "GeForce "}) {
+        model = model.starts_with(maker) ? model.substr(maker.size()) : model;
+    }
+    return model + simulated_mark(row);
 }
 
 Tone tone_of_row(const JsonValue& row) {
@@ -77,19 +88,24 @@ Listing node_listing() {
     return listing;
 }
 
+/// "1842 (ann) ends in 3h".
+std::string holder_of(const JsonValue& allocation, const Look& look) {
+    const std::string job = text_at(allocation, "job");
+    const std::string user = text_at(allocation, "user");
+    const std::string until = text_at(allocation, "until");
+    std::string holder = job.empty() ? text_at(allocation, "owner") : job;
+    if (holder == "unknown") {
+        return "in quarantine";
+    }
+    holder += user.empty() ? "" : " (" + user + ")";
+    return until.empty() ? holder : holder + " ends " + relative_time(until, look.now);
+}
+
 std::string holders_of(const JsonValue& gpu, const Look& look) {
     std::string holders;
     const JsonValue* allocations = find(gpu, "allocations");
     for (rapidjson::SizeType i = 0; allocations != nullptr && i < allocations->Size(); ++i) {
-        const JsonValue& one = (*allocations)[i];
-        const std::string job = text_at(one, "job");
-        std::string holder = job.empty() ? text_at(one, "owner") : job;
-        const std::string user = text_at(one, "user");
-        holder += user.empty() ? "" : " (" + user + ")";
-        if (const std::string until = text_at(one, "until"); !until.empty()) {
-            holder += " ends " + relative_time(until, look.now);
-        }
-        holders += (holders.empty() ? "" : ", ") + holder;
+        holders += (i == 0 ? "" : ", ") + holder_of((*allocations)[i], look);
     }
     const std::string trouble = text_at(gpu, "trouble");
     return trouble.empty() ? holders : trouble + (holders.empty() ? "" : "; " + holders);
@@ -100,7 +116,15 @@ std::string optional_number(const JsonValue& row, std::string_view path, std::st
     return value ? std::to_string(*value) + std::string(unit) : "";
 }
 
-Listing gpu_listing() {
+/// Which numbers a narrow terminal keeps longer: what is free of a GPU, or what is used.
+enum class Matters : std::uint8_t { kFree, kUsed };
+
+Listing gpu_listing(Matters matters) {
+    const int free_leaves = matters == Matters::kFree ? 3 : 1;
+    const int used_leaves = matters == Matters::kFree ? 1 : 3;
+    const auto free_mib = [](const JsonValue& gpu, const Look&) {
+        return format_mib(number_at(gpu, "memory_mib.free"));
+    };
     Listing listing;
     listing.columns = {
         plain("NODE", "node"),
@@ -108,8 +132,10 @@ Listing gpu_listing() {
                .title = "MODEL",
                .cell = [](const JsonValue& g,
                const Look&) { return text_at(g, "model") + simulated_mark(g); },
-               .path = "model"},
-        plain("UUID", "uuid"),
+               .path = "model",
+               .narrow = {.cell = short_model}},
+        narrowed(plain("UUID", "uuid"), {.is_prefix = true}
+        ),
         Column{
                .title = "FREE",  // Reserved or not; what is used is observed, and another number.
             .cell = [](const JsonValue& g,
@@ -118,20 +144,23 @@ Listing gpu_listing() {
         Column{
                .title = "MEM FREE",
                .cell = [](const JsonValue& g, const Look&) { return mib_free_of(g, "memory_mib"); },
-               .path = "memory_mib.free"},
+               .path = "memory_mib.free",
+               .narrow = {.leaves = free_leaves, .cell = free_mib}},
         Column{
                .title = "MEM USED",
                .cell =
                 [](const JsonValue& g, const Look&) {
                     const auto used = integer_at(g, "observed.memory_used_mib");
                     return used ? format_mib(*used) : "";
-                }, .path = "observed.memory_used_mib"},
+                }, .path = "observed.memory_used_mib",
+               .narrow = {.leaves = used_leaves}},
         Column{
                .title = "UTIL",
                .cell =
                 [](const JsonValue& g, const Look&) {
                     return optional_number(g, "observed.utilization_percent", " %");
-                }, .path = "observed.utilization_percent"},
+                }, .path = "observed.utilization_percent",
+               .narrow = {.leaves = used_leaves + 1}},
         wide(Column{
                .title = "TEMP",
                .cell =
@@ -252,7 +281,7 @@ class GpusVerb final : public Verb {
         if (!gpus) {
             return tl::unexpected(gpus.error());
         }
-        print_list(session.out(), *gpus, gpu_listing(), session.look);
+        print_list(session.out(), *gpus, gpu_listing(Matters::kFree), session.look);
         return 0;
     }
 };
@@ -269,26 +298,76 @@ class GpuShowVerb final : public Verb {
         if (!gpus) {
             return tl::unexpected(gpus.error());
         }
-        const JsonValue* found = nullptr;
-        for (const JsonValue& gpu : (*gpus)["items"].GetArray()) {
-            const std::string uuid = text_at(gpu, "uuid");
-            if (uuid.starts_with(name_) || uuid.starts_with("GPU-" + name_)) {
-                if (found != nullptr) {
-                    return fail(ErrorCode::kInvalid, "several GPUs begin with " + name_);
-                }
-                found = &gpu;
-            }
+        const Result<const JsonValue*> found = find_gpu((*gpus)["items"]);
+        if (!found) {
+            return tl::unexpected(found.error());
         }
-        if (found == nullptr) {
-            return fail(ErrorCode::kNotFound, "no GPU is " + name_ + "; `reeve gpus` lists them");
-        }
-        if (!print_document(session.out(), *found, session.look.format)) {
-            session.out() << to_yaml(*found) << "\n";
+        if (!print_document(session.out(), **found, session.look.format)) {
+            session.out() << to_yaml(**found) << "\n";
         }
         return 0;
     }
 
   private:
+    using Gpus = std::vector<const JsonValue*>;
+
+    /// The GPU that the name means. Errors: kNotFound, kInvalid, both with names that are accepted.
+    [[nodiscard]] Result<const JsonValue*> find_gpu(const JsonValue& all) const {
+        Gpus there;
+        Gpus meant;
+        for (const JsonValue& gpu : all.GetArray()) {
+            const std::string uuid = text_at(gpu, "uuid");
+            there.push_back(&gpu);
+            if (uuid.starts_with(name_) || uuid.starts_with("GPU-" + name_)) {
+                meant.push_back(&gpu);
+            }
+        }
+        if (there.empty()) {
+            return fail(ErrorCode::kNotFound, "no node has a GPU");
+        }
+        if (is_index()) {
+            return fail(
+                ErrorCode::kInvalid,
+                "GPUs have no index, which could be another one after a restart; name it by its "
+                "UUID or a beginning of it: " +
+                    names_of(there, there));
+        }
+        if (meant.empty()) {
+            return fail(
+                ErrorCode::kNotFound,
+                "no GPU is " + name_ + "; there are " + names_of(there, there));
+        }
+        if (meant.size() > 1) {
+            return fail(
+                ErrorCode::kInvalid,
+                "several GPUs begin with " + name_ + ": " + names_of(meant, there));
+        }
+        return meant.front();
+    }
+
+    /// True for what counts GPUs, and is too short to be meant as the beginning of a UUID.
+    [[nodiscard]] bool is_index() const {
+        constexpr std::size_t kDigits = 3;
+        return name_.size() <= kDigits &&
+               std::ranges::all_of(name_, [](char c) { return c >= '0' && c <= '9'; });
+    }
+
+    /// "GPU-1c2d3e4f (a30 on jw2), …": beginnings that name each among all.
+    [[nodiscard]] static std::string names_of(const Gpus& some, const Gpus& all) {
+        constexpr std::size_t kNamed = 8;
+        std::vector<std::string> uuids;
+        for (const JsonValue* gpu : all) {
+            uuids.push_back(text_at(*gpu, "uuid"));
+        }
+        const std::size_t length = telling_length(std::move(uuids));
+        std::string names;
+        for (std::size_t i = 0; i < std::min(some.size(), kNamed); ++i) {
+            names += (i == 0 ? "" : ", ") + text_at(*some[i], "uuid").substr(0, length) + " (" +
+                     text_at(*some[i], "model") + " on " + text_at(*some[i], "node") + ")";
+        }
+        return names + (some.size() > kNamed ? ", …; `reeve gpus` lists them all" : "");
+    }
+
     std::string name_;
 };
 
@@ -331,11 +410,30 @@ class FreeVerb final : public Verb {
         if (!gpus) {
             return tl::unexpected(gpus.error());
         }
+        if (auto found = expect_model((*gpus)["items"]); !found) {
+            return tl::unexpected(std::move(found.error()));
+        }
         print_list(session.out(), free_list(*nodes, *gpus, least), listing(), session.look);
         return 0;
     }
 
   private:
+    /// Errors: kNotFound, with the models that there are.
+    [[nodiscard]] Result<void> expect_model(const JsonValue& gpus) const {
+        std::set<std::string> models;
+        for (const JsonValue& gpu : gpus.GetArray()) {
+            models.insert(text_at(gpu, "model"));
+        }
+        const auto is_asked = [&](const std::string& one) { return model::is_model(model_, one); };
+        if (model_.empty() || std::ranges::any_of(models, is_asked)) {
+            return {};
+        }
+        return fail(
+            ErrorCode::kNotFound,
+            "no GPU here is of model '" + model_ + "'; " +
+                (models.empty() ? "no node has a GPU" : "the models are: " + list_of(models)));
+    }
+
     [[nodiscard]] Json free_list(const Json& nodes, const Json& gpus, std::int64_t least) const {
         std::map<std::string, const JsonValue*> ready;
         for (const JsonValue& node : nodes["items"].GetArray()) {
@@ -397,18 +495,19 @@ class FreeVerb final : public Verb {
         };
         listing.columns = {
             plain("NODE", "node"),
-            plain("MODEL", "model"),
+            narrowed(plain("MODEL", "model"), {.cell = short_model}
+              ),
             plain("WHOLE GPUS", "whole_gpus"),
             Column{
-                   .title = "OR A SHARE",
-                   .cell = milli("largest_share_milli"),
-                   .path = "largest_share_milli"                                                   },
+                                               .title = "OR A SHARE",
+                                               .cell = milli("largest_share_milli"),
+                                               .path = "largest_share_milli"},
             Column{
-                   .title = "OF MEMORY",
-                   .cell = mib("largest_share_mib"),
-                   .path = "largest_share_mib"                                                     },
-            Column{.title = "CPU",        .cell = milli("cpu_millicores"), .path = "cpu_millicores"},
-            Column{.title = "MEMORY",     .cell = mib("memory_mib"),       .path = "memory_mib"    },
+                                               .title = "OF MEMORY",
+                                               .cell = mib("largest_share_mib"),
+                                               .path = "largest_share_mib"},
+            Column{.title = "CPU", .cell = milli("cpu_millicores"), .path = "cpu_millicores"},
+            Column{.title = "MEMORY", .cell = mib("memory_mib"), .path = "memory_mib"},
         };
         listing.name = [](const JsonValue& row) { return text_at(row, "node"); };
         listing.nothing = "Nothing of that is free now. `reeve gpus` says who holds what.";
@@ -448,7 +547,7 @@ class TopVerb final : public Verb {
             if (is_live) {
                 session.out() << "\x1b[H\x1b[2J";  // Home, and clear.
             }
-            print_list(session.out(), *gpus, gpu_listing(), session.look);
+            print_list(session.out(), *gpus, gpu_listing(Matters::kUsed), session.look);
             if (!is_live) {
                 return 0;
             }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <map>
+#include <set>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -16,6 +18,7 @@
 #include "base/text.hpp"
 #include "cli/curl_transport.hpp"
 #include "platform/files.hpp"
+#include "platform/process.hpp"
 #include "platform/system_error.hpp"
 #include "platform/unique_fd.hpp"
 
@@ -33,7 +36,8 @@ bool is_root() {
     return ::geteuid() == 0;
 }
 
-std::vector<Finding> judge_gpus(const CliEnvironment& environment) {
+/// The devices of this machine. `simulated` is what the server simulates; "" if it does not.
+std::vector<Finding> judge_gpus(const CliEnvironment& environment, const std::string& simulated) {
     const bool has_device = platform::path_exists("/dev/nvidiactl");
     const bool has_driver = platform::path_exists("/proc/driver/nvidia/version");
     if (!environment.open_gpus) {
@@ -43,6 +47,12 @@ std::vector<Finding> judge_gpus(const CliEnvironment& environment) {
     }
     auto source = environment.open_gpus();
     auto gpus = source ? (*source)->describe() : tl::unexpected(source.error());
+    if (!gpus && !has_device && !has_driver && !simulated.empty()) {
+        return {
+            {"driver", Health::kGood,
+             "no NVIDIA driver, and none is needed: the server simulates " + simulated, ""}
+        };
+    }
     if (!gpus && !has_device && !has_driver) {
         return {
             {"driver", Health::kWarning,
@@ -94,7 +104,12 @@ bool is_listening(std::uint16_t port) {
     return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
-std::vector<Finding> judge_ports(bool has_server) {
+std::string port_name(std::uint16_t port) {
+    return "port " + std::to_string(port);
+}
+
+/// The ports that a server would take if it were not told others.
+std::vector<Finding> judge_free_ports() {
     struct Port {
         std::uint16_t number;
         const char* use;
@@ -106,19 +121,41 @@ std::vector<Finding> judge_ports(bool has_server) {
     });
     std::vector<Finding> found;
     for (const Port& port : kPorts) {
-        const std::string name = "port " + std::to_string(port.number);
+        const std::string name = port_name(port.number);
         if (!is_listening(port.number)) {
             found.push_back({name, Health::kGood, std::string("free (") + port.use + ")", ""});
-        } else if (has_server) {
-            found.push_back(
-                {name, Health::kGood, std::string("in use, and a server runs (") + port.use + ")",
-                 ""});
         } else {
             found.push_back(
                 {name, Health::kWarning,
                  "in use by another program; `reeve up` needs it or another one",
                  "ss -ltnp 'sport = :" + std::to_string(port.number) + "'"});
         }
+    }
+    return found;
+}
+
+/// Where the server that runs listens, as its files in `directory` say.
+std::vector<Finding> judge_own_ports(
+    const std::string& directory, const CliEnvironment& environment) {
+    constexpr std::size_t kAddressMax = 512;
+    std::vector<Finding> found;
+    for (const auto& [file, use] :
+         {std::pair(environment.address_file, "API and web"),
+          std::pair(environment.status_address_file, "node status")}) {
+        std::string path = directory;
+        path.append("/").append(file);
+        const auto text = platform::read_file(path, kAddressMax);
+        if (!text) {
+            found.push_back(
+                {"ports", Health::kWarning,
+                 "where the server listens (" + std::string(use) +
+                     ") cannot be read: " + text.error().message,
+                 ""});
+            continue;
+        }
+        found.push_back(judge_own_port(*text, use, [](std::uint16_t port) {
+            return platform::listener_on(port).has_value();
+        }));
     }
     return found;
 }
@@ -212,7 +249,19 @@ Finding judge_ready(const std::string& name) {
     return {"server", Health::kGood, "ready at " + name, ""};
 }
 
-std::vector<Finding> judge_server(Session& session) {
+/// What the server says of the GPUs of all its nodes. `simulated` becomes those that it simulates.
+std::vector<Finding> ask_for_gpus(Client& client, std::string& simulated) {
+    const auto gpus = client.get("/api/v1/gpus");
+    if (!gpus) {
+        return {
+            {"gpu", Health::kBad, "the server does not say: " + gpus.error().message, ""}
+        };
+    }
+    simulated = simulated_in_words(*gpus);
+    return judge_known_gpus(*gpus);
+}
+
+std::vector<Finding> judge_server(Session& session, std::string& simulated) {
     const auto name = session.server_name();
     auto client = name ? session.client() : tl::unexpected(name.error());
     if (!client) {
@@ -236,7 +285,15 @@ std::vector<Finding> judge_server(Session& session) {
     if (role == "admin") {
         append(found, judge_quarantine(**client));
     }
+    append(found, ask_for_gpus(**client, simulated));
     return found;
+}
+
+/// True if the server that is asked is one of this machine.
+bool has_socket(const Session& session) {
+    const auto name = session.server_name();
+    const auto address = name ? parse_server_address(*name) : tl::unexpected(name.error());
+    return address && !address->socket.empty();
 }
 
 /// Where the server that is asked keeps its state, if that is on this machine.
@@ -292,12 +349,78 @@ Finding judge_disk(
     return {"disk", Health::kGood, what, ""};
 }
 
+Finding judge_own_port(
+    const std::string& address,
+    const std::string& use,
+    const std::function<bool(std::uint16_t port)>& is_heard) {
+    const std::string_view whole = std::string_view(address).substr(0, address.find('\n'));
+    const std::size_t colon = whole.rfind(':');
+    const auto number = colon == std::string_view::npos ? Result<std::int64_t>(0)
+                                                        : parse_integer(whole.substr(colon + 1));
+    constexpr std::int64_t kPortMax = 65'535;
+    if (!number || *number < 1 || *number > kPortMax) {
+        return {
+            "ports", Health::kBad, "'" + std::string(whole) + "' is no address (" + use + ")", ""};
+    }
+    const auto port = static_cast<std::uint16_t>(*number);
+    if (!is_heard(port)) {
+        return {
+            port_name(port), Health::kBad,
+            "the server should listen there, and nothing does (" + use + ")",
+            "ss -ltnp 'sport = :" + std::to_string(port) + "'"};
+    }
+    return {
+        port_name(port), Health::kGood,
+        "the server listens there (" + use + "): " + std::string(whole), ""};
+}
+
+std::vector<Finding> judge_known_gpus(const JsonValue& gpus) {
+    std::vector<Finding> found;
+    const JsonValue* items = find(gpus, "items");
+    for (rapidjson::SizeType i = 0; items != nullptr && i < items->Size(); ++i) {
+        const JsonValue& gpu = (*items)[i];
+        const std::string trouble = text_at(gpu, "trouble");
+        if (trouble.empty()) {
+            continue;
+        }
+        const std::string uuid = text_at(gpu, "uuid");
+        std::string what = uuid;
+        what.append(" (").append(text_at(gpu, "model")).append(" on ").append(text_at(gpu, "node"));
+        what.append("): ").append(trouble);
+        found.push_back(
+            {"gpu", Health::kBad, std::move(what),
+             flag_at(gpu, "simulated") ? "reeve gpu sim restore " + uuid
+                                       : "sudo nvidia-smi --gpu-reset -i " + uuid});
+    }
+    return found;
+}
+
+std::string simulated_in_words(const JsonValue& gpus) {
+    std::map<std::string, int> counts;
+    const JsonValue* items = find(gpus, "items");
+    for (rapidjson::SizeType i = 0; items != nullptr && i < items->Size(); ++i) {
+        if (flag_at((*items)[i], "simulated")) {
+            ++counts[text_at((*items)[i], "model")];
+        }
+    }
+    std::set<std::string> words;
+    for (const auto& [model, count] : counts) {
+        words.insert(std::to_string(count) + " x " + model);
+    }
+    return list_of(words);
+}
+
 std::vector<Finding> examine(Session& session) {
-    std::vector<Finding> all = judge_server(session);
+    std::string simulated;
+    std::vector<Finding> all = judge_server(session, simulated);
     const bool has_server = !all.empty() && all.front().health == Health::kGood;
-    append(all, judge_gpus(session.environment()));
+    append(all, judge_gpus(session.environment(), simulated));
     all.push_back(read_cgroups());
-    append(all, judge_ports(has_server));
+    if (!has_server) {
+        append(all, judge_free_ports());
+    } else if (has_socket(session)) {
+        append(all, judge_own_ports(data_directory_of(session), session.environment()));
+    }
     all.push_back(judge_clock());
     append(all, judge_data(data_directory_of(session)));
     return all;

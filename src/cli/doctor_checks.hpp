@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,5 +31,18 @@ struct Finding {
 /// `free_bytes` and `total_bytes` of the file system of the data directory.
 [[nodiscard]] Finding judge_disk(
     const std::string& directory, std::uint64_t free_bytes, std::uint64_t total_bytes);
+
+/// `address` is where the server that runs says that it listens, "http://127.0.0.1:8081", and
+/// `is_heard` whether anybody listens on a port.
+[[nodiscard]] Finding judge_own_port(
+    const std::string& address,
+    const std::string& use,
+    const std::function<bool(std::uint16_t port)>& is_heard);
+
+/// One for each GPU that is in trouble. `gpus` is the list that the server answers with.
+[[nodiscard]] std::vector<Finding> judge_known_gpus(const JsonValue& gpus);
+
+/// Of the same list, those that the server simulates: "4 x a30, 2 x l4"; "" for none.
+[[nodiscard]] std::string simulated_in_words(const JsonValue& gpus);
 
 }  // namespace reeve::cli

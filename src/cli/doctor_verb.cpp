@@ -51,7 +51,9 @@ class DoctorVerb final : public Verb {
                 rows.push_back({"", "", "  " + printable(one.fix)});
             }
         }
-        session.out() << table_text(rows, session.look);
+        Look whole = session.look;
+        whole.is_terminal = false;  // Commands are there to be copied: no line of them is broken.
+        session.out() << table_text(rows, whole);
     }
 
     static Json to_list(const std::vector<Finding>& findings) {

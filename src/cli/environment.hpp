@@ -86,8 +86,10 @@ struct CliEnvironment {
     /// The GPUs of this machine, for `doctor`. Empty: this build has no NVML.
     std::function<Result<std::unique_ptr<model::GpuSource>>()> open_gpus = {};
     GpuSimulation* simulation = nullptr;
-    std::string simulation_file = {};  // Its name in the data directory of a server.
-    std::string database_file = {};    // The same, of the database.
+    std::string simulation_file = {};      // Its name in the data directory of a server.
+    std::string database_file = {};        // The same, of the database.
+    std::string address_file = {};         // The same, of where the API listens while it runs.
+    std::string status_address_file = {};  // The same, of the node's status.
     ServerFiles* server_files = nullptr;
 };
 

@@ -16,7 +16,8 @@ struct Overview {
     Json me;
     Json nodes;
     Json jobs;
-    Json project;  // Null: the caller's project cannot be told.
+    Json project;     // Null: the caller's project cannot be told.
+    Json quarantine;  // Null: the caller may not see it.
 };
 
 /// What the caller has, told apart.
@@ -133,6 +134,16 @@ std::string quota_line(const JsonValue& project) {
     return line.empty() ? "" : text_at(project, "name") + ": " + line;
 }
 
+/// "2 tasks that the server does not know, with their GPUs …"; "" for none.
+std::string quarantine_line(const JsonValue& quarantine) {
+    const JsonValue* items = quarantine.IsObject() ? find(quarantine, "items") : nullptr;
+    if (items == nullptr || items->Empty()) {
+        return "";
+    }
+    return std::to_string(items->Size()) + (items->Size() == 1 ? " task" : " tasks") +
+           " that the server does not know: reeve quarantine list";
+}
+
 std::string next_line(const OwnJobs& own) {
     if (!own.waiting.empty()) {
         return "reeve why " + text_at(*own.waiting.front(), "id");
@@ -160,11 +171,19 @@ Result<Overview> ask(Client& client, const std::string& project) {
     if (!quota && quota.error().code != ErrorCode::kNotFound) {
         return tl::unexpected(std::move(quota.error()));
     }
+    auto strays = Result<Json>(Json());
+    if (text_at(*me, "role") == "admin") {
+        strays = client.get("/api/v1/quarantine");
+    }
+    if (!strays) {
+        return tl::unexpected(std::move(strays.error()));
+    }
     return Overview{
         .me = std::move(*me),
         .nodes = std::move(*nodes),
         .jobs = std::move(*jobs),
-        .project = quota ? std::move(*quota) : Json()};
+        .project = quota ? std::move(*quota) : Json(),
+        .quarantine = std::move(*strays)};
 }
 
 Json document_of(const Overview& seen, const OwnJobs& own) {
@@ -188,6 +207,11 @@ Json document_of(const Overview& seen, const OwnJobs& own) {
     if (seen.project.IsObject()) {
         document.AddMember("project", JsonValue(seen.project, memory), memory);
     }
+    if (const JsonValue* strays =
+            seen.quarantine.IsObject() ? find(seen.quarantine, "items") : nullptr;
+        strays != nullptr && !strays->Empty()) {
+        document.AddMember("quarantine", JsonValue(*strays, memory), memory);
+    }
     return document;
 }
 
@@ -210,6 +234,7 @@ Result<int> print_overview(Session& session) {
         {"running", running_line(own, session.look)},
         {"waiting", waiting_line(own)},
         {"quota", quota_line(seen->project)},
+        {"quarantine", quarantine_line(seen->quarantine)},
         {"next", next_line(own) + "   (all verbs: reeve --help)"},
     };
     std::vector<std::vector<std::string>> shown;

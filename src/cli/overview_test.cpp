@@ -110,6 +110,26 @@ TEST(Overview, AsADocument) {
                              "\n");
 }
 
+TEST(Overview, TellsAnAdministratorWhatIsInQuarantine) {
+    const char* admin = R"({"user":"root","role":"admin","server":{"version":"0.1.0"}})";
+    for (const auto& [strays, want] : std::vector<std::pair<std::string, std::string>>{
+             {R"({"items":[{"key":"5.0.1.0"}]})",
+              "quarantine  1 task that the server does not know: reeve quarantine list\n"},
+             {R"({"items":[]})",                  ""                                     }
+    }) {
+        World world;
+        world.server.answer(200, admin);
+        world.server.answer(200, kNodes);
+        world.server.answer(200, kNoJobs);
+        world.server.answer(404, kNoProject);
+        world.server.answer(200, strays);
+        ASSERT_EQ(world.print().value(), 0);
+        const std::string text = world.out.str();
+        EXPECT_NE(text.find(want), std::string::npos) << text;
+        EXPECT_EQ(text.find("quarantine") == std::string::npos, want.empty()) << text;
+    }
+}
+
 TEST(Overview, HandsErrorsOn) {
     World world;
     world.server.answer(200, kMe);

@@ -1,5 +1,6 @@
 // q, show, why: what waits and runs, and why.
 #include <ostream>
+#include <set>
 
 #include "base/text.hpp"
 #include "cli/job_watch.hpp"
@@ -51,26 +52,36 @@ Listing job_listing() {
     const auto asks = [](const JsonValue& job, const Look&) {
         return resources_in_words(find(job, "resources"));
     };
+    const auto asks_gpus = [](const JsonValue& job, const Look&) {
+        return gpus_in_words(find(job, "resources"));
+    };
+    const auto short_name = [](const JsonValue& job, const Look&) {
+        constexpr std::size_t kNameWidth = 16;
+        return shortened(text_at(job, "name"), kNameWidth);
+    };
     const auto since = [](const JsonValue& job, const Look& look) {
         return relative_time(text_at(job, "submitted_at"), look.now);
     };
     listing.columns = {
         plain("ID", "id"),
-        plain("NAME", "name"),
-        plain("USER", "user"),
+        narrowed(plain("NAME", "name"), {.cell = short_name}
+          ),
+        narrowed(plain("USER", "user"), {.leaves = 4}
+          ),
         wide(plain("PROJECT", "project")),
         Column{
-               .title = "STATE",
-               .cell = [](const JsonValue& job, const Look&) { return text_at(job, "state"); },
-               .tone = tone_of_row,
-               .path = "state"},
-        plain("POS", "position"),
-        Column{.title = "TIME", .cell = time_cell},
+                                         .title = "STATE",
+                                         .cell = [](const JsonValue& job, const Look&) { return text_at(job, "state"); },
+                                         .tone = tone_of_row,
+                                         .path = "state"},
+        narrowed(plain("POS", "position"), {.leaves = 3}
+          ),
+        Column{.title = "TIME", .cell = time_cell, .narrow = {.leaves = 2}},
         wide(Column{.title = "SUBMITTED", .cell = since, .path = "submitted_at"}
-        ),
+          ),
         wide(plain("PRIORITY", "priority")),
-        Column{.title = "DONE", .cell = elements_cell},
-        Column{.title = "ASKS FOR", .cell = asks},
+        Column{.title = "DONE", .cell = elements_cell, .narrow = {.leaves = 1}},
+        Column{.title = "ASKS FOR", .cell = asks, .narrow = {.cell = asks_gpus}},
         wide(plain("NODE", "node")),
         Column{.title = "WHERE, OR WHY NOT", .cell = where_or_why},
     };
@@ -198,7 +209,31 @@ class QueueVerb final : public Verb {
         } else if (selector.states.empty() && !shows_all_) {
             selector.states = {"pending", "scheduled", "running", "stopping"};
         }
-        return client.get_all(jobs_path(selector), limit_);
+        auto jobs = client.get_all(jobs_path(selector), limit_);
+        const bool is_empty = jobs && find(*jobs, "items") != nullptr && (*jobs)["items"].Empty();
+        if (!is_empty || selector.project.empty()) {
+            return jobs;
+        }
+        auto found = expect_project(client, selector.project);
+        return found ? std::move(jobs) : tl::unexpected(std::move(found.error()));
+    }
+
+    /// Errors: kNotFound, with the projects that there are.
+    [[nodiscard]] static Result<void> expect_project(Client& client, const std::string& name) {
+        const auto projects = client.get("/api/v1/projects");
+        if (!projects) {
+            return tl::unexpected(projects.error());
+        }
+        std::set<std::string> names;
+        const JsonValue* items = find(*projects, "items");
+        for (rapidjson::SizeType i = 0; items != nullptr && i < items->Size(); ++i) {
+            names.insert(text_at((*items)[i], "name"));
+        }
+        return names.contains(name)
+                   ? Result<void>()
+                   : fail(
+                         ErrorCode::kNotFound,
+                         "there is no project " + name + "; the projects are: " + list_of(names));
     }
 
     [[nodiscard]] static Result<Json> fetch(Client& client, const TargetList& list) {
@@ -496,7 +531,19 @@ class WhyVerb final : public Verb {
             const bool is_binding = static_cast<std::int64_t>(rows.size()) < binding;
             rows.push_back(blocker_row(blocker, is_binding, look));
         }
-        out << table_text(rows, look);
+        out << table_text(fits(rows, look) ? rows : narrowed_blockers(rows), look);
+    }
+
+    /// Without the code of the kind, and with who holds it in the column of the text, which goes on
+    /// in the next line.
+    static std::vector<std::vector<std::string>> narrowed_blockers(
+        const std::vector<std::vector<std::string>>& rows) {
+        std::vector<std::vector<std::string>> narrow;
+        narrow.reserve(rows.size());
+        for (const auto& row : rows) {
+            narrow.push_back({row[0], row[2], row[3] + (row[4].empty() ? "" : "; " + row[4])});
+        }
+        return narrow;
     }
 
     static void print_reservation(

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <limits>
 #include <ostream>
 
 #include "base/text.hpp"
@@ -38,6 +40,10 @@ std::string_view colour_of(Tone tone) {
 
 constexpr std::string_view kReset = "\x1b[0m";
 constexpr std::string_view kBold = "\x1b[1m";
+constexpr std::size_t kGap = 2;
+constexpr std::size_t kLastMin =
+    24;  // Less than this for the last column, and others are left out.
+constexpr std::size_t kWrapMin = 12;  // Less than this, and a line of it cannot be read.
 
 /// Bytes of an escape sequence at `at`; 0 if there is none.
 std::size_t escape_at(std::string_view text, std::size_t at) {
@@ -46,29 +52,6 @@ std::size_t escape_at(std::string_view text, std::size_t at) {
     }
     const std::size_t end = text.find('m', at);
     return end == std::string_view::npos ? text.size() - at : end - at + 1;
-}
-
-/// The first `width` characters; an ellipsis in place of the last if something is cut.
-std::string cut(const std::string& text, std::size_t width) {
-    if (width_of(text) <= width || width == 0) {
-        return text;
-    }
-    std::string result;
-    std::size_t shown = 0;
-    bool has_colour = false;
-    for (std::size_t i = 0; i < text.size() && shown + 1 < width;) {
-        if (const std::size_t escape = escape_at(text, i); escape > 0) {
-            has_colour = true;
-            result += text.substr(i, escape);
-            i += escape;
-            continue;
-        }
-        do {
-            result += text[i++];
-        } while (i < text.size() && (static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80);
-        ++shown;
-    }
-    return result + "…" + (has_colour ? std::string(kReset) : "");
 }
 
 std::string csv_cell(std::string text) {
@@ -123,25 +106,136 @@ std::string table_cell(const Column& column, const JsonValue& row, const Look& l
     return painted(text.empty() ? "-" : text, column.tone ? column.tone(row) : Tone::kPlain, look);
 }
 
-void print_table(
-    std::ostream& out, const JsonValue& items, const Listing& listing, const Look& look) {
-    std::vector<const Column*> columns;
+/// The rows, titles first, of those columns.
+std::vector<std::vector<std::string>> rows_of(
+    const JsonValue& items, const std::vector<Column>& columns, const Look& look) {
     std::vector<std::vector<std::string>> rows(1);
-    for (const Column& column : listing.columns) {
-        if (!column.is_wide || look.format == Format::kWide) {
-            columns.push_back(&column);
-            rows[0].push_back(
-                look.has_colour ? std::string(kBold) + column.title + std::string(kReset)
-                                : column.title);
-        }
+    for (const Column& column : columns) {
+        rows[0].push_back(
+            look.has_colour ? std::string(kBold) + column.title + std::string(kReset)
+                            : column.title);
     }
     for (const JsonValue& row : items.GetArray()) {
         auto& cells = rows.emplace_back();
-        for (const Column* column : columns) {
-            cells.push_back(table_cell(*column, row, look));
+        for (const Column& column : columns) {
+            cells.push_back(table_cell(column, row, look));
         }
     }
-    out << table_text(rows, look);
+    return rows;
+}
+
+/// Each column in the fewest words that it has.
+void shorten(std::vector<Column>& columns, const JsonValue& items, const Look& look) {
+    for (Column& column : columns) {
+        if (column.narrow.cell) {
+            column.cell = column.narrow.cell;
+        }
+        if (column.narrow.is_prefix) {
+            std::vector<std::string> names;
+            for (const JsonValue& row : items.GetArray()) {
+                names.push_back(column.cell(row, look));
+            }
+            column.cell = [whole = column.cell, length = telling_length(std::move(names))](
+                              const JsonValue& row, const Look& as) {
+                return whole(row, as).substr(0, length);
+            };
+        }
+    }
+}
+
+/// Takes out the column that goes first; false if none may go.
+bool leave_one_out(std::vector<Column>& columns) {
+    const auto first = std::ranges::min_element(columns, {}, [](const Column& column) {
+        return column.narrow.leaves > 0 ? column.narrow.leaves : std::numeric_limits<int>::max();
+    });
+    if (first == columns.end() || first->narrow.leaves == 0) {
+        return false;
+    }
+    columns.erase(first);
+    return true;
+}
+
+std::vector<std::size_t> widths_of(const std::vector<std::vector<std::string>>& rows) {
+    std::vector<std::size_t> widths;
+    for (const auto& row : rows) {
+        widths.resize(std::max(widths.size(), row.size()));
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            widths[i] = std::max(widths[i], width_of(row[i]));
+        }
+    }
+    return widths;
+}
+
+/// Where the last column begins.
+std::size_t start_of_last(const std::vector<std::size_t>& widths) {
+    std::size_t start = 0;
+    for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
+        start += widths[i] + kGap;
+    }
+    return start;
+}
+
+/// True if the last column has room for all of it, or for lines that can be read.
+bool has_room(const std::vector<std::vector<std::string>>& rows, const Look& look) {
+    const std::vector<std::size_t> widths = widths_of(rows);
+    const std::size_t last = widths.empty() ? 0 : widths.back();
+    return start_of_last(widths) + std::min(last, kLastMin) <= look.width;
+}
+
+void print_table(
+    std::ostream& out, const JsonValue& items, const Listing& listing, const Look& look) {
+    const bool is_all = look.format == Format::kWide;
+    std::vector<Column> columns;
+    std::ranges::copy_if(listing.columns, std::back_inserter(columns), [&](const Column& column) {
+        return !column.is_wide || is_all;
+    });
+    auto rows = rows_of(items, columns, look);
+    if (!is_all && !fits(rows, look)) {
+        shorten(columns, items, look);
+        rows = rows_of(items, columns, look);
+        while (!has_room(rows, look) && leave_one_out(columns)) {
+            rows = rows_of(items, columns, look);
+        }
+    }
+    Look as = look;
+    as.is_terminal = look.is_terminal && !is_all;  // Wide is all of it, whatever has room.
+    out << table_text(rows, as);
+}
+
+/// Bytes of the first `width` characters; there are at least so many.
+std::size_t bytes_of_first(std::string_view text, std::size_t width) {
+    std::size_t bytes = 0;
+    for (std::size_t shown = 0; shown < width; ++shown) {
+        do {
+            ++bytes;
+        } while (bytes < text.size() && (static_cast<unsigned char>(text[bytes]) & 0xC0U) == 0x80);
+    }
+    return bytes;
+}
+
+/// The text in lines of `width` characters at most, broken between words where there are some. Its
+/// colour, if it has one, is that of each line.
+std::vector<std::string> wrapped(const std::string& text, std::size_t width) {
+    const std::size_t colour = text.empty() ? 0 : escape_at(text, 0);
+    const std::string start = text.substr(0, colour);
+    const std::string end = colour == 0 ? "" : std::string(kReset);
+    std::string_view rest = std::string_view(text).substr(colour);
+    if (colour > 0 && rest.ends_with(kReset)) {
+        rest.remove_suffix(kReset.size());
+    }
+    std::vector<std::string> lines;
+    const auto add_line = [&](std::string_view part) {
+        lines.emplace_back(start).append(part).append(end);
+    };
+    while (width_of(rest) > width) {
+        const std::size_t bytes = bytes_of_first(rest, width);
+        const std::size_t space = rest.rfind(' ', bytes);
+        const bool has_word = space != std::string_view::npos && space > 0;
+        add_line(rest.substr(0, has_word ? space : bytes));
+        rest.remove_prefix(has_word ? space + 1 : bytes);
+    }
+    add_line(rest);
+    return lines;
 }
 
 }  // namespace
@@ -193,6 +287,28 @@ std::size_t width_of(std::string_view text) {
     return width;
 }
 
+std::string shortened(const std::string& text, std::size_t width) {
+    if (width_of(text) <= width || width == 0) {
+        return text;
+    }
+    std::string result;
+    std::size_t shown = 0;
+    bool has_colour = false;
+    for (std::size_t i = 0; i < text.size() && shown + 1 < width;) {
+        if (const std::size_t escape = escape_at(text, i); escape > 0) {
+            has_colour = true;
+            result += text.substr(i, escape);
+            i += escape;
+            continue;
+        }
+        do {
+            result += text[i++];
+        } while (i < text.size() && (static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80);
+        ++shown;
+    }
+    return result + "…" + (has_colour ? std::string(kReset) : "");
+}
+
 Column plain(std::string title, std::string path) {
     const auto cell = [path](const JsonValue& row, const Look& /*look*/) {
         return text_at(row, path);
@@ -203,6 +319,25 @@ Column plain(std::string title, std::string path) {
 Column wide(Column column) {
     column.is_wide = true;
     return column;
+}
+
+Column narrowed(Column column, Narrow narrow) {
+    column.narrow = std::move(narrow);
+    return column;
+}
+
+std::size_t telling_length(std::vector<std::string> names) {
+    constexpr std::size_t kLeast = 12;
+    std::ranges::sort(names);
+    std::size_t length = kLeast;
+    for (std::size_t i = 1; i < names.size(); ++i) {
+        const auto differ = std::ranges::mismatch(names[i - 1], names[i]);
+        if (differ.in1 != names[i - 1].end() || differ.in2 != names[i].end()) {
+            const auto same = static_cast<std::size_t>(differ.in1 - names[i - 1].begin());
+            length = std::max(length, same + 1);
+        }
+    }
+    return length;
 }
 
 void print_list(std::ostream& out, const Json& list, const Listing& listing, const Look& look) {
@@ -246,26 +381,33 @@ bool print_document(std::ostream& out, const JsonValue& object, Format format) {
     return false;
 }
 
+bool fits(const std::vector<std::vector<std::string>>& rows, const Look& look) {
+    const std::vector<std::size_t> widths = widths_of(rows);
+    return !look.is_terminal || widths.empty() ||
+           start_of_last(widths) + widths.back() <= look.width;
+}
+
 std::string table_text(const std::vector<std::vector<std::string>>& rows, const Look& look) {
-    constexpr std::size_t kGap = 2;
-    std::vector<std::size_t> widths;
-    for (const auto& row : rows) {
-        widths.resize(std::max(widths.size(), row.size()));
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            widths[i] = std::max(widths[i], width_of(row[i]));
-        }
-    }
+    const std::vector<std::size_t> widths = widths_of(rows);
+    const std::size_t start = start_of_last(widths);
+    const bool is_wrapped = look.is_terminal && start + kWrapMin <= look.width;
     std::string text;
     for (const auto& row : rows) {
         std::string line;
-        for (std::size_t i = 0; i < row.size(); ++i) {
+        for (std::size_t i = 0; i + 1 < row.size(); ++i) {
             line += row[i];
-            if (i + 1 < row.size()) {
-                line.append(widths[i] - width_of(row[i]) + kGap, ' ');
-            }
+            line.append(widths[i] - width_of(row[i]) + kGap, ' ');
         }
-        line.erase(line.find_last_not_of(' ') + 1);
-        text += (look.is_terminal ? cut(line, look.width) : line) + "\n";
+        std::vector<std::string> last = {row.empty() ? "" : row.back()};
+        if (is_wrapped && row.size() == widths.size()) {
+            last = wrapped(last.front(), look.width - start);
+        }
+        for (const std::string& part : last) {
+            line += part;
+            line.erase(line.find_last_not_of(' ') + 1);
+            text += (look.is_terminal ? shortened(line, look.width) : line) + "\n";
+            line.assign(start, ' ');
+        }
     }
     return text;
 }

@@ -38,6 +38,20 @@ struct Look {
 /// Columns that a terminal needs for it (one per character).
 [[nodiscard]] std::size_t width_of(std::string_view text);
 
+/// What a column gives up on a terminal that is too narrow for the table.
+struct Narrow {
+    /// Where it is left out: of those that may be, the one with the lowest number goes first. 0: it
+    /// stays.
+    int leaves = 0;
+    /// Before any is left out: in fewer words. Empty: as ever.
+    std::function<std::string(const JsonValue& row, const Look& look)> cell = {};
+    /// Before any is left out: only a beginning that tells the rows apart.
+    bool is_prefix = false;
+};
+
+/// The first `width` characters; an ellipsis in place of the last if something is cut.
+[[nodiscard]] std::string shortened(const std::string& text, std::size_t width);
+
 struct Column {
     std::string title;
     /// What a person reads.
@@ -46,11 +60,19 @@ struct Column {
     std::function<Tone(const JsonValue& row)> tone = {};
     /// Of the exact value, for csv, which it titles; "": as the person reads it.
     std::string path = {};
+    Narrow narrow = {};
 };
 
 /// A column that shows a member as it is.
 [[nodiscard]] Column plain(std::string title, std::string path);
 [[nodiscard]] Column wide(Column column);
+
+/// The same column, of which a narrow terminal sees less.
+[[nodiscard]] Column narrowed(Column column, Narrow narrow);
+
+/// So many characters of each name that no two different ones become the same; at least 12, which
+/// is "GPU-" and the first group of a UUID. `names` in any order.
+[[nodiscard]] std::size_t telling_length(std::vector<std::string> names);
 
 /// What a list is shown as.
 struct Listing {
@@ -66,8 +88,12 @@ void print_list(std::ostream& out, const Json& list, const Listing& listing, con
 /// Writes one object as JSON or YAML; false if the format is one for people.
 [[nodiscard]] bool print_document(std::ostream& out, const JsonValue& object, Format format);
 
-/// Rows of equal columns, aligned. The last column is cut to the width of a terminal.
+/// Rows of equal columns, aligned. On a terminal the last column goes on in the next line where it
+/// is too wide; where it would get too little room for that, lines are cut.
 [[nodiscard]] std::string table_text(
     const std::vector<std::vector<std::string>>& rows, const Look& look);
+
+/// True if table_text() shows all of it without a second line, or it is for no terminal.
+[[nodiscard]] bool fits(const std::vector<std::vector<std::string>>& rows, const Look& look);
 
 }  // namespace reeve::cli

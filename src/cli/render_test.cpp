@@ -85,6 +85,86 @@ TEST(PrintList, IsForPeopleOnATerminalAlone) {
     EXPECT_EQ(text.find("abcdefgh"), std::string::npos);
 }
 
+Listing narrow_listing() {
+    const auto first_word = [](const JsonValue& row, const Look&) {
+        const std::string text = text_at(row, "model");
+        return text.substr(0, text.find(' '));
+    };
+    Listing listing;
+    listing.columns = {
+        narrowed(plain("UUID", "uuid"), {.is_prefix = true}),
+        narrowed(plain("MODEL", "model"), {.cell = first_word}),
+        narrowed(plain("SECOND", "b"), {.leaves = 2}),
+        narrowed(plain("FIRST", "a"), {.leaves = 1}),
+        plain("WHY", "why"),
+    };
+    return listing;
+}
+
+std::string narrow_table(const Look& look, std::string_view why = "no room") {
+    std::ostringstream out;
+    print_list(
+        out,
+        json_of(
+            R"({"items":[{"uuid":"GPU-00000000-aa11","model":"rtx 5090","a":"A","b":"B","why":")" +
+            std::string(why) +
+            R"("},{"uuid":"GPU-00000000-ab22","model":"rtx 5090","a":"A","b":"B","why":"c"}]})"),
+        narrow_listing(), look);
+    return out.str();
+}
+
+TEST(PrintList, IsWholeWhereItHasRoom) {
+    const std::string whole =
+        "UUID               MODEL     SECOND  FIRST  WHY\n"
+        "GPU-00000000-aa11  rtx 5090  B       A      no room\n"
+        "GPU-00000000-ab22  rtx 5090  B       A      c\n";
+    EXPECT_EQ(narrow_table({.width = 20}), whole);
+    EXPECT_EQ(narrow_table({.is_terminal = true, .width = 51}), whole);
+    EXPECT_EQ(narrow_table({.format = Format::kWide, .is_terminal = true, .width = 20}), whole);
+}
+
+TEST(PrintList, ShortensBeforeItLeavesOut) {
+    EXPECT_EQ(
+        narrow_table({.is_terminal = true, .width = 50}),
+        "UUID             MODEL  SECOND  FIRST  WHY\n"
+        "GPU-00000000-aa  rtx    B       A      no room\n"
+        "GPU-00000000-ab  rtx    B       A      c\n");
+    EXPECT_EQ(
+        narrow_table({.is_terminal = true, .width = 40}),
+        "UUID             MODEL  SECOND  WHY\n"
+        "GPU-00000000-aa  rtx    B       no room\n"
+        "GPU-00000000-ab  rtx    B       c\n");
+}
+
+TEST(PrintList, TheLastColumnGoesOnInTheNextLine) {
+    EXPECT_EQ(
+        narrow_table(
+            {.is_terminal = true, .width = 50},
+            "waits for what will never be there at all, unless it comes"),
+        "UUID             MODEL  WHY\n"
+        "GPU-00000000-aa  rtx    waits for what will never\n"
+        "                        be there at all, unless it\n"
+        "                        comes\n"
+        "GPU-00000000-ab  rtx    c\n");
+}
+
+TEST(TableText, ALongWordIsBrokenAndEachLineHasTheColour) {
+    const Look look{.is_terminal = true, .has_colour = true, .width = 26};
+    EXPECT_EQ(
+        table_text(
+            {
+                {"", painted("aé" + std::string(23, 'b') + " cc", Tone::kBad, look)}
+    },
+            look),
+        "  \x1b[31maé" + std::string(22, 'b') + "\x1b[0m\n  \x1b[31mb cc\x1b[0m\n");
+}
+
+TEST(TellingLength, TellsApartWhatDiffers) {
+    EXPECT_EQ(telling_length({}), 12U);
+    EXPECT_EQ(telling_length({"GPU-00000000-1", "GPU-00000000-1"}), 12U);
+    EXPECT_EQ(telling_length({"GPU-00000000-aa", "GPU-1", "GPU-00000000-ab"}), 15U);
+}
+
 TEST(Words, ExitStatusesAreTheJobsOwn) {
     struct Case {
         std::string job;
@@ -168,6 +248,33 @@ TEST(Doctor, JudgesRoomOnDisk) {
     EXPECT_EQ(judge_disk("/d", 4 * kGiB, 100 * kGiB).health, Health::kWarning);
     EXPECT_EQ(judge_disk("/d", 1 * kGiB, 10 * kGiB).health, Health::kWarning);
     EXPECT_EQ(judge_disk("/d", kGiB / 8, 100 * kGiB).health, Health::kBad);
+}
+
+TEST(Doctor, SeesWhatTheServerSeesOfItsGpus) {
+    const Json gpus = json_of(R"({"items":[
+        {"uuid":"GPU-1","model":"a30","node":"jw1","simulated":true},
+        {"uuid":"GPU-2","model":"a30","node":"jw1","simulated":true,"trouble":"fell off the bus"},
+        {"uuid":"GPU-3","model":"l4","node":"jw2","trouble":"Xid 79"}]})");
+    const auto found = judge_known_gpus(gpus);
+    ASSERT_EQ(found.size(), 2U);
+    EXPECT_EQ(found[0].health, Health::kBad);
+    EXPECT_EQ(found[0].what, "GPU-2 (a30 on jw1): fell off the bus");
+    EXPECT_EQ(found[0].fix, "reeve gpu sim restore GPU-2");
+    EXPECT_EQ(found[1].fix, "sudo nvidia-smi --gpu-reset -i GPU-3");
+    EXPECT_EQ(simulated_in_words(gpus), "2 x a30");
+    EXPECT_EQ(simulated_in_words(json_of(R"({"items":[]})")), "");
+}
+
+TEST(Doctor, LooksAtThePortsOfTheServerThatRuns) {
+    const auto is_heard = [](std::uint16_t port) { return port == 18100; };
+    const Finding heard = judge_own_port("http://127.0.0.1:18100\n", "API", is_heard);
+    EXPECT_EQ(heard.name, "port 18100");
+    EXPECT_EQ(heard.health, Health::kGood);
+    EXPECT_EQ(heard.what, "the server listens there (API): http://127.0.0.1:18100");
+    EXPECT_EQ(judge_own_port("http://[::1]:18101\n", "API", is_heard).health, Health::kBad);
+    for (const char* text : {"", "http://host", "http://host:0", "http://host:70000"}) {
+        EXPECT_EQ(judge_own_port(text, "API", is_heard).health, Health::kBad) << text;
+    }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "cli/verb.hpp"
+#include "model/resources.hpp"
 #include "platform/files.hpp"
 
 namespace reeve::cli {
@@ -161,13 +162,47 @@ class QuarantineListVerb final : public Verb {
             return tl::unexpected(tasks.error());
         }
         Listing listing;
+        const auto gpus = [](const JsonValue& task, const Look&) { return gpus_of(task); };
+        const auto ran = [](const JsonValue& task, const Look& look) {
+            const std::string at = text_at(task, "started_at");
+            return at.empty() ? "" : time_between(at, "", look.now);
+        };
+        const auto since = [](const JsonValue& task, const Look& look) {
+            return relative_time(text_at(task, "since"), look.now);
+        };
         listing.columns = {
-            plain("TASK", "key"), plain("NODE", "node"), plain("USER", "user"),
-            plain("SINCE", "since")};
+            plain("TASK", "key"),
+            plain("NAME", "name"),
+            plain("USER", "user"),
+            Column{.title = "RUNS FOR", .cell = ran, .path = "started_at", .narrow = {.leaves = 2}},
+            Column{.title = "FOUND", .cell = since, .path = "since", .narrow = {.leaves = 1}},
+            plain("NODE", "node"),
+            Column{.title = "GPUS", .cell = gpus},
+        };
         listing.name = [](const JsonValue& task) { return text_at(task, "key"); };
         listing.nothing = "Nothing is in quarantine.";
         print_list(session.out(), *tasks, listing, session.look);
         return 0;
+    }
+
+  private:
+    /// "a30 GPU-1c2d3e4f, 0.25 of l4 GPU-99aa00bb": short names, as in tables of GPUs.
+    static std::string gpus_of(const JsonValue& task) {
+        std::vector<std::string> uuids;
+        const JsonValue* gpus = find(task, "gpus");
+        for (rapidjson::SizeType i = 0; gpus != nullptr && i < gpus->Size(); ++i) {
+            uuids.push_back(text_at((*gpus)[i], "uuid"));
+        }
+        const std::size_t length = telling_length(uuids);
+        std::string words;
+        for (std::size_t i = 0; i < uuids.size(); ++i) {
+            const JsonValue& gpu = (*gpus)[static_cast<rapidjson::SizeType>(i)];
+            const auto milli = integer_at(gpu, "milli").value_or(model::kWholeGpuMilli);
+            words += i == 0 ? "" : ", ";
+            words += milli < model::kWholeGpuMilli ? format_milli(milli) + " of " : "";
+            words += text_at(gpu, "model") + " " + uuids[i].substr(0, length);
+        }
+        return words;
     }
 };
 

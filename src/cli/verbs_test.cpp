@@ -185,6 +185,137 @@ TEST(FreeVerb, RefusesAForecastByName) {
     EXPECT_EQ(nearest_flag(app, "--forr"), "");
 }
 
+TEST(QueueVerb, NamesTheProjectsWhereThereIsNoSuchOne) {
+    constexpr const char* kProjects = R"({"items":[{"name":"default"},{"name":"vision"}]})";
+    FakeTransport server;
+    server.answer(200, R"({"items":[]})");
+    server.answer(200, kProjects);
+    const Call made = call(server, "q", {"-p", "nosuch"});
+    ASSERT_FALSE(made.code);
+    EXPECT_EQ(made.code.error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(
+        made.code.error().message, "there is no project nosuch; the projects are: default, vision");
+    FakeTransport idle;
+    idle.answer(200, R"({"items":[]})");
+    idle.answer(200, kProjects);
+    EXPECT_EQ(call(idle, "q", {"-p", "vision"}).code.value(), 0);
+}
+
+constexpr const char* kTwoGpus =
+    R"({"items":[{"uuid":"GPU-00000000-aa","model":"a30","node":"jw1","milli":{"free":1000,"total":1000},
+    "memory_mib":{"free":24576,"total":24576}},
+    {"uuid":"GPU-11110000-bb","model":"l4","node":"jw2","milli":{"free":0,"total":1000},
+    "memory_mib":{"free":0,"total":24576}}]})";
+constexpr const char* kTwoNodes =
+    R"({"items":[{"name":"jw1","state":"ready"},{"name":"jw2","state":"ready"}]})";
+
+TEST(FreeVerb, NamesTheModelsWhereThereIsNoSuchOne) {
+    FakeTransport server;
+    server.answer(200, kTwoNodes);
+    server.answer(200, kTwoGpus);
+    const Call made = call(server, "free", {"--gpu", "h100"});
+    ASSERT_FALSE(made.code);
+    EXPECT_EQ(made.code.error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(made.code.error().message, "no GPU here is of model 'h100'; the models are: a30, l4");
+    FakeTransport none;
+    none.answer(200, R"({"items":[]})");
+    none.answer(200, R"({"items":[]})");
+    EXPECT_TRUE(
+        call(none, "free", {"--gpu", "h100"}).code.error().message.ends_with("no node has a GPU"));
+    FakeTransport taken;
+    taken.answer(200, kTwoNodes);
+    taken.answer(200, kTwoGpus);
+    EXPECT_EQ(call(taken, "free", {"--gpu", "L4"}).code.value(), 0) << "there, and not free";
+}
+
+TEST(GpuShowVerb, TakesABeginningAndNoIndex) {
+    struct Case {
+        std::string name;
+        std::string want;  // Part of what is shown, or of the error.
+        ErrorCode code = ErrorCode::kInternal;
+    };
+
+    const std::vector<Case> cases = {
+        {"GPU-0000", "model: \"a30\""},
+        {"0000", "model: \"a30\""},
+        {"1111", "model: \"l4\""},
+        {"0", "GPUs have no index", ErrorCode::kInvalid},
+        {"0", "GPU-00000000 (a30 on jw1), GPU-11110000 (l4 on jw2)", ErrorCode::kInvalid},
+        {"111", "GPUs have no index", ErrorCode::kInvalid},
+        {"GPU-", "several GPUs begin with GPU-: GPU-00000000", ErrorCode::kInvalid},
+        {"GPU-2", "no GPU is GPU-2; there are GPU-00000000", ErrorCode::kNotFound},
+    };
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.name);
+        FakeTransport server;
+        server.answer(200, kTwoGpus);
+        const Call made = call(server, "gpu show", {c.name});
+        const std::string said = made.code ? made.out : made.code.error().message;
+        EXPECT_NE(said.find(c.want), std::string::npos) << said;
+        EXPECT_EQ(made.code ? ErrorCode::kInternal : made.code.error().code, c.code);
+    }
+}
+
+TEST(QuarantineList, NamesTheJobItsUserAndItsGpus) {
+    FakeTransport server;
+    server.answer(200, R"({"items":[{"key":"500.0.1.0","node":"jw1","user":"ann","name":"train",
+        "gpus":[{"uuid":"GPU-00000000-aa","model":"a30"},
+                {"uuid":"GPU-00000000-ab","model":"a30","milli":250}]},
+        {"key":"501.0.1.0","node":"jw2","gpus":[]}]})");
+    EXPECT_EQ(
+        call(server, "quarantine list", {}).out,
+        "TASK       NAME   USER  RUNS FOR  FOUND  NODE  GPUS\n"
+        "500.0.1.0  train  ann   -         -      jw1   a30 GPU-00000000-aa, 0.25 of a30 "
+        "GPU-00000000-ab\n"
+        "501.0.1.0  -      -     -         -      jw2   -\n");
+}
+
+TEST(QueueVerb, KeepsTheReasonOnANarrowTerminal) {
+    FakeTransport server;
+    server.answer(
+        200,
+        R"({"items":[{"id":1842,"name":"a-very-long-name-of-a-job","user":"alexandra","state":"queued",
+        "position":3,"reason":"node_unavailable","submitted_at":"2024-01-01T00:00:00Z",
+        "resources":{"gpus":2,"gpu_model":"a30","gpu_memory_mib":20480,"cpus":4}}]})");
+    const Call made = call(server, "q", {"--color", "never"}, Out::kTerminal);
+    EXPECT_EQ(
+        made.out,
+        "ID    NAME              USER       STATE   ASKS FOR  WHERE, OR WHY NOT\n"
+        "1842  a-very-long-nam…  alexandra  queued  2 x a30   a node that could run it is\n"
+        "                                                     not available\n");
+}
+
+TEST(GpusVerb, KeepsTheModelAndTheHolderOnANarrowTerminal) {
+    FakeTransport server;
+    server.answer(
+        200,
+        R"({"items":[{"uuid":"GPU-00000000-1111-2222-3333-444444444444","model":"NVIDIA GeForce RTX 5090",
+        "node":"jw1","simulated":true,"milli":{"free":0,"total":1000},"memory_mib":{"free":0,"total":32768},
+        "observed":{"memory_used_mib":1024,"utilization_percent":80},
+        "allocations":[{"owner":"unknown"},{"owner":"task","job":1842,"user":"alexandra"}]}]})");
+    const Call made = call(server, "gpus", {"--color", "never"}, Out::kTerminal);
+    EXPECT_EQ(
+        made.out,
+        "NODE  MODEL                 UUID          FREE  HELD BY\n"
+        "jw1   RTX 5090 (simulated)  GPU-00000000  0     in quarantine, 1842 (alexandra)\n");
+}
+
+TEST(WhyVerb, KeepsWhoHoldsItOnANarrowTerminal) {
+    FakeTransport server;
+    server.answer(200, R"({"id":7,"state":"queued","position":2,"binding_count":1,"blockers":[
+        {"kind":"gpu_short","text":"has 1 of 2 GPUs free, and this needs 2","node":"jw2",
+         "holder":{"job":"1830","user":"bob","project":"vision"}}]})");
+    server.answer(
+        200, R"({"id":7,"name":"train","user":"ann","project":"vision","state":"queued"})");
+    const Call made = call(server, "why", {"7", "--color", "never"}, Out::kTerminal);
+    EXPECT_NE(
+        made.out.find(
+            "BINDING  jw2  has 1 of 2 GPUs free, and this needs 2; held by job 1830 (bob,\n"
+            "              vision)\n"),
+        std::string::npos)
+        << made.out;
+}
+
 TEST(QueueVerb, ListsTheJobsNamed) {
     FakeTransport server;
     server.answer(200, R"({"id":7,"state":"queued"})");
@@ -419,14 +550,15 @@ TEST(Lists, AreShownForEachKind) {
     const std::vector<Case> cases = {
         {"nodes",
          R"({"items":[{"name":"jw2","state":"ready","gpus":{"total":4,"free":3},"simulated":true}]})",
-         "jw2 (simulated)  ready  3/4"                                                                                                        },
+         "jw2 (simulated)  ready  3/4"                                                                                                 },
         {"gpus",
          R"({"items":[{"node":"jw2","model":"A30","uuid":"GPU-1","milli":{"free":750},"memory_mib":{"free":1024,"total":2048},
             "observed":{"utilization_percent":80},"allocations":[{"owner":"task","job":7,"user":"ann"}]}]})",
-         "0.75  1 GiB/2 GiB  -         80 %  7 (ann)"                                                                                         },
+         "0.75  1 GiB/2 GiB  -         80 %  7 (ann)"                                                                                  },
         {"project list",
-         R"({"items":[{"name":"v","quota":{"gpu_milli":4000},"used":{"gpu_milli":1500}}]})",                                    "1.5/4"       },
-        {"quarantine list", R"({"items":[{"key":"1.0.1.0","node":"jw2"}]})",                                                    "1.0.1.0  jw2"},
+         R"({"items":[{"name":"v","quota":{"gpu_milli":4000},"used":{"gpu_milli":1500}}]})",                                    "1.5/4"},
+        {"quarantine list", R"({"items":[{"key":"1.0.1.0","node":"jw2"}]})",
+         "1.0.1.0  -     -     -         -      jw2"                                                                                   },
     };
     for (const Case& c : cases) {
         SCOPED_TRACE(c.verb);

@@ -85,7 +85,7 @@ std::string count_of(std::string_view text) {
     return milli ? format_milli(*milli) : std::string(text);
 }
 
-std::string gpus_in_words(const JsonValue& resources) {
+std::string gpus_and_memory(const JsonValue& resources) {
     const std::string gpus = text_at(resources, "gpus");
     const std::string model = text_at(resources, "gpu_model");
     const std::string what = model.empty() ? "GPU" : model;
@@ -153,8 +153,18 @@ std::string resources_in_words(const JsonValue* resources) {
     }
     const std::string cpus = text_at(*resources, "cpus");
     const auto memory = integer_at(*resources, "memory_mib");
-    return gpus_in_words(*resources) + ", " + (cpus.empty() ? "1" : count_of(cpus)) + " CPU" +
+    return gpus_and_memory(*resources) + ", " + (cpus.empty() ? "1" : count_of(cpus)) + " CPU" +
            (memory ? ", " + format_mib(*memory) : "");
+}
+
+std::string gpus_in_words(const JsonValue* resources) {
+    if (resources == nullptr || !resources->IsObject()) {
+        return "no GPU";
+    }
+    const std::string gpus = text_at(*resources, "gpus");
+    const bool has_count = !gpus.empty() && gpus != "0";
+    const std::string words = gpus_and_memory(*resources);
+    return has_count ? words.substr(0, words.find(" (")) : words;
 }
 
 std::optional<Instant> parse_time(std::string_view text) {
@@ -198,6 +208,20 @@ std::string time_between(std::string_view from, std::string_view to, Instant now
         return begin ? "0s" : "";
     }
     return format_duration(std::chrono::duration_cast<std::chrono::seconds>(*end - *begin));
+}
+
+std::string list_of(const std::set<std::string>& names) {
+    constexpr std::size_t kNamed = 12;
+    std::string list;
+    std::size_t named = 0;
+    for (const std::string& name : names) {
+        if (named == kNamed) {
+            return list + " and " + std::to_string(names.size() - kNamed) + " more";
+        }
+        list += (named == 0 ? "" : ", ") + name;
+        ++named;
+    }
+    return list;
 }
 
 }  // namespace reeve::cli

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,9 @@ enum class Tone : std::uint8_t { kPlain, kGood, kBusy, kWaiting, kBad, kFaint };
 /// "2 x a30 (20 GiB or more), 4 CPU, 8 GiB" of `resources` as the API shows them.
 [[nodiscard]] std::string resources_in_words(const JsonValue* resources);
 
+/// Of that, the GPUs alone: "2 x a30".
+[[nodiscard]] std::string gpus_in_words(const JsonValue* resources);
+
 /// "2024-05-01T12:00:00.5Z" as an Instant; nothing if it is no time.
 [[nodiscard]] std::optional<Instant> parse_time(std::string_view text);
 
@@ -39,5 +43,8 @@ enum class Tone : std::uint8_t { kPlain, kGood, kBusy, kWaiting, kBad, kFaint };
 
 /// Between two times, "3m20s"; `to` "" means now.
 [[nodiscard]] std::string time_between(std::string_view from, std::string_view to, Instant now);
+
+/// "a, b, c"; of very many, the first ones and how many more.
+[[nodiscard]] std::string list_of(const std::set<std::string>& names);
 
 }  // namespace reeve::cli

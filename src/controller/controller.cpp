@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "model/job_spec.hpp"
 
 namespace reeve::controller {
 namespace {
@@ -470,6 +471,16 @@ std::shared_ptr<const NodeStatus> Controller::status_of(const ledger::NodeState&
             if (job->time_limit_s > 0 && element->started_at != model::kNever) {
                 holding.until = element->started_at + std::chrono::seconds(job->time_limit_s);
             }
+        }
+        const model::KnownTask* stray = ledger_.quarantined_task(holding.allocation.task);
+        if (holding.allocation.is_quarantined && stray != nullptr) {
+            const auto spec = model::parse_task_order(stray->order_json)
+                                  .and_then([](const model::TaskOrder& order) {
+                                      return model::parse_job_spec(order.spec_json);
+                                  });
+            holding.user = stray->identity.user;
+            holding.name = spec ? spec->terms.name : "";
+            holding.started_at = stray->started_at.value_or(model::kNever);
         }
         status->holdings.push_back(std::move(holding));
     }

@@ -132,6 +132,31 @@ TEST_F(ControllerTest, AHelloThatCannotBeLookedUpIsTriedAgain) {
     EXPECT_GT(*controller->next_wakeup(), now + 1s);  // Nothing is left to do again.
 }
 
+TEST_F(ControllerTest, TheViewSaysWhatIsInQuarantine) {
+    model::NodeHello said = hello("n1");
+    const model::TaskOrder order{
+        .key = task(5),
+        .cluster_id = "c",
+        .spec_json = R"({"name":"train","command":["/bin/true"]})"};
+    said.tasks = {
+        {.key = task(5),
+         .cluster_id = "c",
+         .identity = {.user = "ada"},
+         .has_started = true,
+         .started_at = now,
+         .order_json = model::to_json(order)}
+    };
+    const Instant began = now;
+    turn({said});
+    ASSERT_EQ(controller->view()->nodes.size(), 1U);
+    ASSERT_EQ(controller->view()->nodes[0]->holdings.size(), 1U);
+    const Holding holding = controller->view()->nodes[0]->holdings[0];
+    EXPECT_TRUE(holding.allocation.is_quarantined);
+    EXPECT_EQ(holding.user, "ada");
+    EXPECT_EQ(holding.name, "train");
+    EXPECT_EQ(holding.started_at, began);
+}
+
 TEST_F(ControllerTest, DeletionsOfASilentNodeAreOrderedWhenItSaysHello) {
     turn({hello("n1"), hello("n2")});
     const NodeId n1 = controller->ledger().state().node_named("n1")->record.id;

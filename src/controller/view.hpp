@@ -20,7 +20,8 @@ namespace reeve::controller {
 /// What holds a part of a node.
 struct Holding {
     model::AllocationRecord allocation = {};
-    std::string user = {};  // "" for a task in quarantine.
+    std::string user = {};  // Of a task in quarantine as its node says; "" until it has.
+    std::string name = {};  // Of a task in quarantine alone: of its job, likewise.
     std::string project = {};
     model::ElementState state = model::ElementState::kScheduled;
     bool is_array = false;

@@ -31,14 +31,26 @@ std::optional<ElementRecord> Ledger::waiting_for(const model::TaskKey& task) {
 
 void Ledger::adopt_wanted(ElementRecord element, NodeId node, const model::KnownTask& task) {
     const model::AllocationRecord* held = quarantined(node, task.key);
-    adopt(std::move(element), held != nullptr ? *held : allocation_of(node, task));
+    adopt(std::move(element), held != nullptr ? *held : allocation_of(node, task), start_of(task));
     if (task.has_started) {
-        start_attempt(*state_.element(task.key.element), 0);
+        start_adopted(task.key.element, task);
     }
 }
 
-/// `element` is what holds `allocation`. Quotas are not asked: it runs already.
-void Ledger::adopt(ElementRecord element, model::AllocationRecord allocation) {
+/// When it began, as its node says; never later than now.
+Instant Ledger::start_of(const model::KnownTask& task) const {
+    return std::min(task.started_at.value_or(state_.now()), state_.now());
+}
+
+/// It runs, and has for as long as its node says.
+void Ledger::start_adopted(const model::ElementKey& key, const model::KnownTask& task) {
+    ElementRecord element = *state_.element(key);
+    element.started_at = std::max(start_of(task), element.scheduled_at);
+    start_attempt(std::move(element), 0);
+}
+
+/// `element` is what holds `allocation`, and has since then. Quotas are not asked: it runs already.
+void Ledger::adopt(ElementRecord element, model::AllocationRecord allocation, Instant since) {
     const model::JobRecord& job = *state_.job(element.key.job);
     const model::HostAmount host = state_.resolved(job.request).host;
     last_allocation_ = std::max(last_allocation_, allocation.id);
@@ -52,7 +64,7 @@ void Ledger::adopt(ElementRecord element, model::AllocationRecord allocation) {
         move(element, ElementEvent::kReleaseRequested);
     }
     move(element, ElementEvent::kPlaced);
-    element.scheduled_at = state_.now();
+    element.scheduled_at = since;
     element.node = allocation.node;
     element.allocation = allocation.id;
     put_moved(element, from);
@@ -62,8 +74,8 @@ Result<Reply> Ledger::adopt_quarantined(
     const model::AllocationRecord& held, const Lookups& lookups) {
     const JobId id = held.task.element.job;
     const std::string name = to_string(held.task);
-    const auto text = quarantined_orders_.find(held.task);
-    if (text == quarantined_orders_.end()) {
+    const auto known = quarantined_tasks_.find(held.task);
+    if (known == quarantined_tasks_.end()) {
         return fail(
             ErrorCode::kUnavailable,
             "the node of " + name + " has not said yet what runs there; try again when it is back");
@@ -73,21 +85,21 @@ Result<Reply> Ledger::adopt_quarantined(
             ErrorCode::kConflict, "job " + to_string(id) + " is known, and does not wait for " +
                                       name + "; stop that, or release it once it is gone");
     }
-    const Result<model::TaskOrder> order = model::parse_task_order(text->second);
+    const Result<model::TaskOrder> order = model::parse_task_order(known->second.order_json);
     if (!order) {
         return fail(
             ErrorCode::kConflict, "what " + name + " was started with cannot be read (" +
                                       order.error().message + "); stop it, or release it");
     }
-    return put_adopted_job(*order).map([&](const ElementRecord& element) {
-        adopt(element, held);
-        start_attempt(*state_.element(element.key), 0);
+    return put_adopted_job(*order, start_of(known->second)).map([&](const ElementRecord& element) {
+        adopt(element, held, start_of(known->second));
+        start_adopted(element.key, known->second);
         return Reply();
     });
 }
 
 /// A job of the one element that runs. Of an array the others are not known, and not made up.
-Result<ElementRecord> Ledger::put_adopted_job(const model::TaskOrder& order) {
+Result<ElementRecord> Ledger::put_adopted_job(const model::TaskOrder& order, Instant submitted_at) {
     Result<model::JobSpec> spec = model::parse_job_spec(order.spec_json);
     if (!spec) {
         return tl::unexpected<Error>(std::move(spec.error()));
@@ -107,7 +119,7 @@ Result<ElementRecord> Ledger::put_adopted_job(const model::TaskOrder& order) {
         .retries_max = terms.retries_max,
         .retry_backoff_s = terms.retry_backoff_s,
         .time_limit_s = terms.time_limit_s,
-        .submitted_at = state_.now(),
+        .submitted_at = submitted_at,
         .range = {.first = key.index, .last = key.index},
         .is_array = terms.array.has_value(),
         .on_node_loss = terms.on_node_loss,
@@ -119,7 +131,7 @@ Result<ElementRecord> Ledger::put_adopted_job(const model::TaskOrder& order) {
         JobTexts{
             .name = spec->terms.name, .labels = spec->terms.labels, .spec_json = order.spec_json});
     last_job_ = std::max(last_job_, key.job);
-    ElementRecord element{.key = key, .attempt = order.key.attempt, .queued_at = state_.now()};
+    ElementRecord element{.key = key, .attempt = order.key.attempt, .queued_at = submitted_at};
     put_element(element);
     return element;
 }

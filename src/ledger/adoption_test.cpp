@@ -62,8 +62,11 @@ TEST(Ledger, WhatRunsAndIsStillWaitedForIsAdoptedAndNotStartedAgain) {
               .node = "n1"
         }));
         const JobId job = world.submit({.name = "t", .gpus = {.count = 1}, .is_held = is_held});
-        world.say(hello_with(world, {.key = world.key(job)}));
+        world.now = world.now + std::chrono::seconds(9);
+        const Instant began = world.now + -std::chrono::seconds(5);
+        world.say(hello_with(world, {.key = world.key(job), .started_at = began}));
         EXPECT_EQ(world.state(job), "running");
+        EXPECT_EQ(world.ledger.state().element({job, 0})->started_at, began);
         ASSERT_EQ(world.ledger.state().allocations().size(), 1U);
         const auto& [id, held] = *world.ledger.state().allocations().begin();
         EXPECT_FALSE(held.is_quarantined);
@@ -121,9 +124,15 @@ TEST(Ledger, AnOperatorMakesAQuarantinedTaskAJobAgain) {
         .project = "gone",
         .spec_json = R"({"name":"old","command":["/bin/true"],"resources":{"gpus":1}})"
     };
-    world.say(hello_with(world, {.key = key, .order_json = model::to_json(order)}));
+    const Instant began = world.now + -std::chrono::hours(3);
+    world.say(
+        hello_with(world, {.key = key, .started_at = began, .order_json = model::to_json(order)}));
+    world.now = world.now + std::chrono::seconds(5);
     ASSERT_TRUE(adopt(world, key));
     EXPECT_EQ(world.state(JobId(500)), "running");
+    EXPECT_EQ(world.ledger.state().element({JobId(500), 0})->started_at, began);
+    EXPECT_EQ(world.ledger.state().element({JobId(500), 0})->scheduled_at, began);
+    EXPECT_EQ(world.ledger.state().job(JobId(500))->submitted_at, began);
     EXPECT_EQ(
         world.ledger.state().job(JobId(500))->user, world.ledger.state().user_named("ada")->id);
     EXPECT_EQ(world.ledger.state().element({JobId(500), 0})->attempt, 3U);

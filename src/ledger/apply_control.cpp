@@ -296,7 +296,7 @@ Result<Reply> Ledger::control_quarantine(const ControlQuarantine& command, const
 /// What a node that answers says of its tasks goes over an operator's word.
 Result<void> Ledger::check_is_gone(const model::AllocationRecord& allocation) const {
     const NodeState& node = *state_.node(allocation.node);
-    if (node.liveness.is_reachable && quarantined_orders_.contains(allocation.task)) {
+    if (node.liveness.is_reachable && quarantined_tasks_.contains(allocation.task)) {
         return fail(
             ErrorCode::kConflict, node.record.name + " says that " + to_string(allocation.task) +
                                       " still runs; stop it, or adopt it");

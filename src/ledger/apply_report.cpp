@@ -47,7 +47,7 @@ void Ledger::report(const model::NodeHello& hello, const Lookups& lookups) {
     heard_from(hello.node);
 
     for (const AllocationId held : state_.node(id)->allocations) {
-        quarantined_orders_.erase(state_.allocation(held)->task);  // Unless it is said again.
+        quarantined_tasks_.erase(state_.allocation(held)->task);  // Unless it is said again.
     }
     std::set<model::TaskKey> seen;
     for (const model::KnownTask& task : hello.tasks) {
@@ -80,7 +80,7 @@ void Ledger::reconcile(NodeId node, const model::KnownTask& task, const Lookups&
         acknowledged_.emplace_back(node, task.key);
     } else if (is_ours) {
         if (task.has_started && element->started_at == model::kNever) {
-            start_attempt(*element, 0);
+            start_adopted(element->key, task);
         }
     } else if (task.outcome) {
         acknowledged_.emplace_back(node, task.key);
@@ -100,7 +100,7 @@ void Ledger::reconcile(NodeId node, const model::KnownTask& task, const Lookups&
 
 /// Ours by cluster id, but unknown: an older backup was restored, perhaps. It keeps its GPUs.
 void Ledger::quarantine(NodeId node, const model::KnownTask& task) {
-    quarantined_orders_[task.key] = task.order_json;
+    quarantined_tasks_[task.key] = task;
     if (quarantined(node, task.key) == nullptr) {
         model::AllocationRecord allocation = allocation_of(node, task);
         allocation.is_quarantined = true;

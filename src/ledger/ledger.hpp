@@ -92,6 +92,13 @@ class Ledger {
 
     [[nodiscard]] std::set<NodeId> take_dirty_nodes() { return state_.take_dirty_nodes(); }
 
+    /// What runs in quarantine, as its node said at its last hello. Null if it has not since the
+    /// start, or does no more.
+    [[nodiscard]] const model::KnownTask* quarantined_task(const model::TaskKey& task) const {
+        const auto known = quarantined_tasks_.find(task);
+        return known == quarantined_tasks_.end() ? nullptr : &known->second;
+    }
+
     [[nodiscard]] const LedgerOptions& options() const { return options_; }
 
     using NodeTask = std::pair<NodeId, model::TaskKey>;
@@ -162,10 +169,14 @@ class Ledger {
     // adoption.cpp: tasks that run though the ledger did not start them.
     [[nodiscard]] std::optional<model::ElementRecord> waiting_for(const model::TaskKey& task);
     void adopt_wanted(model::ElementRecord element, NodeId node, const model::KnownTask& task);
-    void adopt(model::ElementRecord element, model::AllocationRecord allocation);
+    void adopt(model::ElementRecord element, model::AllocationRecord allocation, Instant since);
     [[nodiscard]] Result<Reply> adopt_quarantined(
         const model::AllocationRecord& held, const Lookups& lookups);
-    [[nodiscard]] Result<model::ElementRecord> put_adopted_job(const model::TaskOrder& order);
+    [[nodiscard]] Result<model::ElementRecord> put_adopted_job(
+        const model::TaskOrder& order, Instant submitted_at);
+
+    void start_adopted(const model::ElementKey& key, const model::KnownTask& task);
+    [[nodiscard]] Instant start_of(const model::KnownTask& task) const;
 
     // life.cpp: how elements and allocations move, whoever asks.
     void start_attempt(model::ElementRecord element, std::int64_t pid);
@@ -202,7 +213,7 @@ class Ledger {
     std::vector<NodeTask> unwanted_;
     std::vector<NodeTask> acknowledged_;
     std::set<NodeId> greeted_;
-    std::map<model::TaskKey, std::string> quarantined_orders_;  // At the last hello.
+    std::map<model::TaskKey, model::KnownTask> quarantined_tasks_;  // At the last hello.
     std::map<std::pair<UserId, std::string>, model::IdempotencyRecord> requests_of_turn_;
     std::vector<JobId> to_settle_;
     bool is_settling_ = false;

@@ -65,6 +65,7 @@ struct KnownTask {
     std::vector<GrantedGpu> gpus = {};
     std::optional<TaskOutcome> outcome = {};  // Absent while it runs (or is being started).
     bool has_started = false;
+    std::optional<Instant> started_at = {};  // By the node's clock; absent if it cannot be told.
     std::string order_json = {};  // The TaskOrder it was started by; "" if it cannot be read.
 };
 

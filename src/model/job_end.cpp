@@ -22,4 +22,11 @@ std::optional<JobEnd> end_of(const JobRecord& job) {
     return is_cancelled ? std::optional(JobEnd{.reason = EndReason::kCancelled}) : std::nullopt;
 }
 
+std::optional<JobEnd> end_of_never_started(const JobRecord& job) {
+    const bool has_failed = job.ended_at != kNever && state_of(job.counts) == ElementState::kFailed;
+    return has_failed && job.after.empty()
+               ? std::optional(JobEnd{.reason = EndReason::kDependencyNever})
+               : end_of(job);
+}
+
 }  // namespace reeve::model

@@ -20,4 +20,8 @@ struct JobEnd {
 /// if it has not ended, or if it ended by what its elements did.
 [[nodiscard]] std::optional<JobEnd> end_of(const JobRecord& job);
 
+/// The same of a job of which it is known that no element has a record. If it failed, then because
+/// of what it waited for, also where it was written before jobs kept what that was.
+[[nodiscard]] std::optional<JobEnd> end_of_never_started(const JobRecord& job);
+
 }  // namespace reeve::model

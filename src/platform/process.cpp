@@ -1,5 +1,6 @@
 #include "platform/process.hpp"
 
+#include <algorithm>
 #include <array>
 #include <sstream>
 #include <utility>
@@ -7,8 +8,10 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/text.hpp"
+#include "platform/clock.hpp"
 #include "platform/files.hpp"
 
 namespace reeve::platform {
@@ -85,6 +88,14 @@ std::optional<ProcessFacts> process_facts(pid_t pid) {
     }
     words >> facts.id.start_ticks;
     return words ? std::optional(facts) : std::nullopt;
+}
+
+std::chrono::microseconds age_of(const ProcessId& id) {
+    constexpr std::uint64_t kMicroseconds = 1'000'000;
+    const auto ticks_per_second = static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK));
+    const auto began =
+        std::chrono::microseconds(id.start_ticks * (kMicroseconds / ticks_per_second));
+    return std::max(boottime_now() - began, std::chrono::microseconds(0));
 }
 
 std::vector<ProcessFacts> list_processes() {

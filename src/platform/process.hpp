@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -30,6 +31,9 @@ struct ProcessFacts {
 };
 
 [[nodiscard]] std::optional<ProcessFacts> process_facts(pid_t pid);
+
+/// How long ago it began, to a tick of the kernel (10 ms); counting suspend.
+[[nodiscard]] std::chrono::microseconds age_of(const ProcessId& id);
 
 /// Every process that this one may see.
 [[nodiscard]] std::vector<ProcessFacts> list_processes();

@@ -79,6 +79,14 @@ void drain(
     output.dropped = log->dropped();
 }
 
+/// By the wall clock of now, whatever it was then. Of a task of this boot.
+std::optional<Instant> start_of(const Result<TaskStatus>& status) {
+    const bool has_started =
+        status && status->phase == TaskPhase::kRunning && status->main.pid != 0;
+    return has_started ? std::optional(platform::now_utc() + -platform::age_of(status->main))
+                       : std::nullopt;
+}
+
 }  // namespace
 
 Result<std::vector<model::KnownTask>> ProcessRuntime::list() {
@@ -140,6 +148,7 @@ std::optional<model::KnownTask> ProcessRuntime::adopt(const model::TaskKey& key)
         task.outcome = status ? std::optional(status->outcome) : std::nullopt;
         return task;
     }
+    task.started_at = start_of(status);
     if (is_only_claimed) {  // A shim is about to say that it is there.
         live.answer_by = platform::monotonic_now() + options_.launch_timeout;
     } else if (!adopt_shim(live, *status)) {

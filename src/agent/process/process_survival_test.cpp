@@ -53,11 +53,17 @@ TEST_F(TaskTest, WhatRunsIsNeitherAcknowledgedNorRemoved) {
 TEST_F(TaskTest, ARestartOfTheAgentDisturbsNothing) {
     shell("echo one; read line < " + root + "/go; echo two; exit 5");
     ASSERT_EQ(mkfifo((root + "/go").c_str(), 0600), 0);
+    const Instant before = platform::now_utc();
     launch();
     wait_for_start();
+    const Instant started = platform::now_utc();
     open();
     ASSERT_EQ(listed.size(), 1U);
     EXPECT_TRUE(listed[0].has_started);
+    ASSERT_TRUE(listed[0].started_at);
+    constexpr auto kTick = std::chrono::milliseconds(10);
+    EXPECT_GE(*listed[0].started_at + 2 * kTick, before);
+    EXPECT_LE(*listed[0].started_at, started + 2 * kTick);
     ASSERT_TRUE(platform::write_file(root + "/go", "\n"));
     EXPECT_EQ(wait_for_end().exit_code, 5);
     EXPECT_EQ(log(), "one\ntwo\n");

@@ -73,7 +73,7 @@ Result<std::chrono::milliseconds> as_interval(const std::string& text) {
 }
 
 Result<std::chrono::seconds> as_run(const std::string& text) {
-    const Result<std::chrono::seconds> seconds = parse_duration(text);
+    Result<std::chrono::seconds> seconds = parse_duration(text);
     if (seconds && (*seconds < std::chrono::minutes(1) || *seconds > std::chrono::days(366))) {
         return fail(ErrorCode::kInvalid, "from 1m to 366d was expected, not '" + text + "'");
     }

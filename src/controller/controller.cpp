@@ -425,16 +425,7 @@ void Controller::publish() {
              .usage = state.usage(id)});
     }
     next->scheduling = ledger_.options().scheduling;
-    for (const scheduler::Reservation& reservation : state.core().reservations()) {
-        const model::JobRecord* job = state.job(reservation.job);
-        if (job != nullptr) {
-            const std::chrono::seconds limit = reservation.group.limit;
-            next->kept.push_back(
-                {.reservation = reservation,
-                 .user = state.user(job->user)->name,
-                 .run = limit.count() > 0 ? limit : next->scheduling.assumed_run});
-        }
-    }
+    next->kept = kept_room();
     const std::set<NodeId> dirty = ledger_.take_dirty_nodes();
     std::map<NodeId, std::shared_ptr<const NodeStatus>> before;
     if (view_) {
@@ -448,6 +439,23 @@ void Controller::publish() {
             old == before.end() || dirty.contains(id) ? status_of(node) : old->second);
     }
     view_ = std::move(next);
+}
+
+std::vector<KeptRoom> Controller::kept_room() const {
+    const ledger::State& state = ledger_.state();
+    std::vector<KeptRoom> kept;
+    for (const scheduler::Reservation& reservation : state.core().reservations()) {
+        const model::JobRecord* job = state.job(reservation.job);
+        if (job != nullptr) {
+            const std::chrono::seconds limit = reservation.group.limit;
+            const std::chrono::seconds assumed = ledger_.options().scheduling.assumed_run;
+            kept.push_back(
+                {.reservation = reservation,
+                 .user = state.user(job->user)->name,
+                 .run = limit.count() > 0 ? limit : assumed});
+        }
+    }
+    return kept;
 }
 
 std::shared_ptr<const NodeStatus> Controller::status_of(const ledger::NodeState& node) const {

@@ -96,6 +96,7 @@ class Controller {
     [[nodiscard]] std::optional<model::TaskOrder> task_order(const model::ElementRecord& element);
     [[nodiscard]] std::string node_name(NodeId id) const;
     void publish();
+    [[nodiscard]] std::vector<KeptRoom> kept_room() const;
     [[nodiscard]] std::shared_ptr<const NodeStatus> status_of(const ledger::NodeState& node) const;
 
     ledger::Store& store_;

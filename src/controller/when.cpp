@@ -102,6 +102,35 @@ std::string name_of(const View& view, NodeId id) {
     return "";
 }
 
+When first_start(JobId job, const scheduler::Situation& situation, const View& view) {
+    When when{.kind = WhenKind::kNever};
+    std::map<JobId, bool> has_limit;
+    for (const scheduler::WaitingJob& each : situation.waiting) {
+        has_limit.emplace(each.job, each.run.count() > 0);
+    }
+    const auto endless = std::ranges::count_if(
+        situation.running, [](const auto& task) { return task.hold.limit.count() == 0; });
+    when.without_limit = static_cast<std::uint64_t>(endless);
+    const bool is_whole =
+        scheduler::run_forward(situation, kMomentsMax, [&](const scheduler::Ahead& ahead) {
+            if (ahead.job != job) {
+                when.without_limit += static_cast<std::uint64_t>(!has_limit.at(ahead.job));
+                return ++when.starts_before < kStartsMax;
+            }
+            when.kind = WhenKind::kExpected;
+            when.at = ahead.at;
+            for (const NodeId node : ahead.nodes) {
+                when.nodes.push_back(name_of(view, node));
+            }
+            return false;
+        });
+    const bool is_cut_short = !is_whole || when.starts_before >= kStartsMax;
+    if (when.kind == WhenKind::kNever && is_cut_short) {
+        when.kind = WhenKind::kTooFar;
+    }
+    return when;
+}
+
 }  // namespace
 
 When when_starts(
@@ -122,35 +151,8 @@ When when_starts(
         builder.add(each);
         is_in_queue = is_in_queue || each.record.id == job.record.id;
     }
-    if (!is_in_queue) {
-        return {.kind = WhenKind::kTooFar};
-    }
-    When when{.kind = WhenKind::kNever};
-    std::map<JobId, bool> has_limit;
-    for (const scheduler::WaitingJob& each : builder.situation().waiting) {
-        has_limit.emplace(each.job, each.run.count() > 0);
-    }
-    for (const scheduler::RunningTask& task : builder.situation().running) {
-        when.without_limit += static_cast<std::uint64_t>(task.hold.limit.count() == 0);
-    }
-    const bool is_whole = scheduler::run_forward(
-        builder.situation(), kMomentsMax, [&](const scheduler::Ahead& ahead) {
-            if (ahead.job == job.record.id) {
-                when.kind = WhenKind::kExpected;
-                when.at = ahead.at;
-                for (const NodeId node : ahead.nodes) {
-                    when.nodes.push_back(name_of(view, node));
-                }
-                return false;
-            }
-            when.without_limit += static_cast<std::uint64_t>(!has_limit.at(ahead.job));
-            return ++when.starts_before < kStartsMax;
-        });
-    const bool is_cut_short = !is_whole || when.starts_before >= kStartsMax;
-    if (when.kind == WhenKind::kNever && is_cut_short) {
-        when.kind = WhenKind::kTooFar;
-    }
-    return when;
+    return is_in_queue ? first_start(job.record.id, builder.situation(), view)
+                       : When{.kind = WhenKind::kTooFar};
 }
 
 std::string_view word_of(WhenKind kind) {

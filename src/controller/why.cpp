@@ -262,9 +262,9 @@ class Explanation {
         (is_binding ? binding_ : rest_).push_back(std::move(blocker));
     }
 
-    /// If the node keeps its room for somebody whom this job would delay. Its own room is its own.
-    [[nodiscard]] std::optional<Blocker> reserved_on(const NodeStatus& node) const {
-        scheduler::Timeline timeline(node.view, view_.scheduling.assumed_run);
+    /// The first room that the node keeps for somebody else; all of it goes into `timeline`.
+    [[nodiscard]] const KeptRoom* promise_to_others(
+        const NodeStatus& node, scheduler::Timeline& timeline) const {
         const KeptRoom* first = nullptr;
         for (const KeptRoom& room : view_.kept) {
             for (const scheduler::Placed& part : room.reservation.parts) {
@@ -278,6 +278,13 @@ class Explanation {
                 }
             }
         }
+        return first;
+    }
+
+    /// If the node keeps its room for somebody whom this job would delay. Its own room is its own.
+    [[nodiscard]] std::optional<Blocker> reserved_on(const NodeStatus& node) const {
+        scheduler::Timeline timeline(node.view, view_.scheduling.assumed_run);
+        const KeptRoom* first = promise_to_others(node, timeline);
         if (first == nullptr) {
             return std::nullopt;
         }
@@ -298,25 +305,30 @@ class Explanation {
         if (run <= longest) {
             return std::nullopt;
         }
-        const bool may_know =
-            ledger::Reach{.user = viewer_.user, .is_admin = viewer_.is_admin}.covers(first->user);
-        const std::string whose =
-            may_know ? "job " + to_string(first->reservation.job) + " of " + first->user
-                     : "another job before it";
-        const std::string hint =
-            longest.count() == 0 ? ""
-            : limit.count() == 0
-                ? "; this has no time limit, and one of " + format_duration(longest) +
-                      " or less would let it pass"
-                : "; a time limit of " + format_duration(longest) + " or less would let it pass";
         return Blocker{
             .kind = BlockerKind::kReserved,
-            .text = node.record.name + " has room, but keeps it for " + whose + " from " +
-                    at(first->reservation.at) + " on" + hint,
+            .text = node.record.name + " has room, but keeps it for " + owner_of(*first) +
+                    " from " + at(first->reservation.at) + " on" + hint(limit, longest),
             .node = node.record.name,
             .what = "time_limit",
             .asked = limit.count(),
             .free = longest.count()};
+    }
+
+    [[nodiscard]] std::string owner_of(const KeptRoom& room) const {
+        return ledger::Reach{.user = viewer_.user, .is_admin = viewer_.is_admin}.covers(room.user)
+                   ? "job " + to_string(room.reservation.job) + " of " + room.user
+                   : "another job before it";
+    }
+
+    /// Which time limit would let it pass; "" if none.
+    static std::string hint(std::chrono::seconds limit, std::chrono::seconds longest) {
+        if (longest.count() == 0) {
+            return "";
+        }
+        const std::string enough = format_duration(longest) + " or less would let it pass";
+        return limit.count() == 0 ? "; this has no time limit, and one of " + enough
+                                  : "; a time limit of " + enough;
     }
 
     [[nodiscard]] std::string gpu_text(const scheduler::Refusal& refusal) const {

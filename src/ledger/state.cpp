@@ -373,6 +373,14 @@ void State::free_quota(ProjectId id) {
     }
 }
 
+/// If less of the job runs than before.
+void State::free_quota(const JobPut& put) {
+    const std::uint32_t live = put.after ? put.after->counts.live() : 0;
+    if (put.before && live < put.before->counts.live()) {
+        free_quota(put.before->project);
+    }
+}
+
 std::optional<ProjectId> State::without_quota_for(ProjectId id, const model::Grant& grant) const {
     model::Usage more{
         .cpu_millicores = grant.host.cpu_millicores,
@@ -433,9 +441,7 @@ void State::apply(const JobPut& put) {
         }
     }
     put_in(jobs_, id, put.after);
-    if (put.before && (!put.after || put.after->counts.live() < put.before->counts.live())) {
-        free_quota(put.before->project);
-    }
+    free_quota(put);
     if (put.after) {
         count_job(*put.after, 1);
         for (const model::Dependency& dependency : put.after->after) {

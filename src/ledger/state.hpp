@@ -168,6 +168,7 @@ class State {
     void refresh_hold(AllocationId id);
     void show(NodeId id);
     void free_quota(ProjectId id);
+    void free_quota(const JobPut& put);
     void count_job(const model::JobRecord& job, std::int64_t sign);
     void count_allocation(const model::AllocationRecord& allocation, std::int64_t sign);
     void add_usage(ProjectId id, const model::Usage& amount, std::int64_t sign);

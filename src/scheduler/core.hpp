@@ -216,8 +216,14 @@ class Core {
 
     // reservations.cpp
     struct Candidate;
+    class Walk;
     [[nodiscard]] std::size_t reservations_max() const noexcept;
     [[nodiscard]] std::vector<std::pair<JobId, Group*>> first_waiting() const;
+    [[nodiscard]] std::size_t reservations_in_order(
+        const std::vector<std::pair<JobId, Group*>>& wanted) const;
+    [[nodiscard]] bool is_owner_active() const;
+    [[nodiscard]] std::vector<std::pair<Instant, const Node*>> bounds_of(
+        const Group& group, Instant now) const;
     void ensure_reservations(Instant now, const QuotaCheck& quota_check);
     [[nodiscard]] bool reserve(JobId job, Group& group, Instant now, const QuotaCheck& quota_check);
     [[nodiscard]] std::vector<Candidate> earliest_slots(const Group& group, Instant now) const;

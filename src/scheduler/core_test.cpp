@@ -289,8 +289,10 @@ CoreWorld random_world(Random& random, const CoreOptions& options) {
 }
 
 std::vector<model::Request> random_requests(Random& random) {
+    constexpr std::size_t kRequests = 8;
     std::vector<model::Request> requests;
-    for (int i = 0; i < 8; ++i) {
+    requests.reserve(kRequests);
+    for (std::size_t i = 0; i < kRequests; ++i) {
         requests.push_back(random_request(random));
     }
     return requests;
@@ -358,9 +360,8 @@ TEST(CoreProperty, AReservationIsNeverPutOffByWhoPassesIt) {
             world.advance();
             const std::vector<JobId> started = world.schedule();
             for (const JobId id : started) {
-                if (promised.contains(id)) {
-                    EXPECT_LE(world.now(), promised.at(id)) << "job " << id.value();
-                }
+                const auto promise = promised.try_emplace(id, world.now()).first;
+                EXPECT_LE(world.now(), promise->second) << "job " << id.value();
             }
             for (const Reservation& reservation : world.core().reservations()) {
                 const auto [known, is_new] = promised.emplace(reservation.job, reservation.at);

@@ -155,6 +155,7 @@ class CoreWorld {
 
     [[nodiscard]] std::vector<NodeView> views() const {
         std::vector<NodeView> views;
+        views.reserve(nodes_.size());
         for (const auto& [id, node] : nodes_) {
             views.push_back(node);
         }
@@ -164,8 +165,8 @@ class CoreWorld {
     /// The waiting jobs in the order of the queue.
     [[nodiscard]] std::vector<std::pair<JobId, Job>> in_order() const {
         std::vector<std::pair<JobId, Job>> jobs(waiting_.begin(), waiting_.end());
-        std::ranges::stable_sort(jobs, std::ranges::greater(), [](const auto& job) {
-            return job.second.group.priority;
+        std::ranges::sort(jobs, {}, [](const auto& job) {
+            return std::pair(-job.second.group.priority, job.first);
         });
         return jobs;
     }

@@ -154,8 +154,10 @@ TEST(ForwardProperty, IsWhatThenHappens) {
         for (const NodeView& node : random_nodes(random)) {
             world.put_node(node);
         }
+        constexpr std::size_t kRequests = 6;
         std::vector<model::Request> requests;
-        for (int i = 0; i < 6; ++i) {
+        requests.reserve(kRequests);
+        for (std::size_t i = 0; i < kRequests; ++i) {
             requests.push_back(random_request(random));
         }
         const auto submit = [&] {

@@ -26,74 +26,97 @@ std::size_t Core::reservations_max() const noexcept {
     return 0;
 }
 
+/// Walks the jobs that wait in their order, beginning with the heads of the groups.
+class Core::Walk {
+  public:
+    explicit Walk(const Heads& heads) : heads_(heads), head_(heads.begin()) {}
+
+    [[nodiscard]] std::optional<Heads::value_type> next() {
+        if (last_) {  // What comes behind it in its group is next of that group.
+            const Group& group = *last_->second;
+            const auto behind = group.jobs.upper_bound(last_->first.job);
+            if (behind != group.jobs.end()) {
+                behind_.emplace(Place{last_->first.priority_negated, *behind}, last_->second);
+            }
+            last_.reset();
+        }
+        if (head_ == heads_.end() && behind_.empty()) {
+            return std::nullopt;
+        }
+        const bool is_head =
+            behind_.empty() || (head_ != heads_.end() && head_->first < behind_.begin()->first);
+        last_.emplace(is_head ? *head_ : *behind_.begin());
+        if (is_head) {
+            ++head_;
+        } else {
+            behind_.erase(behind_.begin());
+        }
+        return last_;
+    }
+
+  private:
+    const Heads& heads_;
+    Heads::const_iterator head_;
+    Heads behind_;  // Of groups whose head went by: the next ones.
+    std::optional<Heads::value_type> last_;
+};
+
 /// The first jobs in order that found no room, up to the first that will be looked at. Those that
 /// no node could ever hold are left out: nothing can be kept for them.
 std::vector<std::pair<JobId, Core::Group*>> Core::first_waiting() const {
     std::vector<std::pair<JobId, Group*>> first;
-    std::map<Place, Group*> behind;  // The next ones of groups whose head is in `first`.
-    auto head = order_.begin();
-    while (first.size() < reservations_max() && (head != order_.end() || !behind.empty())) {
-        const bool is_head =
-            behind.empty() || (head != order_.end() && head->first < behind.begin()->first);
-        const auto [place, group] = is_head ? *head : *behind.begin();
-        if (is_head) {
-            ++head;
-        } else {
-            behind.erase(behind.begin());
-        }
-        if (!group->ask->is_blocked) {
+    Walk walk(order_);
+    while (first.size() < reservations_max()) {
+        const auto waiting = walk.next();
+        if (!waiting || !waiting->second->ask->is_blocked) {
             break;
         }
-        if (group->ask->hopeless_at == hardware_) {
-            continue;
-        }
-        first.emplace_back(place.job, group);
-        if (reservations_max() > 1) {
-            const auto next = group->jobs.upper_bound(place.job);
-            if (next != group->jobs.end()) {
-                behind.emplace(Place{place.priority_negated, *next}, group);
-            }
+        if (waiting->second->ask->hopeless_at != hardware_) {
+            first.emplace_back(waiting->first.job, waiting->second);
         }
     }
     return first;
 }
 
+/// How many of the reservations there are belong to the first that wait, in that order.
+std::size_t Core::reservations_in_order(const std::vector<std::pair<JobId, Group*>>& wanted) const {
+    std::size_t kept = 0;
+    while (kept < reservations_.size() && kept < wanted.size() &&
+           reservations_[kept].job == wanted[kept].first &&
+           reservations_[kept].group == wanted[kept].second->key) {
+        ++kept;
+    }
+    return kept;
+}
+
+/// True if the one reservation is of the first in order, which is about to be looked at: its
+/// promise stays meanwhile.
+bool Core::is_owner_active() const {
+    return reservations_.size() == 1 && !order_.empty() &&
+           !order_.begin()->second->ask->is_blocked &&
+           order_.begin()->first.job == reservations_.front().job;
+}
+
 void Core::ensure_reservations(Instant now, const QuotaCheck& quota_check) {
-    if (options_.backfill == Backfill::kNone) {
+    if (options_.backfill == Backfill::kNone || (is_owner_active() && !are_reservations_stale_)) {
         return;
     }
-    while (true) {
+    bool has_all = false;
+    while (!has_all) {
         const std::vector<std::pair<JobId, Group*>> wanted = first_waiting();
+        const std::size_t kept = reservations_in_order(wanted);
         const bool is_due = std::ranges::any_of(
             reservations_, [&](const Reservation& each) { return each.at <= now; });
-        // Those there are belong to the first that wait, in that order?
-        std::size_t kept = 0;
-        while (kept < reservations_.size() && kept < wanted.size() &&
-               reservations_[kept].job == wanted[kept].first &&
-               reservations_[kept].group == wanted[kept].second->key) {
-            ++kept;
-        }
-        // The owner of the first may be about to be looked at again: its promise stays meanwhile.
-        const bool is_owner_active = wanted.empty() && reservations_.size() == 1 &&
-                                     !order_.empty() &&
-                                     order_.begin()->first.job == reservations_.front().job;
-        if (is_owner_active && !are_reservations_stale_) {
-            return;
-        }
         if (kept < reservations_.size() || are_reservations_stale_ || is_due) {
             drop_reservations();
             are_reservations_stale_ = false;
             if (!let_go_.empty()) {
                 return;  // First those look again for whom there is room now: see settle().
             }
-            kept = 0;
         }
-        bool has_all = true;
-        for (std::size_t i = kept; i < wanted.size() && has_all; ++i) {
+        has_all = true;
+        for (std::size_t i = reservations_.size(); i < wanted.size() && has_all; ++i) {
             has_all = reserve(wanted[i].first, *wanted[i].second, now, quota_check);
-        }
-        if (has_all) {
-            return;
         }
     }
 }
@@ -119,23 +142,29 @@ bool Core::reserve(JobId job, Group& group, Instant now, const QuotaCheck& quota
     return true;
 }
 
-/// The earliest slots on as many nodes as the job has, by time; none if there are too few nodes.
-std::vector<Core::Candidate> Core::earliest_slots(const Group& group, Instant now) const {
-    const auto count = static_cast<std::size_t>(group.key.nodes);
-    const model::Request& request = *group.ask->request;
-    const auto* whole = std::get_if<model::WholeGpus>(&request.gpus);
-    // No node is looked at that cannot have room before the best that were found: whole GPUs have
-    // to be free there; and as one task finds no room anywhere now, something has to end first.
-    std::vector<std::pair<Instant, const Node*>> todo;
+/// Each node with a time before which it cannot have room for a task of the job: whole GPUs have to
+/// be free there; and as one task finds no room anywhere now, something has to end first.
+std::vector<std::pair<Instant, const Core::Node*>> Core::bounds_of(
+    const Group& group, Instant now) const {
+    const auto* whole = std::get_if<model::WholeGpus>(&group.ask->request->gpus);
+    std::vector<std::pair<Instant, const Node*>> bounds;
     for (const auto& [id, node] : nodes_) {
         auto bound = node.timeline.gpus_free_at(whole == nullptr ? 0 : whole->count);
-        if (bound && count == 1 && !node.timeline.has_promises()) {
+        if (bound && group.key.nodes == 1 && !node.timeline.has_promises()) {
             bound = std::max(*bound, node.timeline.first_end().value_or(now));
         }
         if (bound) {
-            todo.emplace_back(std::max(*bound, now), &node);
+            bounds.emplace_back(std::max(*bound, now), &node);
         }
     }
+    return bounds;
+}
+
+/// The earliest slots on as many nodes as the job has, by time; none if there are too few nodes. No
+/// node is looked at that cannot have room before the best that were found.
+std::vector<Core::Candidate> Core::earliest_slots(const Group& group, Instant now) const {
+    const auto count = static_cast<std::size_t>(group.key.nodes);
+    std::vector<std::pair<Instant, const Node*>> todo = bounds_of(group, now);
     const auto is_later = [](const auto& left, const auto& right) {
         return std::pair(left.first, left.second->timeline.view().id) >
                std::pair(right.first, right.second->timeline.view().id);
@@ -145,18 +174,15 @@ std::vector<Core::Candidate> Core::earliest_slots(const Group& group, Instant no
     };
     std::ranges::make_heap(todo, is_later);
     std::vector<Candidate> best;  // A heap, the latest first.
-    while (!todo.empty()) {
-        const auto [bound, node] = todo.front();
-        if (best.size() == count && bound >= best.front().at) {
-            break;
-        }
+    while (!todo.empty() && (best.size() < count || todo.front().first < best.front().at)) {
+        const Node& node = *todo.front().second;
         std::ranges::pop_heap(todo, is_later);
         todo.pop_back();
-        const auto slot = node->timeline.earliest(request, run_of(group.key), now);
+        const auto slot = node.timeline.earliest(*group.ask->request, run_of(group.key), now);
         if (!slot) {
             continue;
         }
-        best.push_back({.at = slot->at, .node = node->timeline.view().id, .grant = slot->grant});
+        best.push_back({.at = slot->at, .node = node.timeline.view().id, .grant = slot->grant});
         std::ranges::push_heap(best, is_worse);
         if (best.size() > count) {
             std::ranges::pop_heap(best, is_worse);

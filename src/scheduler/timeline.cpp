@@ -69,6 +69,7 @@ Instant Timeline::end_of(const Hold& hold, Instant now) const {
 
 std::vector<Timeline::Step> Timeline::steps(Instant now, JobId owner) const {
     std::vector<Step> steps;
+    steps.reserve(holds_.size() + 2 * promises_.size());
     for (const auto& [id, hold] : holds_) {
         steps.push_back({.at = end_of(hold, now), .sign = 1, .grant = &hold.grant});
     }
@@ -80,7 +81,7 @@ std::vector<Timeline::Step> Timeline::steps(Instant now, JobId owner) const {
         }
     }
     // What comes back first, so that one may follow another without a gap.
-    std::ranges::stable_sort(steps, [](const Step& left, const Step& right) {
+    std::ranges::sort(steps, [](const Step& left, const Step& right) {
         return std::pair(left.at, -left.sign) < std::pair(right.at, -right.sign);
     });
     return steps;

@@ -30,13 +30,13 @@ Timeline half_used(seconds end) {
     return timeline;
 }
 
-const model::Request kOne = {.gpus = model::WholeGpus{.count = 1}};
-const model::Request kTwo = {.gpus = model::WholeGpus{.count = 2}};
+const model::Request one_gpu = {.gpus = model::WholeGpus{.count = 1}};
+const model::Request two_gpus = {.gpus = model::WholeGpus{.count = 2}};
 
 TEST(Timeline, FindsTheFirstTimeAtWhichThereIsRoom) {
     const Timeline timeline = half_used(seconds(50));
-    EXPECT_EQ(timeline.earliest(kOne, seconds(10), kNow)->at, kNow);
-    EXPECT_EQ(timeline.earliest(kTwo, seconds(10), kNow)->at, kNow + seconds(50));
+    EXPECT_EQ(timeline.earliest(one_gpu, seconds(10), kNow)->at, kNow);
+    EXPECT_EQ(timeline.earliest(two_gpus, seconds(10), kNow)->at, kNow + seconds(50));
     EXPECT_FALSE(timeline.earliest({.gpus = model::WholeGpus{.count = 3}}, seconds(10), kNow));
     EXPECT_EQ(timeline.gpus_free_at(2), kNow + seconds(50));
     EXPECT_FALSE(timeline.gpus_free_at(3));
@@ -45,22 +45,22 @@ TEST(Timeline, FindsTheFirstTimeAtWhichThereIsRoom) {
 TEST(Timeline, WhatIsOverItsTimeGoesOnForAsLongAgain) {
     const Timeline timeline = half_used(seconds(50));
     const Instant late = kNow + seconds(80);
-    EXPECT_EQ(timeline.earliest(kTwo, seconds(10), late)->at, late + seconds(80));
+    EXPECT_EQ(timeline.earliest(two_gpus, seconds(10), late)->at, late + seconds(80));
 }
 
 TEST(Timeline, WhatHasNoLimitIsTakenToRunForTheAssumedTime) {
-    EXPECT_EQ(half_used(seconds(0)).earliest(kTwo, seconds(10), kNow)->at, kNow + kDay);
+    EXPECT_EQ(half_used(seconds(0)).earliest(two_gpus, seconds(10), kNow)->at, kNow + kDay);
 }
 
 TEST(Timeline, APromiseIsKeptFromOthersNotFromItsOwner) {
     Timeline timeline = half_used(seconds(50));
     timeline.put_promise(
         {.job = JobId(7), .grant = gpu(101), .at = kNow + seconds(20), .run = seconds(30)});
-    EXPECT_EQ(timeline.longest_run(kOne, kNow), seconds(20));
-    EXPECT_EQ(timeline.earliest(kOne, seconds(20), kNow)->at, kNow);
-    EXPECT_EQ(timeline.earliest(kOne, seconds(21), kNow)->at, kNow + seconds(50));
-    EXPECT_FALSE(can_take(timeline.view_during(kNow, kNow, seconds(21), JobId(8)), kOne));
-    EXPECT_TRUE(can_take(timeline.view_during(kNow, kNow, seconds(21), JobId(7)), kOne));
+    EXPECT_EQ(timeline.longest_run(one_gpu, kNow), seconds(20));
+    EXPECT_EQ(timeline.earliest(one_gpu, seconds(20), kNow)->at, kNow);
+    EXPECT_EQ(timeline.earliest(one_gpu, seconds(21), kNow)->at, kNow + seconds(50));
+    EXPECT_FALSE(can_take(timeline.view_during(kNow, kNow, seconds(21), JobId(8)), one_gpu));
+    EXPECT_TRUE(can_take(timeline.view_during(kNow, kNow, seconds(21), JobId(7)), one_gpu));
 }
 
 /// A timeline of things that started in the past and promises that do not contradict them.

@@ -205,8 +205,10 @@ TEST(Replay, ProgressMayEndIt) {
 }
 
 TEST(Replay, ManySamplesAreThinnedOutAndTheLastIsThere) {
+    constexpr std::int64_t kJobs = 20'000;
     std::vector<TraceJob> jobs;
-    for (int i = 0; i < 20'000; ++i) {
+    jobs.reserve(kJobs);
+    for (std::int64_t i = 0; i < kJobs; ++i) {
         jobs.push_back({.submitted_at = at(3 * i), .run_s = 2, .request = 0});
     }
     const ReplayOutcome outcome = run_replay(cluster_of(1, 1), workload_of(jobs), {});

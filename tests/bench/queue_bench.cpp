@@ -93,6 +93,7 @@ class FullCluster {
         }
         constexpr std::int64_t kLimits[] = {3600, 14'400, 86'400, 172'800};
         std::vector<GroupKey> keys;
+        keys.reserve(groups);
         for (std::size_t i = 0; i < groups; ++i) {
             keys.push_back(
                 {.project = ProjectId(1 + random.below(500)),

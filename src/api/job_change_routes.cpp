@@ -62,9 +62,9 @@ HttpResponse foretell(ledger::Reader& reader, const ApiParts& parts, const ledge
         }
         position = *found;
     }
-    const controller::Waiter waiter{.job = job};
-    const controller::Why why =
-        controller::why_pending(waiter, position, *view, {.user = job.user});
+    const controller::Waiter waiter{.job = job, .is_submitted = false};
+    controller::Why why = controller::why_pending(waiter, position, *view, {.user = job.user});
+    controller::add_changes(why, waiter, *view, parts.now());
     JsonText json;
     json.begin_object();
     json.field("elements", job.record.range.count());

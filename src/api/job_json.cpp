@@ -9,6 +9,7 @@ namespace {
 
 using controller::BlockerKind;
 using model::ElementState;
+using scheduler::WishPart;
 
 /// 2000 -> 2, 250 -> 0.25.
 void write_milli(JsonText& json, std::string_view name, std::int64_t milli) {
@@ -202,6 +203,60 @@ void write_blocker(JsonText& json, const controller::Blocker& blocker) {
     json.end_object();
 }
 
+bool has(const scheduler::Alternative& alternative, WishPart part) {
+    return std::ranges::find(alternative.changed, part) != alternative.changed.end();
+}
+
+void write_resources_patch(JsonText& json, const scheduler::Alternative& alternative) {
+    const scheduler::Wish& wish = alternative.wish;
+    json.key("resources");
+    json.begin_object();
+    if (has(alternative, WishPart::kGpus)) {
+        json.field("gpus", wish.gpus.count);
+    } else if (has(alternative, WishPart::kShare)) {
+        write_milli(json, "gpus", wish.gpus.milli);
+    }
+    if (has(alternative, WishPart::kGpuModel)) {
+        json.key("gpu_model");
+        json.raw(wish.gpus.model.empty() ? "null" : '"' + wish.gpus.model + '"');
+    }
+    if (has(alternative, WishPart::kGpuMemory)) {
+        json.field("gpu_memory_mib", wish.gpus.memory_mib);
+    }
+    if (has(alternative, WishPart::kCpus)) {
+        write_milli(json, "cpus", wish.host.cpu_millicores);
+    }
+    if (has(alternative, WishPart::kMemory)) {
+        json.field("memory_mib", wish.host.memory_mib);
+    }
+    json.end_object();
+}
+
+/// What a job has to ask for, as a merge patch of its spec (RFC 7396).
+void write_patch(JsonText& json, const scheduler::Alternative& alternative) {
+    json.key("set");
+    json.begin_object();
+    if (alternative.changed != std::vector{WishPart::kTime}) {
+        write_resources_patch(json, alternative);
+    }
+    if (has(alternative, WishPart::kTime)) {
+        json.field("time_limit_s", alternative.wish.limit.count());
+    }
+    json.end_object();
+}
+
+void write_change(JsonText& json, const controller::Change& change) {
+    json.begin_object();
+    json.field("kind", controller::word_of(change.kind));
+    json.field("text", change.text);
+    write_text(json, "flags", change.flags);
+    write_text(json, "command", change.command);
+    if (change.alternative) {
+        write_patch(json, *change.alternative);
+    }
+    json.end_object();
+}
+
 }  // namespace
 
 const controller::NodeStatus* find_node(const controller::View& view, NodeId id) {
@@ -340,6 +395,12 @@ void write_reasons(JsonText& json, const controller::Waiter& waiter, const contr
     }
     json.end_array();
     json.field("binding_count", why.binding_count);
+    json.key("changes");
+    json.begin_array();
+    for (const controller::Change& change : why.changes) {
+        write_change(json, change);
+    }
+    json.end_array();
 }
 
 void write_when(

@@ -228,13 +228,12 @@ HttpResponse why(
     const bool has_position =
         waiter.state.value_or(model::ElementState::kQueued) == model::ElementState::kQueued;
     const auto position = has_position ? position_of(reader, waiter.job) : std::nullopt;
+    controller::Why why = controller::why_pending(
+        waiter, position, *view, {.user = caller.user, .is_admin = caller.role == Role::kAdmin});
+    controller::add_changes(why, waiter, *view, parts.now());
     JsonText json;
     json.begin_object();
-    write_why(
-        json, waiter,
-        controller::why_pending(
-            waiter, position, *view,
-            {.user = caller.user, .is_admin = caller.role == Role::kAdmin}));
+    write_why(json, waiter, why);
     write_as_of(json, view->incarnation, view->rev, parts.now());
     json.end_object();
     return {.body = json.take()};

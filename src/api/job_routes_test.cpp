@@ -120,6 +120,39 @@ TEST_F(JobRoutesTest, WhyAnswersForTheElementThatIsAskedFor) {
     EXPECT_EQ(world.get("/api/v1/jobs/8/why?element=1", kAda).status, 404);
 }
 
+TEST_F(JobRoutesTest, WhyEndsWithWhatWouldLetItStartNow) {
+    auto node = std::make_shared<controller::NodeStatus>(*node_with_gpu("ada"));
+    node->view.free.gpus[0].free = {.milli = 500, .memory_mib = 12288};
+    world.commands.shown.nodes = {node};
+    world.commands.shown.at = kWorldNow;
+    world.commands.shown.usage.pending_elements = 2;
+    const std::string path = "/api/v1/jobs/8/why";
+    EXPECT_TRUE(
+        has(world.get(path, kAda).body,
+            R"("changes":[{"kind":"share","text":"0.5 of a GPU instead of 1 GPU",)"
+            R"("flags":"--gpus a30:0.5","set":{"resources":{"gpus":0.5}}}])"))
+        << world.get(path, kAda).body;
+    world.store.jobs[1].host.memory_mib = 65536;
+    EXPECT_TRUE(
+        has(world.get(path, kAda).body,
+            R"("changes":[{"kind":"several","text":"0.5 of a GPU instead of 1 GPU and 58 GiB of )"
+            R"(memory instead of 64 GiB","flags":"--gpus a30:0.5 --mem 58G",)"
+            R"("set":{"resources":{"gpus":0.5,"memory_mib":59392}}}])"))
+        << world.get(path, kAda).body;
+    world.store.jobs[1].gpus = {.milli = 250, .model = "l40s"};
+    world.store.jobs[1].host.memory_mib = 0;
+    EXPECT_TRUE(has(world.get(path, kAda).body, R"("set":{"resources":{"gpu_model":"a30"}}})"))
+        << world.get(path, kAda).body;
+    world.store.jobs[1].record.counts = {};
+    world.store.jobs[1].record.counts[model::ElementState::kHeld] = 1;
+    world.store.jobs[1].gpus = {.milli = 250};
+    EXPECT_TRUE(has(
+        world.get(path, kAda).body,
+        R"("changes":[{"kind":"release","text":"it is released","command":"reeve release 8"}])"))
+        << world.get(path, kAda).body;
+    EXPECT_TRUE(has(world.get("/api/v1/jobs/7/why", kAda).body, R"("changes":[])"));
+}
+
 TEST_F(JobRoutesTest, AChangeMayAskThatTheJobIsAsItWasRead) {
     world.store.jobs[2].record.rev = Revision(918);
     const HttpResponse read = world.get("/api/v1/jobs/7", kAda);
@@ -191,7 +224,13 @@ TEST_F(JobRoutesTest, ADryRunSaysWhatWouldComeOfIt) {
         has(response.body, R"({"elements":3,"reason":"gpu_short","state":"queued","position":3,)"))
         << response.body;
     EXPECT_FALSE(has(response.body, "ada")) << response.body;
+    EXPECT_TRUE(has(response.body, R"("changes":[])")) << "no part of the GPU is free";
     EXPECT_TRUE(only_command<ledger::SubmitJobs>().is_dry_run);
+    auto node = std::make_shared<controller::NodeStatus>(*node_with_gpu("ada"));
+    node->view.free.gpus[0].free = {.milli = 500, .memory_mib = 12288};
+    world.commands.shown.nodes = {node};
+    const HttpResponse share = world.post("/api/v1/jobs?dry_run=true", body, kBob);
+    EXPECT_TRUE(has(share.body, R"("flags":"--gpus 0.5")")) << share.body;
     world.commands.reply = fail(ErrorCode::kUnsatisfiable, "no node can ever run this");
     EXPECT_EQ(world.post("/api/v1/jobs?dry_run=1", body).status, 422);
     EXPECT_EQ(world.post("/api/v1/jobs?dry_run=yes", body).status, 400);

@@ -448,6 +448,18 @@ std::vector<std::string> blocker_row(const JsonValue& blocker, bool is_binding, 
         printable(holding_of(blocker, look))};
 }
 
+std::vector<std::string> change_row(const JsonValue& change, bool is_first) {
+    const std::string flags = text_at(change, "flags");
+    const std::string command = text_at(change, "command");
+    std::string how = "with";
+    std::string what = flags;
+    if (flags.empty()) {
+        how = command.empty() ? "if" : "after";
+        what = command.empty() ? text_at(change, "text") : command;
+    }
+    return {is_first ? "  would start now" : "", is_first ? how : "or " + how, printable(what)};
+}
+
 class WhyVerb final : public Verb {
   public:
     void add_options(CLI::App& app) override { targets_.add_to(app); }
@@ -532,6 +544,7 @@ class WhyVerb final : public Verb {
             rows.push_back(blocker_row(blocker, is_binding, look));
         }
         out << table_text(fits(rows, look) ? rows : narrowed_blockers(rows), look);
+        print_changes(out, why, look);
     }
 
     /// Without the code of the kind, and with who holds it in the column of the text, which goes on
@@ -544,6 +557,24 @@ class WhyVerb final : public Verb {
             narrow.push_back({row[0], row[2], row[3] + (row[4].empty() ? "" : "; " + row[4])});
         }
         return narrow;
+    }
+
+    /// What would let it start now, a line for each.
+    static void print_changes(std::ostream& out, const JsonValue& why, const Look& look) {
+        const JsonValue* changes = find(why, "changes");
+        if (changes == nullptr || !changes->IsArray()) {
+            return;
+        }
+        std::vector<std::vector<std::string>> rows;
+        bool is_new_job = false;
+        for (const JsonValue& change : changes->GetArray()) {
+            rows.push_back(change_row(change, rows.empty()));
+            is_new_job = is_new_job || find(change, "set") != nullptr;
+        }
+        out << table_text(rows, look);
+        if (is_new_job && find(why, "reservation") != nullptr) {
+            out << "  (submit that, then stop this one, which gives up the room kept for it)\n";
+        }
     }
 
     static void print_reservation(
@@ -574,15 +605,15 @@ class WhyVerb final : public Verb {
 
 std::vector<VerbRow> queue_verbs() {
     return {
-        {"q",    "What waits and runs, newest first",        "[TARGET…] [flags]",
+        {"q",    "What waits and runs, newest first",                   "[TARGET…] [flags]",
          "  reeve q                      all that waits and runs\n"
          "  reeve q @me -o wide          what is mine, with more columns\n"
          "  reeve q -w                   again every 2s; --watch=10s for another pace\n"
          "  reeve q --state done -o json ended jobs, for a program\n",         make_verb<QueueVerb>},
-        {"show", "All about a job, and what happened to it", "TARGET…",
+        {"show", "All about a job, and what happened to it",            "TARGET…",
          "  reeve show 1842\n  reeve show 1842_7            one element of an array\n"
          "  reeve show last -o yaml\n",                                        make_verb<ShowVerb> },
-        {"why",  "Every reason why a job does not run now",  "[TARGET…]",
+        {"why",  "Why a job does not run, and what would start it now", "[TARGET…]",
          "  reeve why 1842\n  reeve why @pending\n  reeve why last -o json\n", make_verb<WhyVerb>  },
     };
 }

@@ -367,6 +367,33 @@ TEST(WhyVerb, MarksWhatBinds) {
         << made.out;
 }
 
+TEST(WhyVerb, EndsWithWhatWouldLetItStartNow) {
+    const std::string changes = R"("changes":[
+        {"kind":"gpus","text":"2 GPUs instead of 4","flags":"--gpus 2","set":{"resources":{"gpus":2}}},
+        {"kind":"time_limit","text":"","flags":"--time 59m","set":{"time_limit_s":3540}},
+        {"kind":"quota","text":"","command":"reeve project set vision --gpus 5"},
+        {"kind":"quota","text":"the sun shone"}])";
+    const std::string head =
+        R"({"id":7,"state":"queued","binding_count":1,"blockers":[{"kind":"gpu_short","text":"a"}],)";
+    const std::string lines =
+        "  would start now  with      --gpus 2\n"
+        "                   or with   --time 59m\n"
+        "                   or after  reeve project set vision --gpus 5\n"
+        "                   or if     the sun shone\n";
+    const std::string hint = "  (submit that, then stop this one";
+    for (const bool is_kept : {false, true}) {
+        FakeTransport server;
+        const std::string kept =
+            R"("reservation":{"starts_by":"2026-01-01T00:00:00Z","nodes":["n"],"assumed":false},)";
+        server.answer(200, head + (is_kept ? kept : "") + changes + "}");
+        server.answer(
+            200, R"({"id":7,"name":"train","user":"ann","project":"vision","state":"queued"})");
+        const std::string out = call(server, "why", {"7"}).out;
+        EXPECT_NE(out.find(lines), std::string::npos) << out;
+        EXPECT_EQ(out.find(hint) != std::string::npos, is_kept) << out;
+    }
+}
+
 TEST(ShowVerb, ShowsTheJobAndItsTimeline) {
     FakeTransport server;
     server.answer(

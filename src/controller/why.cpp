@@ -262,20 +262,15 @@ class Explanation {
         (is_binding ? binding_ : rest_).push_back(std::move(blocker));
     }
 
-    /// The first room that the node keeps for somebody else; all of it goes into `timeline`.
-    [[nodiscard]] const KeptRoom* promise_to_others(
-        const NodeStatus& node, scheduler::Timeline& timeline) const {
+    /// The first room that the node keeps for somebody else.
+    [[nodiscard]] const KeptRoom* promise_to_others(const NodeStatus& node) const {
         const KeptRoom* first = nullptr;
         for (const KeptRoom& room : view_.kept) {
-            for (const scheduler::Placed& part : room.reservation.parts) {
-                if (part.node == node.record.id && room.reservation.job != job_.record.id) {
-                    first = first == nullptr ? &room : first;
-                    timeline.put_promise(
-                        {.job = room.reservation.job,
-                         .grant = part.grant,
-                         .at = room.reservation.at,
-                         .run = room.run});
-                }
+            const bool is_here = std::ranges::any_of(room.reservation.parts, [&](const auto& part) {
+                return part.node == node.record.id;
+            });
+            if (first == nullptr && is_here && room.reservation.job != job_.record.id) {
+                first = &room;
             }
         }
         return first;
@@ -283,20 +278,11 @@ class Explanation {
 
     /// If the node keeps its room for somebody whom this job would delay. Its own room is its own.
     [[nodiscard]] std::optional<Blocker> reserved_on(const NodeStatus& node) const {
-        scheduler::Timeline timeline(node.view, view_.scheduling.assumed_run);
-        const KeptRoom* first = promise_to_others(node, timeline);
+        const KeptRoom* first = promise_to_others(node);
         if (first == nullptr) {
             return std::nullopt;
         }
-        for (const Holding& holding : node.holdings) {
-            const bool has_started = holding.started_at != model::kNever;
-            timeline.put_hold(
-                holding.allocation.id,
-                {.node = node.record.id,
-                 .grant = holding.allocation.grant,
-                 .since = has_started ? holding.started_at : holding.allocation.reserved_at,
-                 .limit = holding.limit});
-        }
+        const scheduler::Timeline timeline = timeline_of(node, view_, job_.record.id);
         const std::chrono::seconds limit(job_.record.time_limit_s);
         const std::chrono::seconds run =
             limit.count() > 0 ? scheduler::planning_limit(limit) : view_.scheduling.assumed_run;
@@ -421,6 +407,13 @@ Why why_pending(
         explanation.add_order(*position);
     }
     return std::move(explanation).finish(position);
+}
+
+void add_changes(Why& why, const Waiter& waiter, const View& view, Instant now) {
+    const std::vector<Blocker> binding(
+        why.blockers.begin(),
+        why.blockers.begin() + static_cast<std::ptrdiff_t>(why.binding_count));
+    why.changes = changes_for(waiter, binding, view, now);
 }
 
 std::string_view word_of(BlockerKind kind) {

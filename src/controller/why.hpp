@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/instant.hpp"
+#include "controller/changes.hpp"
 #include "controller/view.hpp"
 #include "ledger/reader.hpp"
 #include "model/records.hpp"
@@ -58,6 +59,7 @@ struct Why {
     std::size_t binding_count = 0;       // So many of them stand in the way.
     std::optional<std::uint64_t> position = {};
     std::optional<Kept> kept = {};
+    std::vector<Change> changes = {};  // Each alone would let it start now; see add_changes().
 };
 
 /// Who reads: others' work is shown without names.
@@ -72,6 +74,7 @@ struct Waiter {
     std::optional<model::ElementState> state = {};     // Of the element; absent: the whole job.
     std::uint32_t index = 0;                           // Its index.
     std::optional<model::ElementRecord> attempt = {};  // Its newest, if it has one.
+    bool is_submitted = true;  // False: a dry run, which is not in the view.
 };
 
 /// What a job asks of a node, as the scheduler sees it.
@@ -91,6 +94,10 @@ struct Waiter {
     std::optional<std::uint64_t> position,
     const View& view,
     const Viewer& viewer);
+
+/// Adds what would let it start now. Costs some dozens of passes over the nodes, so it is not for
+/// lists.
+void add_changes(Why& why, const Waiter& waiter, const View& view, Instant now);
 
 /// The words on the wire: "held", "dependency", ….
 [[nodiscard]] std::string_view word_of(BlockerKind kind);

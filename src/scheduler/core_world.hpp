@@ -32,9 +32,14 @@ class CoreWorld {
 
     Core& core() { return core_; }
 
+    [[nodiscard]] const Core& core() const { return core_; }
+
     void set_quota_check(Core::QuotaCheck check) { quota_check_ = std::move(check); }
 
     [[nodiscard]] Instant now() const { return now_; }
+
+    /// Nothing happens for so long.
+    void wait(std::chrono::seconds duration) { now_ = now_ + duration; }
 
     void put_node(const NodeView& node) {
         nodes_.insert_or_assign(node.id, node);

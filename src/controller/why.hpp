@@ -74,7 +74,7 @@ struct Waiter {
     std::optional<model::ElementRecord> attempt = {};  // Its newest, if it has one.
 };
 
-/// What a job asks of a node, as the scheduler sees it.
+/// What a job that was submitted asks of a node, as the scheduler sees it.
 [[nodiscard]] model::Request resolved_request(const ledger::JobRow& job, const View& view);
 
 /// Why one element waits, likewise.

@@ -306,6 +306,7 @@ Result<void> Server::start_agents() {
              .cluster_id = cluster_id_,
              .boot_id = *boot,
              .enforcement = enforcement_,
+             .labels = config_.node_labels,
              .runtime = node.runtime.get(),
              .gpus = node.gpus.get()});
     }

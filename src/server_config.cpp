@@ -7,9 +7,12 @@
 #include <yaml-cpp/yaml.h>
 
 #include "base/text.hpp"
+#include "model/spec_rules.hpp"
 
 namespace reeve {
 namespace {
+
+constexpr std::string_view kLabelsKey = "node.labels";
 
 using Setter = std::function<Result<void>(ServerConfig&, const std::string&)>;
 
@@ -41,6 +44,14 @@ Result<std::vector<std::string>> as_list(const std::string& text) {
     std::vector<std::string> items = split(text, ',');
     std::erase(items, "");
     return items;
+}
+
+Result<std::map<std::string, std::string>> as_labels(const std::string& text) {
+    std::map<std::string, std::string> labels;
+    if (Result<void> added = add_node_labels(text, labels); !added) {
+        return tl::unexpected<Error>(std::move(added.error()));
+    }
+    return labels;
 }
 
 Result<std::int64_t> as_count(const std::string& text) {
@@ -101,6 +112,7 @@ const std::map<std::string, Setter>& setters() {
         {"audit.files",                set(as_audit_files,            [](C& c) -> auto& { return c.audit_files; })                       },
         {"audit.file_max",             set(as_bytes,                  [](C& c) -> auto& { return c.audit_file_bytes; })                  },
         {"node.name",                  set(as_text,                   [](C& c) -> auto& { return c.node_name; })                         },
+        {"node.labels",                set(as_labels,                 [](C& c) -> auto& { return c.node_labels; })                       },
         {"node.status_listen",         set(parse_endpoint,            [](C& c) -> auto& { return c.node_status; })                       },
         {"node.sample_interval",       set(as_interval,               [](C& c) -> auto& { return c.sample_interval; })                   },
         {"node.nvml_library",          set(as_text,                   [](C& c) -> auto& { return c.nvml_library; })                      },
@@ -163,7 +175,7 @@ tl::unexpected<Error> unknown_key(const std::string& key) {
                                                : "; did you mean '" + near + "'?"));
 }
 
-/// A scalar, or a list of scalars joined by commas.
+/// A scalar, or a list of scalars joined by commas; of labels also a map, as "key=value".
 Result<std::string> text_of(const std::string& key, const YAML::Node& node) {
     if (node.IsScalar()) {
         return node.Scalar();
@@ -175,6 +187,16 @@ Result<std::string> text_of(const std::string& key, const YAML::Node& node) {
                 return fail(ErrorCode::kInvalid, "configuration: " + key + " holds plain values");
             }
             joined += (joined.empty() ? "" : ",") + item.Scalar();
+        }
+        return joined;
+    }
+    if (node.IsMap() && key == kLabelsKey) {
+        for (const auto& entry : node) {
+            if (!entry.second.IsScalar()) {
+                return fail(ErrorCode::kInvalid, "configuration: " + key + " holds plain values");
+            }
+            joined +=
+                (joined.empty() ? "" : ",") + entry.first.Scalar() + "=" + entry.second.Scalar();
         }
         return joined;
     }
@@ -230,6 +252,33 @@ Result<ServerConfig> read_server_config(const std::string& yaml, ServerConfig co
             "configuration: line " + std::to_string(error.mark.line + 1) + ": " + error.msg);
     }
     return config;
+}
+
+Result<void> add_node_labels(const std::string& text, std::map<std::string, std::string>& labels) {
+    for (const std::string& label : split(text, ',')) {
+        const std::size_t equals = label.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            return fail(
+                ErrorCode::kInvalid, "'" + label +
+                                         "' is not a label; write key=value, and a "
+                                         "comma between two");
+        }
+        const std::string key = label.substr(0, equals);
+        std::string value = label.substr(equals + 1);
+        for (const std::string& fault :
+             {model::fault_of_label_key(key), model::fault_of_label_value(value)}) {
+            if (!fault.empty()) {
+                return fail(ErrorCode::kInvalid, fault);
+            }
+        }
+        labels.insert_or_assign(key, std::move(value));
+    }
+    if (labels.size() > model::kLabelsMax) {
+        return fail(
+            ErrorCode::kInvalid, "a node has up to " + std::to_string(model::kLabelsMax) +
+                                     " labels, not " + std::to_string(labels.size()));
+    }
+    return {};
 }
 
 Result<Endpoint> parse_endpoint(const std::string& text) {

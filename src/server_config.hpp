@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,7 +33,8 @@ struct ServerConfig {
 
     ledger::LedgerOptions ledger = {};  // limits, gate, allow_root_jobs.
 
-    std::string node_name = {};        // "": the host's.
+    std::string node_name = {};  // "": the host's.
+    std::map<std::string, std::string> node_labels = {};
     std::string nvml_library = {};     // "": libnvidia-ml.so.1.
     std::string gpus_simulated = {};   // "4xRTX5090"; "": the real ones.
     std::string nodes_simulated = {};  // "8x4xA30": eight nodes of four GPUs each.
@@ -56,5 +58,9 @@ struct ServerConfig {
 
 /// "127.0.0.1:8081", ":8081", "8081", "[::1]:8081". Errors: kInvalid.
 [[nodiscard]] Result<Endpoint> parse_endpoint(const std::string& text);
+
+/// "zone=a,rack=r1" into `labels`, over those of the same key. Errors: kInvalid, also for too many.
+[[nodiscard]] Result<void> add_node_labels(
+    const std::string& text, std::map<std::string, std::string>& labels);
 
 }  // namespace reeve

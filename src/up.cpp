@@ -31,6 +31,7 @@ Examples:
   reeve up                                 with this machine's GPUs, on 127.0.0.1:8081
   reeve up --gpus-simulated 4xRTX5090      without a GPU: simulated ones, real tasks
   reeve up --nodes-simulated 8x4xA30       eight nodes in one process
+  reeve up --node-label zone=a             jobs may ask for it: reeve run --on zone==a
   reeve up --config /etc/reeve/config.yaml
 )";
 
@@ -48,6 +49,7 @@ struct Flags {
     std::string listen = {};
     std::string status_listen = {};
     std::string node_name = {};
+    std::vector<std::string> node_labels = {};
     std::string gpus_simulated = {};
     std::string nodes_simulated = {};
     std::string nvml_library = {};
@@ -62,6 +64,13 @@ void bind_flags(CLI::App& app, Flags& flags) {
     app.add_option(
         "--status-listen", flags.status_listen, "address of the node's status (127.0.0.1:8080)");
     app.add_option("--node-name", flags.node_name, "name of this node (the host's)");
+    app.add_option(
+           "--node-label", flags.node_labels,
+           "key=value, which jobs may ask for by --on; may be repeated")
+        ->type_size(1)
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false);
     app.add_option(
         "--gpus-simulated", flags.gpus_simulated,
         "simulated GPUs, such as 4xRTX5090, or a file that describes them (.yaml)");
@@ -110,6 +119,11 @@ Result<ServerConfig> config_of(const Flags& flags) {
           set_endpoint(flags.status_listen, config->node_status)}) {
         if (!set) {
             return tl::unexpected<Error>(set.error());
+        }
+    }
+    for (const std::string& label : flags.node_labels) {
+        if (Result<void> added = add_node_labels(label, config->node_labels); !added) {
+            return fail(added.error().code, "--node-label: " + added.error().message);
         }
     }
     set_text(flags.data, config->data);

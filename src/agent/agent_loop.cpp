@@ -67,6 +67,7 @@ Result<void> AgentLoop::add(const AgentNode& node) {
             .cluster_id = node.cluster_id,
             .boot_id = node.boot_id,
             .enforcement = node.enforcement,
+            .labels = node.labels,
             .host = machine.host,
             .gpus = machine.gpus,
         },

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -27,6 +28,7 @@ struct AgentNode {
     std::string cluster_id = {};
     std::string boot_id = {};
     std::string enforcement = "none";
+    std::map<std::string, std::string> labels = {};
     Runtime* runtime = nullptr;
     model::GpuSource* gpus = nullptr;  // May be null: no GPUs.
 };

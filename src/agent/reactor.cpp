@@ -185,6 +185,7 @@ void AgentReactor::say_hello(Turn& turn) {
         .gpus = options_.gpus,
         .tasks = tasks(),
         .enforcement = options_.enforcement,
+        .labels = options_.labels,
     };
     turn.effects.emplace_back(SendReport{std::move(hello)});
     for (auto& [key, entry] : entries_) {  // The hello has told them.

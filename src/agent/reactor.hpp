@@ -66,6 +66,7 @@ struct ReactorOptions {
     std::string cluster_id = {};  // Said of tasks that were stopped before they came here.
     std::string boot_id = {};
     std::string enforcement = "none";
+    std::map<std::string, std::string> labels = {};
     model::HostDescription host = {};
     std::vector<model::GpuDescription> gpus = {};
     std::chrono::microseconds repeat_after = std::chrono::seconds(5);  // Of an end not acknowledged

@@ -99,7 +99,8 @@ class Reactor : public testing::Test {
     }
 
     Instant now = kStart;
-    ReactorOptions options = {.node = "n1", .cluster_id = "c1", .boot_id = "b1"};
+    ReactorOptions options = {
+        .node = "n1", .cluster_id = "c1", .boot_id = "b1", .labels = {{"zone", "a"}}};
     AgentReactor reactor = AgentReactor(options, {});
 };
 
@@ -210,6 +211,10 @@ TEST_F(Reactor, AHelloNamesNodeBootAndMachine) {
     EXPECT_EQ(hello.boot_id, "b1");
     EXPECT_EQ(hello.host, machine.host);
     EXPECT_EQ(hello.gpus, machine.gpus);
+    EXPECT_EQ(
+        hello.labels, (std::map<std::string, std::string>{
+                          {"zone", "a"}
+    }));
     EXPECT_EQ(handle(machine), "") << "nothing changed";
 }
 

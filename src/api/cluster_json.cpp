@@ -169,6 +169,14 @@ void write_node(JsonText& json, const NodePicture& picture) {
     if (!record.enforcement.empty()) {
         json.field("enforcement", record.enforcement);
     }
+    if (!record.labels.empty()) {
+        json.key("labels");
+        json.begin_object();
+        for (const auto& [key, value] : record.labels) {
+            json.field(key, value);
+        }
+        json.end_object();
+    }
     json.field("simulated", std::ranges::any_of(record.gpus, &model::NodeGpu::is_simulated));
     if (picture.observed) {
         const model::NodeSample& sample = picture.observed->sample;

@@ -84,6 +84,7 @@ void try_job(
     job.user = command.actor.identity.user;
     job.project = spec.terms.project;
     job.gpus = spec.terms.gpus;
+    job.on = spec.terms.on;
     job.host = {.cpu_millicores = spec.terms.cpu_millicores, .memory_mib = spec.terms.memory_mib};
     command.is_dry_run = true;
     command.jobs.push_back({.terms = spec.terms});

@@ -163,6 +163,9 @@ std::string word_for(const controller::Blocker& blocker) {
     if (blocker.what == "size") {
         return "too_small";
     }
+    if (blocker.what == "labels") {
+        return "labels";
+    }
     return blocker.what == "gate" ? "gate" : "node_unavailable";
 }
 
@@ -313,6 +316,7 @@ void write_job(
     }
     write_counts(json, record);
     write_resources(json, job);
+    write_text(json, "on", job.on);
     if (record.time_limit_s > 0) {
         json.field("time_limit_s", record.time_limit_s);
     }

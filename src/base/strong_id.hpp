@@ -23,12 +23,13 @@ class StrongId {
     std::uint64_t value_;
 };
 
-using JobId = StrongId<struct JobTag>;            // Never reused. Printed in decimal: 1842.
-using NodeId = StrongId<struct NodeTag>;          // Interned by the ledger; people see the name.
-using GpuId = StrongId<struct GpuTag>;            // Interned UUID. Never an index: indexes move.
-using GpuModelId = StrongId<struct GpuModelTag>;  // Interned "A30".
-using UserId = StrongId<struct UserTag>;          // Interned; people see the name.
-using ProjectId = StrongId<struct ProjectTag>;    // Likewise.
+using JobId = StrongId<struct JobTag>;              // Never reused. Printed in decimal: 1842.
+using NodeId = StrongId<struct NodeTag>;            // Interned by the ledger; people see the name.
+using GpuId = StrongId<struct GpuTag>;              // Interned UUID. Never an index: indexes move.
+using GpuModelId = StrongId<struct GpuModelTag>;    // Interned "A30".
+using NodeClassId = StrongId<struct NodeClassTag>;  // Nodes that the same jobs may run on.
+using UserId = StrongId<struct UserTag>;            // Interned; people see the name.
+using ProjectId = StrongId<struct ProjectTag>;      // Likewise.
 using AllocationId = StrongId<struct AllocationTag>;
 using Revision = StrongId<struct RevisionTag>;  // Of the changes log; the first change is 1.
 

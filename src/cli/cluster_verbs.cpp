@@ -44,6 +44,19 @@ Tone tone_of_row(const JsonValue& row) {
     return tone_of_state(text_at(row, "state"));
 }
 
+/// "rack=r1 zone=a".
+std::string labels_of(const JsonValue& row) {
+    std::string text;
+    const JsonValue* labels = find(row, "labels");
+    if (labels != nullptr && labels->IsObject()) {
+        for (const auto& label : labels->GetObject()) {
+            text.append(text.empty() ? "" : " ").append(label.name.GetString());
+            text.append("=").append(label.value.GetString());
+        }
+    }
+    return text;
+}
+
 Listing node_listing() {
     Listing listing;
     listing.columns = {
@@ -80,6 +93,10 @@ Listing node_listing() {
                 [](const JsonValue& n, const Look& look) {
                     return relative_time(text_at(n, "heard_at"), look.now);
                 }, .path = "heard_at"}
+        ),
+        wide(Column{
+               .title = "LABELS",
+               .cell = [](const JsonValue& n, const Look&) { return labels_of(n); }}
         ),
         plain("REASON", "reason"),
     };

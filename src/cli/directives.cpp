@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/text.hpp"
+#include "model/spec_rules.hpp"
 
 namespace reeve::cli {
 namespace {
@@ -14,6 +15,7 @@ namespace {
 struct Sbatch {
     std::vector<std::string> flags = {};
     std::vector<std::string> warnings = {};
+    std::string on = {};
     std::int64_t tasks = 1;
     std::int64_t cpus_per_task = 1;
     bool has_cpus = false;
@@ -165,6 +167,53 @@ Done take_signal(const std::string& value, Sbatch& sbatch) {
     return {};
 }
 
+/// Adds to what is asked of the node; a later flag beats an earlier one, so each has all of it.
+Done add_on(const std::string& expression, Sbatch& sbatch) {
+    sbatch.on += (sbatch.on.empty() ? "" : " && ") + expression;
+    sbatch.add("--on", sbatch.on);
+    return {};
+}
+
+/// "n1,n2" as a list of names.
+Result<std::string> parse_node_list(const std::string& value) {
+    std::string names;
+    for (const std::string& name : split(value, ',')) {
+        if (name.empty() || name.find_first_of("[]() \"'/") != std::string::npos) {
+            return refuse("'" + value + "' is no list of names; write each out, such as n1,n2");
+        }
+        names += (names.empty() ? "" : ", ") + name;
+    }
+    return names;
+}
+
+Done take_nodelist(const std::string& value, Sbatch& sbatch) {
+    const auto names = parse_node_list(value);
+    return names ? add_on("node.name in (" + *names + ")", sbatch)
+                 : Done(tl::unexpected(names.error()));
+}
+
+Done take_exclude(const std::string& value, Sbatch& sbatch) {
+    const auto names = parse_node_list(value);
+    return names ? add_on("!(node.name in (" + *names + "))", sbatch)
+                 : Done(tl::unexpected(names.error()));
+}
+
+/// A feature of Slurm is a label here, whatever its value: "a&(b|c)".
+Done take_constraint(const std::string& value, Sbatch& sbatch) {
+    std::string expression;
+    for (const char c : value) {
+        expression += c == '&' ? " && " : c == '|' ? " || " : std::string(1, c);
+    }
+    if (value.find_first_of("=!<>\"'") != std::string::npos ||
+        !model::fault_of_node_expression(expression).empty()) {
+        return refuse(
+            "'" + value +
+            "' is no list of features joined by & or |; --on says more, such as "
+            "--on 'gpu.model==a30 && zone!=b'");
+    }
+    return add_on("(" + expression + ")", sbatch);
+}
+
 /// Nicer is later.
 Done take_nice(const std::string& value, Sbatch& sbatch) {
     constexpr std::int64_t kDefault = 100;  // As sbatch's.
@@ -251,6 +300,9 @@ constexpr auto kOptions = std::to_array<Option>({
     {'d', "dependency",    Needs::kValue,   take_dependency   },
     {'H', "hold",          Needs::kNothing, set_flag<kHold>   },
     {'p', "partition",     Needs::kValue,   take_partition    },
+    {'C', "constraint",    Needs::kValue,   take_constraint   },
+    {'w', "nodelist",      Needs::kValue,   take_nodelist     },
+    {'x', "exclude",       Needs::kValue,   take_exclude      },
     {0,   "requeue",       Needs::kNothing, set_flag<kRequeue>},
     {0,   "export",        Needs::kValue,   take_export       },
     {0,   "signal",        Needs::kValue,   take_signal       },
@@ -274,9 +326,6 @@ constexpr auto kRefused = std::to_array<Refused>({
     {0,   "ntasks-per-node", "the job starts its own processes; --cpus is for all of them"     },
     {'A', "account",         "--project names who pays"                                        },
     {'q', "qos",             "--priority orders the jobs of a project, from -1000 to 1000"     },
-    {'C', "constraint",      "a model of GPU is asked for by --gpus MODEL:COUNT"               },
-    {'w', "nodelist",        "Reeve chooses the node; a model of GPU is --gpus MODEL:COUNT"    },
-    {'x', "exclude",         "Reeve chooses the node; a model of GPU is --gpus MODEL:COUNT"    },
     {0,   "exclusive",       "whole GPUs are a job's alone; ask for them with --gpus COUNT"    },
     {'b', "begin",           "a job waits for no time; --hold it, and `reeve release` it then" },
     {'i', "input",           "a job reads no input; let the script say COMMAND <FILE"          },

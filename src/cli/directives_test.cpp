@@ -43,6 +43,9 @@ TEST(Directives, TurnSbatchIntoFlags) {
         {"--signal USR2",             {"--grace", "60s", "--signal", "USR2"} },
         {"--nice=50",                 {"--priority", "-50"}                  },
         {"--nice",                    {"--priority", "-100"}                 },
+        {"-w n1,n2",                  {"--on", "node.name in (n1, n2)"}      },
+        {"--exclude=n3",              {"--on", "!(node.name in (n3))"}       },
+        {"-C 'a&(b|c)'",              {"--on", "(a && (b || c))"}            },
         {"-J a # a comment",          {"--name", "a"}                        },
     };
     for (const Case& c : cases) {
@@ -73,6 +76,17 @@ TEST(Directives, WarnOfWhatHasNoEffect) {
     EXPECT_TRUE(found->warnings[3].starts_with("line 4: no mail"));
 }
 
+TEST(Directives, AskForNodesOfAllLinesTogether) {
+    const auto found = read_directives("#!/bin/sh\n#SBATCH -w n1,n2\n#SBATCH -C 'a|b' -x n2\n");
+    ASSERT_TRUE(found) << found.error().message;
+    ASSERT_EQ(found->sbatch.size(), 2U);
+    EXPECT_EQ(
+        found->sbatch[1].flags.back(), "node.name in (n1, n2) && (a || b) && !(node.name in (n2))");
+    for (const char* line : {"-w n[1-3]", "-C a*2", "-C [a|b]", "-C 'zone==a'"}) {
+        EXPECT_FALSE(read_directives("#!/bin/sh\n#SBATCH " + std::string(line) + "\n")) << line;
+    }
+}
+
 TEST(Directives, CountCpusOverAllLines) {
     const auto found = read_directives("#!/bin/sh\n#SBATCH -n 2\n#SBATCH -J a\n#SBATCH -c 4\n");
     ASSERT_TRUE(found);
@@ -94,7 +108,7 @@ TEST(Directives, RefuseByNameAndLine) {
         {"#SBATCH --exclusive",      "ask for them with --gpus COUNT"              },
         {"#SBATCH --mem-per-cpu=1G", "--mem is the memory of the whole job"        },
         {"#SBATCH --gpu=2",          "did you mean --gpus?"                        },
-        {"#SBATCH -x node1",         "line 2: #SBATCH -x is not supported"         },
+        {"#SBATCH -A lab",           "line 2: #SBATCH -A is not supported"         },
         {"#SBATCH train",            "line 2: #SBATCH train is not supported"      },
         {"#SBATCH -N 2",             "more than one node"                          },
         {"#SBATCH -n 0",             "from 1 on"                                   },

@@ -373,6 +373,7 @@ class ShowVerb final : public Verb {
             << painted(state, tone_of_state(state), look) << "\n";
         print_line(out, "user", text_at(job, "user") + ", project " + text_at(job, "project"));
         print_line(out, "asks for", resources_in_words(find(job, "resources")));
+        print_line(out, "on nodes", text_at(job, "on"));
         const auto limit = integer_at(job, "time_limit_s");
         print_line(out, "time limit", limit ? format_duration(std::chrono::seconds(*limit)) : "");
         const std::string reason = text_at(job, "reason");

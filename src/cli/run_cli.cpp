@@ -115,7 +115,10 @@ std::vector<std::string> verb_words(const CliEnvironment& environment) {
 }
 
 int report(const CliEnvironment& environment, const Error& error) {
-    environment.err << "reeve: " << printable(error.message) << "\n";
+    environment.err << "reeve:";
+    for (const std::string& line : split(error.message, '\n')) {
+        environment.err << " " << printable(line) << "\n";
+    }
     return row_of(error.code).exit_code;
 }
 

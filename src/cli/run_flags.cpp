@@ -85,6 +85,12 @@ Result<void> apply_shape(const RunFlags& flags, model::JobSpec& spec) {
         spec.terms.gpus = *asked;
         spec.terms.gpus.memory_mib = memory;
     }
+    if (!flags.on.empty()) {
+        if (const std::string fault = model::fault_of_node_expression(flags.on); !fault.empty()) {
+            return fail(ErrorCode::kInvalid, "--on: " + fault);
+        }
+        spec.terms.on = flags.on;
+    }
     if (!flags.array.empty()) {
         const auto range = of_flag("--array", model::parse_array(flags.array));
         if (!range) {
@@ -190,6 +196,11 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
         app.add_option(
             "--gpu-mem", flags.gpu_memory,
             "10G: of one shared GPU; with whole GPUs, least of each"),
+        what);
+    group(
+        app.add_option(
+            "--on", flags.on,
+            "Which nodes: 'gpu.model==A30 && zone!=b', 'node.name in (n1, n2)', '!slow'"),
         what);
     group(app.add_option("-c,--cpus", flags.cpus, "4, 0.5 (default 1)"), what);
     group(

@@ -21,6 +21,7 @@ struct RunFlags {
     std::string project = {};
     std::string gpus = {};
     std::string gpu_memory = {};
+    std::string on = {};
     std::string cpus = {};
     std::string memory = {};
     std::string time = {};

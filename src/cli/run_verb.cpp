@@ -469,6 +469,7 @@ std::vector<VerbRow> run_verbs() {
         {"run", "Submit a job, and follow it", "[flags] -- COMMAND… | SCRIPT [ARGUMENT…] | -f FILE",
          "  reeve run --gpus 2 -- python train.py    a command\n"
          "  reeve run --gpus 0.25 -d job.sh          a script, with its #REEVE and #SBATCH lines\n"
+         "  reeve run -g 1 --on 'zone!=b' job.sh     on the nodes that it describes; see --on\n"
          "  reeve run -f sweep.yaml                  a job file; --dry-run shows what it means\n"
          "All fields of a job file: docs/reference/job-file.md, and job.yaml in "
          "share/reeve/examples.\n", make_verb<RunVerb>},

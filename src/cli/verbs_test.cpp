@@ -399,7 +399,7 @@ TEST(ShowVerb, ShowsTheJobAndItsTimeline) {
     server.answer(
         200,
         R"({"id":7,"name":"train","user":"ann","project":"vision","state":"failed","end_reason":"oom",
-        "enforcement":"none","gpus":[{"uuid":"GPU-1","node":"jw2","milli":250,"simulated":true}],"labels":{"a":"b"}})");
+        "enforcement":"none","gpus":[{"uuid":"GPU-1","node":"jw2","milli":250,"simulated":true}],"labels":{"a":"b"},"on":"zone!=b"})");
     server.answer(
         200,
         R"({"items":[{"at":"2024-01-01T00:00:00Z","kind":"element.failed","object":"element/7_0",
@@ -410,7 +410,8 @@ TEST(ShowVerb, ShowsTheJobAndItsTimeline) {
         (Words{"GET /api/v1/jobs/7?include=spec", "GET /api/v1/jobs/7/timeline?limit=1000"}));
     for (const char* part :
          {"7 train  failed", "ran out of memory", "limits not enforced", "0.25 of it",
-          "(simulated)", "a=b", "element.failed  on jw2 by reeve attempt 2 ran out of memory"}) {
+          "(simulated)", "a=b", "zone!=b",
+          "element.failed  on jw2 by reeve attempt 2 ran out of memory"}) {
         EXPECT_NE(made.out.find(part), std::string::npos) << part << "\n" << made.out;
     }
 }

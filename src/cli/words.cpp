@@ -39,21 +39,22 @@ struct Wording {
 };
 
 constexpr auto kReasons = std::to_array<Wording>({
-    {"held",             "held; `reeve release` lets it go on"        },
-    {"dependency",       "waits for another job"                      },
-    {"retry_backoff",    "pauses before its next try"                 },
-    {"array_limit",      "as many of its elements run as it allows"   },
-    {"cluster_limit",    "as many jobs run as the server allows"      },
-    {"quota",            "its project's quota is used up"             },
-    {"gpu_short",        "waits for GPUs"                             },
-    {"cpu_short",        "waits for CPUs"                             },
-    {"memory_short",     "waits for memory"                           },
-    {"too_small",        "no node that is there is large enough"      },
-    {"node_unavailable", "a node that could run it is not available"  },
-    {"gate",             "a node that could run it is too busy (gate)"},
-    {"reserved",         "room is kept for an earlier job"            },
-    {"behind",           "behind earlier jobs"                        },
-    {"starting",         "about to start"                             },
+    {"held",             "held; `reeve release` lets it go on"                 },
+    {"dependency",       "waits for another job"                               },
+    {"retry_backoff",    "pauses before its next try"                          },
+    {"array_limit",      "as many of its elements run as it allows"            },
+    {"cluster_limit",    "as many jobs run as the server allows"               },
+    {"quota",            "its project's quota is used up"                      },
+    {"gpu_short",        "waits for GPUs"                                      },
+    {"cpu_short",        "waits for CPUs"                                      },
+    {"memory_short",     "waits for memory"                                    },
+    {"too_small",        "no node that is there is large enough"               },
+    {"labels",           "no node that is there is one that it asks for (--on)"},
+    {"node_unavailable", "a node that could run it is not available"           },
+    {"gate",             "a node that could run it is too busy (gate)"         },
+    {"reserved",         "room is kept for an earlier job"                     },
+    {"behind",           "behind earlier jobs"                                 },
+    {"starting",         "about to start"                                      },
 });
 
 constexpr auto kEnds = std::to_array<Wording>({

@@ -154,8 +154,12 @@ class Suggestions {
         const std::optional<JobId> owner =
             is_alone ? std::optional(waiter.job.record.id) : std::nullopt;
         around_.nodes.reserve(view.nodes.size());
+        const std::string& on = waiter.job.on;  // No change offers other nodes.
+        const auto expression = model::parse_node_expression(on);
         for (const auto& node : view.nodes) {
-            around_.nodes.push_back(timeline_of(*node, view, owner));
+            if (on.empty() || (expression && holds(*expression, facts_in(view, *node)))) {
+                around_.nodes.push_back(timeline_of(*node, view, owner));
+            }
         }
         add_level({.pending = view.usage.pending_elements}, view.limits, view.usage);
         for (std::string name = waiter.job.project; !name.empty();) {

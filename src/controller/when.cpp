@@ -65,7 +65,7 @@ class SituationBuilder {
             .group =
                 {.priority = job.record.priority,
                         .project = project->second,
-                        .request = id_of(resolved_request(job, view_)),
+                        .request = id_of(job),
                         .limit = scheduler::planning_limit(limit)},
             .run = limit,
             .elements = job.record.counts[ElementState::kQueued],
@@ -77,6 +77,16 @@ class SituationBuilder {
     [[nodiscard]] const scheduler::Situation& situation() const { return situation_; }
 
   private:
+    model::RequestId id_of(const ledger::JobRow& job) {
+        const bool is_interned = job.record.request != model::RequestId(0);
+        if (const auto known = ids_.find(job.record.request); is_interned && known != ids_.end()) {
+            return known->second;
+        }
+        const model::RequestId id = id_of(resolved_request(job, view_));
+        ids_.emplace(job.record.request, id);
+        return id;
+    }
+
     model::RequestId id_of(const model::Request& request) {
         const auto known = std::ranges::find(
             situation_.requests, request, [](const auto& each) { return each.second; });
@@ -91,6 +101,7 @@ class SituationBuilder {
     const View& view_;
     scheduler::Situation situation_;
     std::map<std::string, ProjectId> projects_;
+    std::map<model::RequestId, model::RequestId> ids_;  // Of the ledger's.
 };
 
 std::string name_of(const View& view, NodeId id) {

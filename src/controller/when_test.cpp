@@ -71,6 +71,21 @@ TEST(When, FollowsTheQueueToTheJob) {
     EXPECT_EQ(when.without_limit, 0U);
 }
 
+TEST(When, LooksAtTheNodesThatEachMayRunOn) {
+    View view = view_of(hours(3));
+    auto labelled = std::make_shared<NodeStatus>(*view.nodes.front());
+    labelled->record.labels = {
+        {"zone", "a"}
+    };
+    labelled->view.node_class = NodeClassId(1);
+    view.nodes.front() = labelled;
+    std::vector<ledger::JobRow> queue = {waiting(5, 1, hours(1)), waiting(6, 1, hours(1))};
+    queue[0].on = "zone!=a";
+    queue[1].on = "zone==a";
+    EXPECT_EQ(when_starts(queue[0], queue, view).kind, WhenKind::kNever);
+    EXPECT_EQ(when_starts(queue[1], queue, view).kind, WhenKind::kExpected);
+}
+
 TEST(When, SaysWhatIsTakenForGranted) {
     const std::vector<ledger::JobRow> queue = {waiting(5, 2, seconds(0)), waiting(6, 2, hours(2))};
     const When when = when_starts(queue[1], queue, view_of(seconds(0)));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 #include <tuple>
 
@@ -41,10 +42,32 @@ std::string amount_text(std::string_view what, std::int64_t amount) {
     return what == "memory_mib" ? format_mib(amount) : std::to_string(amount) + " running";
 }
 
+/// The classes of the view of which one node, and so all, are as `on` says. Sorted.
+std::vector<NodeClassId> node_classes_of(const std::string& on, const View& view) {
+    const auto expression = model::parse_node_expression(on);
+    std::map<NodeClassId, bool> holds_of;
+    for (const auto& node : view.nodes) {
+        const auto [known, is_new] = holds_of.try_emplace(node->view.node_class, false);
+        known->second =
+            is_new ? expression && holds(*expression, facts_in(view, *node)) : known->second;
+    }
+    std::vector<NodeClassId> classes;
+    for (const auto& [id, does_hold] : holds_of) {
+        if (does_hold) {
+            classes.push_back(id);
+        }
+    }
+    return classes;
+}
+
 class Explanation {
   public:
     Explanation(const Waiter& waiter, const View& view, const Viewer& viewer)
-        : waiter_(waiter), job_(waiter.job), view_(view), viewer_(viewer) {}
+        : waiter_(waiter), job_(waiter.job), view_(view), viewer_(viewer) {
+        if (!job_.on.empty()) {
+            on_ = model::parse_node_expression(job_.on);
+        }
+    }
 
     [[nodiscard]] bool is_pending() const {
         return waiter_.state ? *waiter_.state == ElementState::kQueued ||
@@ -116,10 +139,9 @@ class Explanation {
         std::vector<scheduler::NodeView> nodes;
         nodes.reserve(view_.nodes.size());
         for (const auto& node : view_.nodes) {
-            nodes.push_back(node->view);
+            nodes.push_back(seen(*node));
         }
-        const std::vector<scheduler::Refusal> refusals =
-            scheduler::explain(resolved_request(job_, view_), nodes);
+        const std::vector<scheduler::Refusal> refusals = scheduler::explain(request(), nodes);
         // A node that would take it leaves nothing for the others to stand in the way of.
         std::set<NodeId> refusing;
         for (const scheduler::Refusal& refusal : refusals) {
@@ -191,6 +213,26 @@ class Explanation {
     }
 
   private:
+    [[nodiscard]] model::NodeFacts facts_of(const NodeStatus& node) const {
+        return facts_in(view_, node);
+    }
+
+    /// Of the class 1 if the job may run there, else 0: a job that is only tried has an expression
+    /// that the ledger sorts no nodes by.
+    [[nodiscard]] scheduler::NodeView seen(const NodeStatus& node) const {
+        scheduler::NodeView view = node.view;
+        const bool may_run = !on_ || (*on_ && holds(**on_, facts_of(node)));
+        view.node_class = NodeClassId(may_run ? 1 : 0);
+        return view;
+    }
+
+    /// As the classes of seen() have it.
+    [[nodiscard]] model::Request request() const {
+        model::Request request = resolved_request(job_, view_);
+        request.node_classes = std::vector{NodeClassId(1)};
+        return request;
+    }
+
     /// As `reeve release` takes it.
     [[nodiscard]] std::string id() const {
         const model::JobRecord& record = job_.record;
@@ -220,6 +262,11 @@ class Explanation {
             .free = refusal.free};
         const std::string& name = node.record.name;
         switch (refusal.reason) {
+            case Reason::kLabels:
+                blocker.what = "labels";
+                blocker.text = name + " is not one it may run on" +
+                               (on_ && *on_ ? ": " + model::why_not(**on_, facts_of(node)) : "");
+                break;
             case Reason::kDrained:
                 blocker.what = "drained";
                 blocker.text =
@@ -283,11 +330,13 @@ class Explanation {
             return std::nullopt;
         }
         const scheduler::Timeline timeline = timeline_of(node, view_, job_.record.id);
+        model::Request here = request();
+        here.node_classes.reset();  // It has room, so it is one that the job may run on.
         const std::chrono::seconds limit(job_.record.time_limit_s);
         const std::chrono::seconds run =
             limit.count() > 0 ? scheduler::planning_limit(limit) : view_.scheduling.assumed_run;
         const std::chrono::seconds longest =
-            scheduler::longest_limit(timeline.longest_run(resolved_request(job_, view_), view_.at));
+            scheduler::longest_limit(timeline.longest_run(here, view_.at));
         if (run <= longest) {
             return std::nullopt;
         }
@@ -364,11 +413,19 @@ class Explanation {
     const ledger::JobRow& job_;
     const View& view_;
     const Viewer& viewer_;
+    std::optional<Result<model::NodeExpression>> on_ = {};
     std::vector<Blocker> binding_ = {};
     std::vector<Blocker> rest_ = {};
 };
 
 }  // namespace
+
+model::NodeFacts facts_in(const View& view, const NodeStatus& node) {
+    return model::facts_of(node.record, model::WhichGpus::kPresent, [&](GpuModelId model) {
+        const auto name = view.gpu_models.find(model);
+        return name == view.gpu_models.end() ? std::string() : name->second;
+    });
+}
 
 model::Request resolved_request(const ledger::JobRow& job, const View& view) {
     std::optional<std::vector<GpuModelId>> models;
@@ -380,7 +437,11 @@ model::Request resolved_request(const ledger::JobRow& job, const View& view) {
             }
         }
     }
-    return model::request_of(job.gpus, job.host, std::move(models));
+    model::Request request = model::request_of(job.gpus, job.host, std::move(models));
+    if (!job.on.empty()) {
+        request.node_classes = node_classes_of(job.on, view);
+    }
+    return request;
 }
 
 Why why_pending(

@@ -11,6 +11,7 @@
 #include "controller/changes.hpp"
 #include "controller/view.hpp"
 #include "ledger/reader.hpp"
+#include "model/node_expression.hpp"
 #include "model/records.hpp"
 
 namespace reeve::controller {
@@ -77,7 +78,10 @@ struct Waiter {
     bool is_submitted = true;  // False: a dry run, which is not in the view.
 };
 
-/// What a job asks of a node, as the scheduler sees it.
+/// What an expression may say of a node.
+[[nodiscard]] model::NodeFacts facts_in(const View& view, const NodeStatus& node);
+
+/// What a job that was submitted asks of a node, as the scheduler sees it.
 [[nodiscard]] model::Request resolved_request(const ledger::JobRow& job, const View& view);
 
 /// Why one element waits, likewise.

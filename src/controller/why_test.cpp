@@ -82,6 +82,24 @@ TEST(Why, ANodeThatKeepsItsRoomForAnotherIsInTheWay) {
     EXPECT_NE(told.blockers.front().text.find("for job 5 of bob from"), std::string::npos);
 }
 
+TEST(Why, ANodeThatItMayNotRunOnSaysWhichClauseIsFalse) {
+    View view = view_with_a_reservation(hours(1));
+    auto node = std::make_shared<NodeStatus>(*view.nodes.front());
+    node->record.labels = {
+        {"zone", "b"}
+    };
+    view.nodes.front() = node;
+    ledger::JobRow job = waiting(6, 1, seconds(3000));
+    job.on = "gpu.count==0 && zone!=b";
+    const Why why = why_pending(job, 1, view, {});
+    ASSERT_EQ(why.binding_count, 1U);
+    EXPECT_EQ(why.blockers.front().what, "labels");
+    EXPECT_EQ(
+        why.blockers.front().text, "n1 is not one it may run on: zone is b, it asks for zone!=b");
+    job.on = "zone==b";
+    EXPECT_EQ(why_pending(job, 1, view, {}).binding_count, 0U);
+}
+
 TEST(Why, AShortJobIsNotHeldBackAndOneWithoutALimitIsToldOfOne) {
     const View view = view_with_a_reservation(hours(1));
     EXPECT_EQ(why_pending(waiting(6, 1, seconds(3000)), 1, view, {}).binding_count, 0U);

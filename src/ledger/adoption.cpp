@@ -110,11 +110,15 @@ Result<ElementRecord> Ledger::put_adopted_job(const model::TaskOrder& order, Ins
         project = state_.project_named("default");
     }
     const model::JobTerms& terms = spec->terms;
+    const Result<model::RequestId> request = intern_request(terms);
+    if (!request) {
+        return tl::unexpected<Error>(request.error());
+    }
     model::JobRecord job{
         .id = key.job,
         .user = intern_user(order.identity),
         .project = project->id,
-        .request = intern_request(terms),
+        .request = *request,
         .priority = terms.priority,
         .retries_max = terms.retries_max,
         .retry_backoff_s = terms.retry_backoff_s,

@@ -171,6 +171,7 @@ NodeId Ledger::put_node(const model::NodeHello& hello) {
     }
     record.boot_id = hello.boot_id;
     record.enforcement = hello.enforcement;
+    record.labels = hello.labels;
     record.host = {
         .cpu_millicores = hello.host.cpu_millicores, .memory_mib = hello.host.memory_mib};
     for (model::NodeGpu& gpu : record.gpus) {

@@ -144,12 +144,15 @@ Result<void> Ledger::check_pending(ProjectId project, std::int64_t more) const {
 Result<void> Ledger::submit_one(
     const Actor& actor, UserId user, NewJob& job, const Lookups& lookups) {
     const model::JobTerms& terms = job.terms;
-    const model::RequestId request = intern_request(terms);
-    if (Result<void> fits = check_can_ever_run(request); !fits) {
+    const Result<model::RequestId> request = intern_request(terms);
+    if (!request) {
+        return tl::unexpected<Error>(request.error());
+    }
+    if (Result<void> fits = check_can_ever_run(*request); !fits) {
         return fits;
     }
     const ProjectId project = state_.project_named(terms.project)->id;
-    if (Result<void> fits = check_quota_of_one(project, request); !fits) {
+    if (Result<void> fits = check_quota_of_one(project, *request); !fits) {
         return fits;
     }
     Result<std::vector<model::Dependency>> after = unsettled(actor, terms, lookups);
@@ -161,7 +164,7 @@ Result<void> Ledger::submit_one(
         .id = last_job_,
         .user = user,
         .project = project,
-        .request = request,
+        .request = *request,
         .priority = terms.priority,
         .retries_max = terms.retries_max,
         .retry_backoff_s = terms.retry_backoff_s,
@@ -192,31 +195,39 @@ UserId Ledger::intern_user(const model::Identity& identity) {
     return id;
 }
 
-model::RequestId Ledger::intern_request(const model::JobTerms& terms) {
-    const model::HostAmount host{
-        .cpu_millicores = terms.cpu_millicores, .memory_mib = terms.memory_mib};
-    if (const std::optional<model::RequestId> known = state_.find_request(terms.gpus, host)) {
+Result<model::RequestId> Ledger::intern_request(const model::JobTerms& terms) {
+    model::RequestRecord request{
+        .gpus = terms.gpus,
+        .host = {.cpu_millicores = terms.cpu_millicores, .memory_mib = terms.memory_mib}
+    };
+    if (!terms.on.empty()) {
+        const auto on = model::parse_node_expression(terms.on);
+        if (!on) {
+            return fail(on.error().code, "on: " + on.error().message);
+        }
+        request.on = to_string(*on);  // So that those that are equal share a request.
+    }
+    if (const std::optional<model::RequestId> known = state_.find_request(request)) {
         return *known;
     }
-    const model::RequestId id(state_.request_count() + 1);
-    put(Put<model::RequestRecord>{.after = {{.id = id, .gpus = terms.gpus, .host = host}}});
-    return id;
+    request.id = model::RequestId(state_.request_count() + 1);
+    put(Put<model::RequestRecord>{.after = request});
+    return request.id;
 }
 
 Result<void> Ledger::check_can_ever_run(model::RequestId id) {
     if (state_.nodes().empty() || known_to_fit_.contains(id)) {
         return {};
     }
-    const model::Request& request = state_.resolved(id);
-    for (const auto& [node_id, node] : state_.nodes()) {
-        if (could_hold(at_best(state_, node), request)) {
+    model::Request request = state_.resolved(id);
+    request.node_classes.reset();  // These say what is true now; what is lost may come back.
+    for (const NodeState* node : nodes_for(state_, id)) {
+        if (could_hold(at_best(state_, *node), request)) {
             known_to_fit_.insert(id);
             return {};
         }
     }
-    return fail(
-        ErrorCode::kUnsatisfiable, "no node can ever run this: " + why_never(state_, id) +
-                                       "; the largest node is " + largest_node_text(state_));
+    return fail(ErrorCode::kUnsatisfiable, "no node can ever run this: " + why_never(state_, id));
 }
 
 /// One element alone is more than a quota lets all of the project hold: it would wait for ever.

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <vector>
 
 #include "base/text.hpp"
 
@@ -45,12 +46,14 @@ struct Most {
     model::HostAmount host = {};
 };
 
-Most most_of(const State& state, const model::GpuAsk& ask) {
+using Nodes = std::vector<const NodeState*>;
+
+Most most_of(const State& state, const Nodes& nodes, const model::GpuAsk& ask) {
     Most most;
-    for (const auto& [id, node] : state.nodes()) {
+    for (const NodeState* node : nodes) {
         std::int64_t gpus = 0;
         std::int64_t gpus_at_all = 0;
-        for (const NodeGpu& gpu : node.record.gpus) {
+        for (const NodeGpu& gpu : node->record.gpus) {
             if (ask.model.empty() || model::is_model(ask.model, state.gpu_model_name(gpu.model))) {
                 ++gpus_at_all;
                 gpus += gpu.total_mib >= ask.memory_mib ? 1 : 0;
@@ -59,7 +62,7 @@ Most most_of(const State& state, const model::GpuAsk& ask) {
         }
         most.gpus = std::max(most.gpus, gpus);
         most.gpus_at_all = std::max(most.gpus_at_all, gpus_at_all);
-        const model::HostAmount& host = node.record.host;
+        const model::HostAmount& host = node->record.host;
         most.host.cpu_millicores = std::max(most.host.cpu_millicores, host.cpu_millicores);
         most.host.memory_mib = std::max(most.host.memory_mib, host.memory_mib);
     }
@@ -67,10 +70,10 @@ Most most_of(const State& state, const model::GpuAsk& ask) {
 }
 
 /// "; there are: NVIDIA A30, NVIDIA H100": by name, each once.
-std::string models_there_are(const State& state) {
+std::string models_there_are(const State& state, const Nodes& nodes) {
     std::set<std::string> names;
-    for (const auto& [id, node] : state.nodes()) {
-        for (const NodeGpu& gpu : node.record.gpus) {
+    for (const NodeState* node : nodes) {
+        for (const NodeGpu& gpu : node->record.gpus) {
             names.insert(state.gpu_model_name(gpu.model));
         }
     }
@@ -86,7 +89,8 @@ std::string gpus_text(std::int64_t count) {
 }
 
 /// "" if the GPUs alone are no obstacle.
-std::string why_no_gpus(const State& state, const model::GpuAsk& ask, const Most& most) {
+std::string why_no_gpus(
+    const State& state, const Nodes& nodes, const model::GpuAsk& ask, const Most& most) {
     const std::int64_t count = ask.is_share() ? 1 : ask.count;
     if (count == 0 || most.gpus >= count) {
         return "";
@@ -94,7 +98,7 @@ std::string why_no_gpus(const State& state, const model::GpuAsk& ask, const Most
     const std::string of_model = ask.model.empty() ? "" : " of model '" + ask.model + "'";
     if (most.gpus_at_all == 0) {
         return ask.model.empty() ? "no node has a GPU"
-                                 : "no node has a GPU" + of_model + models_there_are(state);
+                                 : "no node has a GPU" + of_model + models_there_are(state, nodes);
     }
     if (most.gpus == 0) {
         return "no GPU" + of_model + " has " + format_mib(ask.memory_mib) + "; the largest has " +
@@ -104,6 +108,26 @@ std::string why_no_gpus(const State& state, const model::GpuAsk& ask, const Most
         ask.memory_mib > 0 ? " with " + format_mib(ask.memory_mib) + " each" : "";
     return "no node has " + gpus_text(count) + of_model + of_size + "; the largest has " +
            std::to_string(most.gpus);
+}
+
+/// "no node has zone==c (n1: zone is a, it asks for zone==c)": of the first few nodes.
+std::string why_on_none(const State& state, const std::string& on) {
+    constexpr std::size_t kShownMax = 3;
+    std::string text = "no node has " + on;
+    const auto expression = model::parse_node_expression(on);
+    std::size_t shown = 0;
+    for (const auto& [id, node] : state.nodes()) {
+        if (!expression || ++shown > kShownMax) {
+            break;
+        }
+        text +=
+            (shown == 1 ? " (" : "; ") + node.record.name + ": " +
+            why_not(
+                *expression, facts_of(node.record, model::WhichGpus::kAll, [&](GpuModelId model) {
+                    return state.gpu_model_name(model);
+                }));
+    }
+    return text + (shown > kShownMax ? "; …)" : shown > 0 ? ")" : "");
 }
 
 }  // namespace
@@ -117,10 +141,31 @@ scheduler::NodeView at_best(const State& state, const NodeState& node) {
     return view;
 }
 
+std::vector<const NodeState*> nodes_for(const State& state, model::RequestId id) {
+    const std::string& text = state.request(id)->on;
+    const auto on = text.empty() ? std::nullopt : std::optional(model::parse_node_expression(text));
+    const auto name_of_model = [&](GpuModelId model) { return state.gpu_model_name(model); };
+    const auto is_one = [&](const NodeState& node, model::WhichGpus which) {
+        return *on && holds(**on, facts_of(node.record, which, name_of_model));
+    };
+    std::vector<const NodeState*> nodes;
+    for (const auto& [node_id, node] : state.nodes()) {
+        if (!on || is_one(node, model::WhichGpus::kPresent) ||
+            is_one(node, model::WhichGpus::kAll)) {
+            nodes.push_back(&node);
+        }
+    }
+    return nodes;
+}
+
 std::string why_never(const State& state, model::RequestId id) {
     const model::RequestRecord& request = *state.request(id);
-    const Most most = most_of(state, request.gpus);
-    std::string why = why_no_gpus(state, request.gpus, most);
+    const Nodes nodes = nodes_for(state, id);
+    if (nodes.empty()) {
+        return why_on_none(state, request.on);
+    }
+    const Most most = most_of(state, nodes, request.gpus);
+    std::string why = why_no_gpus(state, nodes, request.gpus, most);
     const auto add = [&](const std::string& asked, const std::string& largest) {
         why += (why.empty() ? "no node has " : "; no node has ") + asked + "; the largest has " +
                largest;
@@ -132,13 +177,11 @@ std::string why_never(const State& state, model::RequestId id) {
     if (host.memory_mib > most.host.memory_mib) {
         add(format_mib(host.memory_mib) + " of memory", format_mib(most.host.memory_mib));
     }
-    return why.empty() ? "no node has all of it at once" : why;
-}
-
-std::string largest_node_text(const State& state) {
-    const auto largest = std::ranges::max_element(
-        state.nodes(), {}, [](const auto& entry) { return size_of(entry.second); });
-    return describe(state, largest->second);
+    const NodeState* largest =
+        *std::ranges::max_element(nodes, {}, [](const NodeState* node) { return size_of(*node); });
+    return (request.on.empty() ? "" : "of the nodes with " + request.on + ", ") +
+           (why.empty() ? "no node has all of it at once" : why) + "; the largest node is " +
+           describe(state, *largest);
 }
 
 model::Usage usage_of_one(const model::RequestRecord& request) {

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ledger/state.hpp"
 #include "model/records.hpp"
@@ -13,12 +14,14 @@ namespace reeve::ledger {
 /// `node` as it is when empty and with those of its GPUs, too, that are lost for the moment.
 [[nodiscard]] scheduler::NodeView at_best(const State& state, const NodeState& node);
 
-/// What of request `id` is more than any node has, at its best: "no node has 8 GPUs; the largest
-/// has 4". There is a node, and none could hold it.
-[[nodiscard]] std::string why_never(const State& state, model::RequestId id);
+/// The nodes that request `id` may run on, as they are or with those of their GPUs that are lost.
+[[nodiscard]] std::vector<const NodeState*> nodes_for(const State& state, model::RequestId id);
 
-/// "n1 (4 x NVIDIA A30, 32 CPUs, 128 GiB)": the node with the most GPUs. There is one.
-[[nodiscard]] std::string largest_node_text(const State& state);
+/// What of request `id` is more than any node has, at its best, and which node is the largest: "no
+/// node has 8 GPUs; the largest has 4; the largest node is n1 (4 x NVIDIA A30, 32 CPUs, 128 GiB)".
+/// If it says on which nodes it may run, of those alone; if there are none, why so. There is a
+/// node, and none could hold it.
+[[nodiscard]] std::string why_never(const State& state, model::RequestId id);
 
 /// What one element of `request` holds while it runs. Of a share by memory alone the compute is not
 /// known before it is placed, and counts as nothing.

@@ -131,7 +131,7 @@ class Ledger {
     [[nodiscard]] Result<void> submit_one(
         const Actor& actor, UserId user, NewJob& job, const Lookups& lookups);
     UserId intern_user(const model::Identity& identity);
-    model::RequestId intern_request(const model::JobTerms& terms);
+    [[nodiscard]] Result<model::RequestId> intern_request(const model::JobTerms& terms);
 
     // apply_control.cpp
     [[nodiscard]] Result<Reply> control(const ControlJobs& command, const Lookups& lookups);

@@ -47,6 +47,7 @@ struct JobRow {
     std::string project = {};
     model::GpuAsk gpus = {};
     model::HostAmount host = {};
+    std::string on = {};  // As in RequestRecord.
     std::map<std::string, std::string> labels = {};
 
     /// Of a job with one element: its latest attempt, if it ever left the queue.

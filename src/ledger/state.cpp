@@ -33,16 +33,6 @@ const Record& either(const Put<Record>& put) {
     return put.after ? *put.after : *put.before;
 }
 
-/// Two requests with the same text ask for the same. A separator that no name may hold.
-std::string request_text(const model::GpuAsk& gpus, const model::HostAmount& host) {
-    std::string text;
-    for (const std::int64_t amount :
-         {gpus.count, gpus.milli, gpus.memory_mib, host.cpu_millicores, host.memory_mib}) {
-        text += std::to_string(amount) + "\n";
-    }
-    return text + gpus.model;
-}
-
 /// What giving back takes. Less than nothing may be left, where a machine shrank: nothing fits
 /// then.
 model::Grant negated(model::Grant grant) {
@@ -115,12 +105,6 @@ const model::RequestRecord* State::request(model::RequestId id) const {
     return find_in(requests_, id);
 }
 
-std::optional<model::RequestId> State::find_request(
-    const model::GpuAsk& gpus, const model::HostAmount& host) const {
-    const model::RequestId* id = find_in(request_ids_, request_text(gpus, host));
-    return id == nullptr ? std::nullopt : std::optional(*id);
-}
-
 // ---- Indexes.
 
 const model::Request& State::resolved(model::RequestId id) const {
@@ -175,7 +159,8 @@ scheduler::NodeView State::view_of(const NodeState& node) const {
         .id = node.record.id,
         .availability = availability,
         .free = node.free,
-        .host_total = node.record.host};
+        .host_total = node.record.host,
+        .node_class = node_classes_.class_of(node.record.id)};
 }
 
 std::vector<scheduler::NodeView> State::node_views() const {
@@ -264,45 +249,6 @@ void State::apply(const Put<model::UserRecord>& put) {
     put_in(users_, either(put).id, put.after);
 }
 
-void State::apply(const Put<model::RequestRecord>& put) {
-    const model::RequestRecord& record = either(put);
-    const std::string text = request_text(record.gpus, record.host);
-    put_in(requests_, record.id, put.after);
-    if (put.after) {
-        request_ids_.insert_or_assign(text, record.id);
-        resolve_requests();
-    } else {
-        request_ids_.erase(text);
-        resolved_.erase(record.id);
-    }
-}
-
-void State::apply(const Put<model::GpuModelRecord>& put) {
-    put_in(gpu_models_, either(put).id, put.after);
-    resolved_.clear();  // A new model may be what a request names.
-    resolve_requests();
-}
-
-void State::resolve_requests() {
-    for (const auto& [id, record] : requests_) {
-        if (resolved_.contains(id)) {
-            continue;
-        }
-        std::optional<std::vector<GpuModelId>> models;
-        if (!record.gpus.model.empty()) {
-            models.emplace();
-            for (const auto& [model_id, model] : gpu_models_) {
-                if (model::is_model(record.gpus.model, model.name)) {
-                    models->push_back(model_id);
-                }
-            }
-        }
-        const auto known =
-            resolved_.emplace(id, model::request_of(record.gpus, record.host, std::move(models)));
-        core_.put_request(id, known.first->second);
-    }
-}
-
 void State::apply(const Put<model::ProjectRecord>& put) {
     if (put.before) {
         project_ids_.erase(put.before->name);
@@ -330,12 +276,18 @@ void State::apply(const Put<model::NodeRecord>& put) {
         NodeState& node = nodes_[id];
         node.record = *put.after;
         rebuild_free(node);
+        node_classes_.put_node(
+            id, facts_of(node.record, model::WhichGpus::kPresent, [this](GpuModelId model) {
+                return gpu_model_name(model);
+            }));
     } else {
         nodes_.erase(id);
+        node_classes_.drop_node(id);
         core_.drop_node(id);
     }
     show(id);
     dirty_nodes_.insert(id);
+    reclassify();
 }
 
 /// Tells the scheduler what became of a node.

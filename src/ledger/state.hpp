@@ -13,6 +13,7 @@
 #include "base/instant.hpp"
 #include "base/strong_id.hpp"
 #include "ledger/change.hpp"
+#include "ledger/node_classes.hpp"
 #include "model/records.hpp"
 #include "scheduler/core.hpp"
 #include "scheduler/placement.hpp"
@@ -80,8 +81,9 @@ class State {
 
     [[nodiscard]] std::size_t request_count() const { return requests_.size(); }
 
+    /// The request that asks for what `like` does, whatever its id.
     [[nodiscard]] std::optional<model::RequestId> find_request(
-        const model::GpuAsk& gpus, const model::HostAmount& host) const;
+        const model::RequestRecord& like) const;
 
     // ---- Indexes.
 
@@ -98,7 +100,8 @@ class State {
     [[nodiscard]] std::optional<ProjectId> without_quota_for(
         ProjectId project, const model::Grant& grant) const;
 
-    /// The request with its GPU models resolved; follows the models that are known.
+    /// The request with its GPU models and node classes resolved; follows the models and nodes that
+    /// are known.
     [[nodiscard]] const model::Request& resolved(model::RequestId id) const;
 
     /// Of a project with all below it. Zero for one that holds nothing.
@@ -173,6 +176,7 @@ class State {
     void count_allocation(const model::AllocationRecord& allocation, std::int64_t sign);
     void add_usage(ProjectId id, const model::Usage& amount, std::int64_t sign);
     void resolve_requests();
+    void reclassify();
     void rebuild_free(NodeState& node);
     [[nodiscard]] static scheduler::GroupKey group_of(const model::JobRecord& job);
 
@@ -181,6 +185,7 @@ class State {
     std::map<model::RequestId, model::RequestRecord> requests_;
     std::map<std::string, model::RequestId> request_ids_;
     std::map<model::RequestId, model::Request> resolved_;
+    NodeClasses node_classes_;
     std::map<GpuModelId, model::GpuModelRecord> gpu_models_;
     std::map<ProjectId, model::ProjectRecord> projects_;
     std::map<std::string, ProjectId> project_ids_;

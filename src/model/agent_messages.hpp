@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -78,6 +79,7 @@ struct NodeHello {
     std::vector<GpuDescription> gpus = {};
     std::vector<KnownTask> tasks = {};
     std::string enforcement = {};  // "cgroup-v1", "cgroup-v2", "none": what holds its limits.
+    std::map<std::string, std::string> labels = {};  // Set by who runs it: {"zone", "a"}.
 };
 
 struct TaskStarted {

@@ -60,6 +60,7 @@ struct JobTerms {
     std::string name = {};
     std::string project = "default";
     GpuAsk gpus = {};
+    std::string on = {};  // Which nodes, as in node_expression.hpp; "": any.
     std::int64_t cpu_millicores = 1000;
     std::int64_t memory_mib = 0;    // 0: no limit, nothing reserved.
     std::int64_t time_limit_s = 0;  // 0: none.

@@ -71,6 +71,7 @@ JobSpec some_spec(Random& random) {
     JobSpec spec;
     fill_execution(random, spec.execution);
     JobTerms& terms = spec.terms;
+    terms.on = random.below(3) == 0 ? "zone == 'a b' && !slow" : "";
     terms.name = random.below(2) == 0 ? default_name(spec.execution)
                                       : "n " + std::to_string(random.below(9));
     terms.project = random.below(2) == 0 ? "default" : "team.vision-2_b";

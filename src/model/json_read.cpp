@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -419,6 +418,7 @@ constexpr auto kSpecFields = std::to_array<Field<JobSpec>>({
     {"working_dir", in<kExecution, text<&Execution::working_dir, fault_of_working_dir>>},
     {"env", in<kExecution, map<&Execution::environment, kEnvironmentRules>>},
     {"resources", in<kTerms, object<kResourceFields, JobTerms>>},
+    {"on", in<kTerms, text<&JobTerms::on, fault_of_node_expression>>},
     {"time_limit_s", in<kTerms, integer<&JobTerms::time_limit_s, 1, kTimeLimitMaxS>>},
     {"priority", in<kTerms, integer<&JobTerms::priority, -kPriorityMax, kPriorityMax>>},
     {"labels", in<kTerms, map<&JobTerms::labels, kLabelRules>>},

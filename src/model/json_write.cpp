@@ -142,6 +142,9 @@ void write_retries(Json& json, const JobTerms& terms) {
 /// What of the terms follows what is executed.
 void write_terms(Json& json, const JobTerms& terms) {
     write_resources(json, terms);
+    if (!terms.on.empty()) {
+        json.text("on", terms.on);
+    }
     if (terms.time_limit_s != 0) {
         json.number("time_limit_s", terms.time_limit_s);
     }

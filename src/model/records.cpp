@@ -148,6 +148,21 @@ Request request_of(
     return request;
 }
 
+NodeFacts facts_of(
+    const NodeRecord& node,
+    WhichGpus which,
+    const std::function<std::string(GpuModelId)>& name_of_model) {
+    NodeFacts facts{
+        .name = node.name, .labels = node.labels, .cpu_millicores = node.host.cpu_millicores};
+    for (const NodeGpu& gpu : node.gpus) {
+        if (gpu.is_present || which == WhichGpus::kAll) {
+            facts.gpu_models.push_back(name_of_model(gpu.model));
+            facts.gpu_memory_mib = std::max(facts.gpu_memory_mib, gpu.total_mib);
+        }
+    }
+    return facts;
+}
+
 std::string_view word_of(ElementState state) {
     return text_in(kStateWords, state);
 }

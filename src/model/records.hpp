@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "model/allocation_state.hpp"
 #include "model/element_state.hpp"
 #include "model/job_spec.hpp"
+#include "model/node_expression.hpp"
 #include "model/resources.hpp"
 #include "model/task.hpp"
 
@@ -77,6 +79,7 @@ struct RequestRecord {
     RequestId id = RequestId(0);
     GpuAsk gpus = {};
     HostAmount host = {};
+    std::string on = {};  // On which nodes: a NodeExpression as it is printed; "": on any.
 
     friend bool operator==(const RequestRecord&, const RequestRecord&) = default;
 };
@@ -104,10 +107,22 @@ struct NodeRecord {
     std::vector<NodeGpu> gpus = {};  // By id.
     bool is_drained = false;
     std::string drain_reason = {};
-    std::string enforcement = {};  // See NodeHello.
+    std::string enforcement = {};                    // See NodeHello.
+    std::map<std::string, std::string> labels = {};  // Likewise.
 
     friend bool operator==(const NodeRecord&, const NodeRecord&) = default;
 };
+
+enum class WhichGpus : std::uint8_t {
+    kPresent,
+    kAll,  // Also those that are lost for the moment.
+};
+
+/// What node expressions may ask about `node`.
+[[nodiscard]] NodeFacts facts_of(
+    const NodeRecord& node,
+    WhichGpus which,
+    const std::function<std::string(GpuModelId)>& name_of_model);
 
 inline constexpr std::size_t kElementStates = 9;
 

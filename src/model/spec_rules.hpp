@@ -59,6 +59,9 @@ inline constexpr std::int32_t kSignalMax = 64;
 [[nodiscard]] std::string fault_of_label_value(std::string_view value);
 [[nodiscard]] std::string fault_of_working_dir(std::string_view path);
 
+/// See parse_node_expression().
+[[nodiscard]] std::string fault_of_node_expression(std::string_view text);
+
 [[nodiscard]] std::string fault_of_argument(std::string_view text);
 [[nodiscard]] std::string fault_of_script(std::string_view script);
 [[nodiscard]] std::string fault_of_array(const ArrayRange& array);

@@ -21,14 +21,15 @@ std::uint64_t mixed(std::uint64_t hash, const std::optional<std::int64_t>& value
     return value ? mixed(mixed(hash, std::uint64_t{1}), *value) : mixed(hash, std::uint64_t{2});
 }
 
-std::uint64_t mixed(std::uint64_t hash, const std::optional<std::vector<GpuModelId>>& models) {
-    if (!models) {
+template <class Id>
+std::uint64_t mixed(std::uint64_t hash, const std::optional<std::vector<Id>>& ids) {
+    if (!ids) {
         return mixed(hash, std::uint64_t{3});
     }
-    for (const GpuModelId model : *models) {
-        hash = mixed(hash, model.value());
+    for (const Id id : *ids) {
+        hash = mixed(hash, id.value());
     }
-    return mixed(hash, models->size());
+    return mixed(hash, ids->size());
 }
 
 std::uint64_t mixed(std::uint64_t hash, const model::WholeGpus& ask) {
@@ -56,13 +57,14 @@ bool goes_before_as(const model::Request& left, const model::Request& right) {
 
 std::uint64_t hash_of(const model::Request& request) {
     std::uint64_t hash = mixed(request.gpus.index(), request.host.cpu_millicores);
-    hash = mixed(hash, request.host.memory_mib);
+    hash = mixed(mixed(hash, request.host.memory_mib), request.node_classes);
     return std::visit([&](const auto& ask) { return mixed(hash, ask); }, request.gpus);
 }
 
 void ClassMix::observe(const model::Request& request) {
     model::Request key = request;
     key.host.memory_mib = 0;
+    key.node_classes.reset();
     const auto [place, is_new] = places_.try_emplace(key, counts_.size());
     if (is_new) {
         counts_.push_back({.request = key, .count = 0});

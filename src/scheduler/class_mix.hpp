@@ -9,9 +9,10 @@
 
 namespace reeve::scheduler {
 
-/// How often requests of one class came. Requests that differ in host memory alone are one class.
+/// How often requests of one class came. Requests that differ in host memory, or in the nodes that
+/// they may run on, are one class.
 struct ClassCount {
-    model::Request request = {};  // With host memory 0.
+    model::Request request = {};  // With host memory 0, for any node.
     std::uint64_t count = 0;      // Up to 2^32; more counts as that.
 
     friend bool operator==(const ClassCount&, const ClassCount&) = default;

@@ -28,6 +28,19 @@ TEST(ClassMix, CountsRequestsThatDifferInHostMemoryAsOne) {
     EXPECT_EQ(mix.counts(), wanted);
 }
 
+TEST(ClassMix, CountsRequestsForOtherNodesAsOne) {
+    ClassMix mix;
+    model::Request there = share(500, 10);
+    there.node_classes = std::vector{NodeClassId(1)};
+    mix.observe(there);
+    mix.observe(share(500, 10));
+    const std::vector<ClassCount> wanted = {
+        {.request = share(500, 0), .count = 2}
+    };
+    EXPECT_EQ(mix.counts(), wanted);
+    EXPECT_NE(hash_of(there), hash_of(share(500, 10)));
+}
+
 TEST(ClassMix, IsDueOftenAtFirstAndThenEvery500) {
     ClassMix mix;
     std::vector<int> due;

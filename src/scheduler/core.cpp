@@ -9,14 +9,14 @@
 namespace reeve::scheduler {
 namespace {
 
-/// True if some amount of `now` is more than it was.
+/// True if some amount of `now` is more than it was, or it may be for others than before.
 bool has_grown(const NodeView& before, const NodeView& now) {
     if (now.availability != Availability::kReady) {
         return false;
     }
     const model::HostAmount& old_host = before.free.host;
     const model::HostAmount& host = now.free.host;
-    if (before.availability != Availability::kReady ||
+    if (before.node_class != now.node_class || before.availability != Availability::kReady ||
         host.cpu_millicores > old_host.cpu_millicores || host.memory_mib > old_host.memory_mib ||
         before.free.gpus.size() != now.free.gpus.size()) {
         return true;
@@ -32,9 +32,10 @@ bool has_grown(const NodeView& before, const NodeView& now) {
     return false;
 }
 
-/// True if both could hold the same when empty.
+/// True if both could hold the same when empty, of the same jobs.
 bool is_alike(const NodeView& left, const NodeView& right) {
     return left.availability == right.availability && left.host_total == right.host_total &&
+           left.node_class == right.node_class &&
            std::ranges::equal(
                left.free.gpus, right.free.gpus, [](const model::Gpu& a, const model::Gpu& b) {
                    return std::tie(a.id, a.model, a.total_mib) ==

@@ -203,6 +203,29 @@ TEST(Core, WhoLacksQuotaHoldsNobodyUp) {
     EXPECT_EQ(world.schedule(), std::vector<JobId>{poor});
 }
 
+TEST(Core, WhoMayRunOnOtherNodesAloneIsPassedAndStartsWhenOneBecomesSuch) {
+    CoreWorld world = world_of(2, 4, {});
+    world.set_node_class(NodeId(2), NodeClassId(1));
+    model::Request there = gpus(4);
+    there.node_classes = std::vector{NodeClassId(1)};
+    model::Request nowhere = gpus(1);
+    nowhere.node_classes = std::vector<NodeClassId>{};
+    const JobId first = world.submit({.request = world.put_request(there)}, kHour);
+    const JobId second = world.submit({.request = world.put_request(there)}, kHour);
+    const model::RequestId narrow = world.put_request(nowhere);
+    const JobId third = world.submit({.request = narrow}, kHour);
+    EXPECT_EQ(world.schedule(), std::vector<JobId>{first});
+    EXPECT_EQ(world.running().at(first).parts.front().node, NodeId(2));
+
+    world.set_node_class(NodeId(1), NodeClassId(1));
+    EXPECT_EQ(world.schedule(), std::vector<JobId>{second});
+    EXPECT_EQ(world.running().at(second).parts.front().node, NodeId(1));
+    world.end(first);
+    EXPECT_TRUE(world.schedule().empty());
+    world.set_node_classes(narrow, std::vector{NodeClassId(0), NodeClassId(1)});
+    EXPECT_EQ(world.schedule(), std::vector<JobId>{third});
+}
+
 TEST(Core, AStepThatNothingChangedForLooksAtNobody) {
     CoreWorld world = world_of(2, 4, {});
     for (int i = 0; i < 50; ++i) {
@@ -274,6 +297,15 @@ void disturb(CoreWorld& world, Random& random, const std::vector<model::Request>
         world.set_availability(
             node.id, node.availability == Availability::kReady ? Availability::kDrained
                                                                : Availability::kReady);
+    }
+    if (one_in(random, 8)) {
+        const std::vector<NodeView> nodes = world.views();
+        world.set_node_class(
+            nodes[random.below(nodes.size())].id, NodeClassId(random.below(kNodeClasses)));
+    }
+    if (one_in(random, 8) && !world.waiting().empty()) {
+        const model::RequestId waits = world.waiting().begin()->second.group.request;
+        world.set_node_classes(waits, random_node_classes(random));
     }
     if (!one_in(random, 3)) {
         world.advance();

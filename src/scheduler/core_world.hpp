@@ -51,6 +51,18 @@ class CoreWorld {
         core_.put_node(nodes_.at(id));
     }
 
+    void set_node_class(NodeId id, NodeClassId node_class) {
+        nodes_.at(id).node_class = node_class;
+        core_.put_node(nodes_.at(id));
+    }
+
+    /// A request means other nodes than before.
+    void set_node_classes(
+        model::RequestId id, const std::optional<std::vector<NodeClassId>>& classes) {
+        requests_.at(id).node_classes = classes;
+        core_.put_request(id, requests_.at(id));
+    }
+
     model::RequestId put_request(const model::Request& request) {
         const auto known =
             std::ranges::find(requests_, request, [](const auto& each) { return each.second; });

@@ -29,6 +29,7 @@ struct NodeShape {
     std::int64_t total_mib = 1000;
     std::int64_t cpu = 0;
     std::int64_t memory_mib = 0;
+    std::uint64_t node_class = 0;
 };
 
 /// All of it free. Its GPUs are 100 times its id and the numbers that follow.
@@ -36,7 +37,8 @@ inline NodeView node_of(std::uint64_t id, const NodeShape& shape) {
     NodeView node{
         .id = NodeId(id),
         .free = {.host = {.cpu_millicores = shape.cpu, .memory_mib = shape.memory_mib}},
-        .host_total = {.cpu_millicores = shape.cpu, .memory_mib = shape.memory_mib}
+        .host_total = {.cpu_millicores = shape.cpu, .memory_mib = shape.memory_mib},
+        .node_class = NodeClassId(shape.node_class)
     };
     for (std::int64_t i = 0; i < shape.gpus; ++i) {
         node.free.gpus.push_back({
@@ -49,6 +51,8 @@ inline NodeView node_of(std::uint64_t id, const NodeShape& shape) {
     return node;
 }
 
+constexpr std::uint64_t kNodeClasses = 3;  // 0, 1, 2.
+
 inline NodeView random_node(Random& random, std::uint64_t id) {
     const std::int64_t sizes[] = {1000, 24000, 81920};
     const std::uint64_t model = 1 + random.below(3);
@@ -57,7 +61,8 @@ inline NodeView random_node(Random& random, std::uint64_t id) {
              .model = model,
              .total_mib = sizes[model - 1],
              .cpu = pick(random, 1, 6) * 4000,
-             .memory_mib = pick(random, 1, 4) * 16384});
+             .memory_mib = pick(random, 1, 4) * 16384,
+             .node_class = random.below(kNodeClasses)});
 }
 
 inline std::optional<std::vector<GpuModelId>> random_models(Random& random) {
@@ -73,10 +78,24 @@ inline std::optional<std::vector<GpuModelId>> random_models(Random& random) {
     return models;
 }
 
+inline std::optional<std::vector<NodeClassId>> random_node_classes(Random& random) {
+    if (!one_in(random, 3)) {
+        return std::nullopt;
+    }
+    std::vector<NodeClassId> classes;
+    for (std::uint64_t each = 0; each < kNodeClasses; ++each) {
+        if (one_in(random, 2)) {
+            classes.emplace_back(each);
+        }
+    }
+    return classes;
+}
+
 inline model::Request random_request(Random& random) {
     model::Request request{
-        .host = {
-                 .cpu_millicores = pick(random, 0, 8) * 1000, .memory_mib = pick(random, 0, 8) * 2048}
+        .host =
+            {.cpu_millicores = pick(random, 0, 8) * 1000, .memory_mib = pick(random, 0, 8) * 2048},
+        .node_classes = random_node_classes(random)
     };
     if (one_in(random, 2)) {
         request.gpus = model::WholeGpus{

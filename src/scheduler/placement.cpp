@@ -107,6 +107,9 @@ Refusal gpu_refusal(const NodeView& node, const model::GpuShare& ask) {
 
 /// Why a node is not looked at, however much is free on it.
 std::optional<Reason> obstacle(const NodeView& node, const model::Request& request) {
+    if (!accepts(request.node_classes, node.node_class)) {
+        return Reason::kLabels;
+    }
     if (!could_hold(node, request)) {
         return Reason::kTooSmall;
     }
@@ -150,7 +153,9 @@ Decision place(const model::Request& request, const std::vector<NodeView>& nodes
     const NodeView* best = nullptr;
     Choice best_choice;
     for (const NodeView& node : nodes) {
-        if (node.availability != Availability::kReady || !fits(request.host, node.free.host)) {
+        if (node.availability != Availability::kReady ||
+            !accepts(request.node_classes, node.node_class) ||
+            !fits(request.host, node.free.host)) {
             continue;
         }
         std::optional<Choice> choice = choose(request, node.free.gpus);
@@ -168,7 +173,8 @@ Decision place(const model::Request& request, const std::vector<NodeView>& nodes
 }
 
 bool can_take(const NodeView& node, const model::Request& request) {
-    return node.availability == Availability::kReady && fits(request.host, node.free.host) &&
+    return node.availability == Availability::kReady &&
+           accepts(request.node_classes, node.node_class) && fits(request.host, node.free.host) &&
            std::visit([&](const auto& ask) { return can_give(ask, node.free.gpus); }, request.gpus);
 }
 
@@ -184,6 +190,9 @@ std::vector<Refusal> explain(const model::Request& request, const std::vector<No
 }
 
 bool could_hold(const NodeView& node, const model::Request& request) {
+    if (!accepts(request.node_classes, node.node_class)) {
+        return false;
+    }
     const NodeView empty = emptied(node);
     return fits(request.host, empty.free.host) && choose(request, empty.free.gpus).has_value();
 }

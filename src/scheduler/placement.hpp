@@ -22,10 +22,12 @@ struct NodeView {
     Availability availability = Availability::kReady;
     model::Resources free = {};
     model::HostAmount host_total = {};
+    NodeClassId node_class = NodeClassId(0);
 };
 
 /// Why one node was passed over. A value, not a sentence: model and edges word it.
 enum class Reason : std::uint8_t {
+    kLabels,  // It is none of the nodes that the request may run on.
     kDrained,
     kUnreachable,
     kGated,
@@ -68,12 +70,13 @@ using Decision = std::variant<Placed, NotPlaced>;
 [[nodiscard]] bool can_take(const NodeView& node, const model::Request& request);
 
 /// Why each node passes `request` over now, ordered by node id; a node that would take it is left
-/// out. Size, else availability, speaks alone; else all that is short is there: CPU, memory, GPUs.
-/// Cost: one pass over the GPUs of `nodes`.
+/// out. Labels, else size, else availability, speak alone; else all that is short is there: CPU,
+/// memory, GPUs. Cost: one pass over the GPUs of `nodes`.
 [[nodiscard]] std::vector<Refusal> explain(
     const model::Request& request, const std::vector<NodeView>& nodes);
 
-/// True if `node`, were it empty and ready, could hold `request`. GPUs that are gone do not count.
+/// True if `node`, were it empty and ready, could hold `request`, and is one that it may run on.
+/// GPUs that are gone do not count.
 [[nodiscard]] bool could_hold(const NodeView& node, const model::Request& request);
 
 }  // namespace reeve::scheduler

@@ -69,6 +69,8 @@ std::size_t PlacementEngine::ShapeKeyHash::operator()(const ShapeKey& key) const
     hash = (hash ^ static_cast<std::uint64_t>(key.host.cpu_millicores)) * kPrime;
     hash ^= hash >> 29U;
     hash = (hash ^ static_cast<std::uint64_t>(key.host.memory_mib)) * kPrime;
+    hash ^= hash >> 29U;
+    hash = (hash ^ key.node_class.value()) * kPrime;
     return static_cast<std::size_t>(hash ^ (hash >> 32U));
 }
 
@@ -177,7 +179,10 @@ void PlacementEngine::join(SlotId id) {
     if (slot.view.availability != Availability::kReady) {
         return;
     }
-    const ShapeKey key{.set = set_of(sets_, slot.view.free.gpus), .host = slot.view.free.host};
+    const ShapeKey key{
+        .set = set_of(sets_, slot.view.free.gpus),
+        .host = slot.view.free.host,
+        .node_class = slot.view.node_class};
     const auto [place, is_new] = shape_ids_.try_emplace(key, kNoShape);
     if (is_new) {
         if (unused_.empty()) {
@@ -360,6 +365,7 @@ PlacementEngine::Ask& PlacementEngine::ask_with(const model::Request& request) {
         place->second.cpu = request.host.cpu_millicores;
         place->second.memory_mib = request.host.memory_mib;
         place->second.demand = sets_.intern(request.gpus);
+        place->second.node_classes = request.node_classes;
     }
     return place->second;
 }
@@ -486,7 +492,8 @@ bool PlacementEngine::rank(Ask& ask, ShapeId id) {
 
 std::span<const DeviceOption> PlacementEngine::options_of(const Shape& shape, const Ask& ask) {
     const model::HostAmount& free = shape.key.host;
-    if (ask.cpu > free.cpu_millicores || ask.memory_mib > free.memory_mib) {
+    if (ask.cpu > free.cpu_millicores || ask.memory_mib > free.memory_mib ||
+        !model::accepts(ask.node_classes, shape.key.node_class)) {
         return {};
     }
     return sets_.options(shape.key.set, ask.demand);

@@ -91,6 +91,7 @@ class PlacementEngine {
     struct ShapeKey {
         DeviceSetId set = 0;
         model::HostAmount host = {};
+        NodeClassId node_class = NodeClassId(0);
 
         friend bool operator==(const ShapeKey&, const ShapeKey&) = default;
     };
@@ -127,6 +128,7 @@ class PlacementEngine {
         std::int64_t cpu = 0;
         std::int64_t memory_mib = 0;
         DemandId demand = 0;
+        std::optional<std::vector<NodeClassId>> node_classes = {};
         std::uint64_t epoch = 0;          // The one that `ranked` is of. 0: none.
         std::uint64_t log_at = 0;         // How far it read the log.
         std::vector<Ranked> ranked = {};  // A heap, best first.

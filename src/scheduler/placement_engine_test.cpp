@@ -326,6 +326,25 @@ TEST(PlacementEngine, SeesNodesComeGoAndDrain) {
     EXPECT_EQ(text_of(engine.place(whole)), "-") << "it lost its GPU";
 }
 
+TEST(PlacementEngine, PlacesOnNodesOfTheClassesThatTheRequestAccepts) {
+    for (const PolicyRow& row : kPolicies) {
+        SCOPED_TRACE(row.name);
+        PlacementEngine engine({.policy = row.policy});
+        for (std::uint64_t id = 1; id <= 3; ++id) {
+            engine.put_node(node_of(id, {.gpus = 1, .node_class = id == 1 ? 0U : 5U}));
+        }
+        EXPECT_EQ(engine.shape_count(), 2U) << "alike, but for their class";
+        model::Request request{.gpus = model::WholeGpus{.count = 1}};
+        request.node_classes = std::vector{NodeClassId(4)};
+        EXPECT_EQ(text_of(engine.place(request)), "-");
+        request.node_classes = std::vector{NodeClassId(0), NodeClassId(4)};
+        EXPECT_EQ(text_of(engine.place(request)), "1: 100=1000/1000");
+        engine.put_node(node_of(2, {.gpus = 1, .node_class = 4}));
+        engine.put_node(node_of(1, {.gpus = 1, .node_class = 5}));
+        EXPECT_EQ(text_of(engine.place(request)), "2: 200=1000/1000") << "they were relabelled";
+    }
+}
+
 TEST(PlacementEngine, PassesOverNodesThatAreShortOfMemoryHoweverMany) {
     PlacementEngine engine({.policy = Policy::kTightest});
     constexpr std::uint64_t kNodes = 40;

@@ -49,6 +49,16 @@ model::Request share(std::int64_t milli) {
     return {.gpus = model::GpuShare{.milli = milli}};
 }
 
+NodeView classed(NodeView view) {
+    view.node_class = NodeClassId(3);
+    return view;
+}
+
+model::Request classed(model::Request request) {
+    request.node_classes = std::vector{NodeClassId(1), NodeClassId(3)};
+    return request;
+}
+
 /// The GPUs of a placement, "20 21", or "-" for none: a short word keeps the table readable.
 std::string where(const Decision& decision) {
     const auto* placed = std::get_if<Placed>(&decision);
@@ -71,24 +81,30 @@ TEST(Place, PicksTheTightestDeviceThatFits) {
     };
 
     const std::vector<Case> cases = {
-        {"no nodes at all",      whole(1),       {},                                       "-"    },
-        {"exact fit is a fit",   whole(1),       {node(2, {1000})},                        "20"   },
-        {"one milli short",      whole(1),       {node(2, {999})},                         "-"    },
-        {"two halves, no whole", whole(1),       {node(2, {500, 500})},                    "-"    },
-        {"two 300s, no 600",     share(600),     {node(2, {300, 300})},                    "-"    },
-        {"two nodes, no pair",   whole(2),       {node(2, {1000}), node(3, {1000})},       "-"    },
-        {"untouched GPUs only",  whole(2),       {node(2, {1000, 250, 1000})},             "20 22"},
-        {"another model",        of_model(2),    {node(2, {1000})},                        "-"    },
-        {"large enough",         of_size(10000), {node(2, {1000})},                        "20"   },
-        {"one MiB too small",    of_size(10001), {node(2, {1000})},                        "-"    },
-        {"tightest node",        whole(1),       {node(2, {1000, 1000}), node(3, {1000})}, "30"   },
-        {"ties: lowest node",    whole(1),       {node(3, {1000}), node(2, {1000})},       "20"   },
-        {"one of two",           whole(1),       {node(2, {1000, 1000})},                  "20"   },
-        {"ties: lowest GPU",     share(250),     {node(2, {500, 500})},                    "20"   },
-        {"draining is no node",  whole(1),       {draining(node(2, {1000}))},              "-"    },
-        {"used GPUs first",      share(250),     {node(2, {1000, 400})},                   "21"   },
-        {"tightest GPU",         share(250),     {node(2, {300}), node(3, {1000, 250})},   "31"   },
-        {"no GPU, yet a node",   whole(0),       {node(2, {0})},                           ""     },
+        {"no nodes at all",       whole(1),          {},                                       "-"    },
+        {"exact fit is a fit",    whole(1),          {node(2, {1000})},                        "20"   },
+        {"one milli short",       whole(1),          {node(2, {999})},                         "-"    },
+        {"two halves, no whole",  whole(1),          {node(2, {500, 500})},                    "-"    },
+        {"two 300s, no 600",      share(600),        {node(2, {300, 300})},                    "-"    },
+        {"two nodes, no pair",    whole(2),          {node(2, {1000}), node(3, {1000})},       "-"    },
+        {"untouched GPUs only",   whole(2),          {node(2, {1000, 250, 1000})},             "20 22"},
+        {"another model",         of_model(2),       {node(2, {1000})},                        "-"    },
+        {"large enough",          of_size(10000),    {node(2, {1000})},                        "20"   },
+        {"one MiB too small",     of_size(10001),    {node(2, {1000})},                        "-"    },
+        {"tightest node",         whole(1),          {node(2, {1000, 1000}), node(3, {1000})}, "30"   },
+        {"ties: lowest node",     whole(1),          {node(3, {1000}), node(2, {1000})},       "20"   },
+        {"one of two",            whole(1),          {node(2, {1000, 1000})},                  "20"   },
+        {"ties: lowest GPU",      share(250),        {node(2, {500, 500})},                    "20"   },
+        {"draining is no node",   whole(1),          {draining(node(2, {1000}))},              "-"    },
+        {"used GPUs first",       share(250),        {node(2, {1000, 400})},                   "21"   },
+        {"tightest GPU",          share(250),        {node(2, {300}), node(3, {1000, 250})},   "31"   },
+        {"no GPU, yet a node",    whole(0),          {node(2, {0})},                           ""     },
+        {"a node of its classes",
+         classed(whole(1)),
+         {node(2, {1000}), classed(node(3, {1000}))},
+         "30"                                                                                         },
+        {"no such node",          classed(whole(1)), {node(2, {1000})},                        "-"    },
+        {"any class will do",     whole(1),          {classed(node(2, {1000}))},               "20"   },
     };
     for (const Case& c : cases) {
         SCOPED_TRACE(c.name);
@@ -130,6 +146,19 @@ TEST(Explain, SaysWhatIsShortOnEachNode) {
         }
     }
     EXPECT_EQ(explain(request, nodes), want);
+}
+
+TEST(Explain, OfANodeThatItMayNotRunOnSaysThatAlone) {
+    const std::vector<NodeView> nodes = {draining(node(2, {})), classed(node(3, {500}))};
+    const std::vector<Refusal> want = {
+        {NodeId(2), Reason::kLabels,   0, 0},
+        {NodeId(3), Reason::kGpuShort, 1, 0},
+    };
+    EXPECT_EQ(explain(classed(whole(1)), nodes), want);
+    EXPECT_FALSE(could_hold(node(2, {1000}), classed(whole(1))));
+    EXPECT_TRUE(could_hold(nodes[1], classed(whole(1))));
+    EXPECT_FALSE(can_take(node(2, {1000}), classed(whole(1))));
+    EXPECT_TRUE(can_take(classed(node(2, {1000})), classed(whole(1))));
 }
 
 TEST(Explain, AgreesWithPlace) {

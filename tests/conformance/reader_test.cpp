@@ -165,6 +165,7 @@ TEST_P(Reader, ARowHasAllThatIsShown) {
     EXPECT_EQ(row->user, "alice");
     EXPECT_EQ(row->project, "vision");
     EXPECT_EQ(row->gpus, (model::GpuAsk{.count = 2, .model = "a30"}));
+    EXPECT_EQ(row->on, "zone==a");
     EXPECT_EQ(row->host, (model::HostAmount{.cpu_millicores = 1000}));
     EXPECT_EQ(row->element, second);
     EXPECT_EQ(reader()->job(JobId(5))->element, std::nullopt);

@@ -79,7 +79,10 @@ class Sqlite : public testing::Test {
 TEST_F(Sqlite, BringsTheFirstSchemaUpToDate) {
     make(3);
     tamper(
-        path(), "DROP TABLE controls; ALTER TABLE jobs DROP COLUMN rev; PRAGMA user_version = 1");
+        path(),
+        "ALTER TABLE requests DROP COLUMN node_expression; ALTER TABLE nodes DROP COLUMN "
+        "labels; DROP TABLE controls; ALTER TABLE jobs DROP COLUMN rev; PRAGMA "
+        "user_version = 1");
     const auto store = open_sqlite({.path = path()});
     ASSERT_TRUE(store) << store.error().context;
     const auto header = (*store)->open_epoch().value();
@@ -93,6 +96,29 @@ TEST_F(Sqlite, BringsTheFirstSchemaUpToDate) {
     changes.update(job_in(3, ElementState::kQueued), held);
     ASSERT_TRUE(changes.commit(**store));
     EXPECT_EQ((*store)->open_reader().value()->job(JobId(3))->record.rev, held.rev);
+}
+
+TEST_F(Sqlite, BringsTheSecondSchemaUpToDate) {
+    {
+        const auto store = open();
+        Script changes(store->open_epoch().value());
+        add_people(changes);
+        changes.put(model::NodeRecord{.id = NodeId(1), .name = "n1", .labels = {{"zone", "a"}}});
+        changes.put(model::RequestRecord{.id = model::RequestId(7), .on = "zone==a"});
+        ASSERT_TRUE(changes.commit(*store));
+    }
+    tamper(
+        path(),
+        "ALTER TABLE requests DROP COLUMN node_expression; ALTER TABLE nodes DROP COLUMN "
+        "labels; PRAGMA user_version = 2");
+    const auto store = open();
+    ASSERT_TRUE(store->open_epoch());
+    const auto records = recovered(*store);
+    EXPECT_EQ(
+        of_kind<model::NodeRecord>(records),
+        std::vector{(model::NodeRecord{.id = NodeId(1), .name = "n1"})});
+    EXPECT_EQ(of_kind<model::RequestRecord>(records).back().id, model::RequestId(7));
+    EXPECT_EQ(of_kind<model::RequestRecord>(records).back().on, "");
 }
 
 TEST_F(Sqlite, RefusesANewerSchema) {

@@ -126,7 +126,8 @@ void add_people(Script& script) {
         .put(model::RequestRecord{
             .id = model::RequestId(1),
             .gpus = {.count = 2, .model = "a30"},
-            .host = {.cpu_millicores = 1000}});
+            .host = {.cpu_millicores = 1000},
+            .on = "zone==a"});
 }
 
 std::vector<ledger::Recovered> recovered(ledger::Store& store) {

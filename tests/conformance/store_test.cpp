@@ -105,7 +105,8 @@ model::NodeRecord extreme_node() {
                  {.id = GpuId(3), .uuid = "GPU-3", .model = GpuModelId(2), .total_mib = 1}},
         .is_drained = true,
         .drain_reason = odd_text,
-        .enforcement = "cgroup-v2"
+        .enforcement = "cgroup-v2",
+        .labels = {{"zone", "a"},                       {"odd", odd_text}                   }
     };
 }
 
@@ -128,7 +129,8 @@ TEST_P(Store, GivesEveryKindOfRecordBack) {
     const model::RequestRecord request{
         .id = model::RequestId(4),
         .gpus = {.count = kHuge, .milli = 999, .memory_mib = kHuge, .model = odd_text},
-        .host = {.cpu_millicores = kHuge, .memory_mib = kHuge}
+        .host = {.cpu_millicores = kHuge, .memory_mib = kHuge},
+        .on = odd_text
     };
     const model::GpuModelRecord gpu_model{.id = GpuModelId(kHuge), .name = odd_text};
     const model::ProjectRecord root{.id = ProjectId(1), .name = "root"};

@@ -195,6 +195,7 @@ class MemoryReader final : public ledger::Reader {
             request != state_.requests.end()) {
             row.gpus = request->second.gpus;
             row.host = request->second.host;
+            row.on = request->second.on;
         }
         if (job.record.range.count() == 1) {
             row.element = last_attempt_of(job.record.id);

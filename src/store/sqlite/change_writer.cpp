@@ -182,8 +182,12 @@ Result<void> ChangeWriter::write_one(const ledger::Put<model::NodeRecord>& put) 
                 return done;
             }
         }
+        Packed packed;
+        Run run(at(kPutNode));
+        bind(run, *put.after, packed);
+        return run.finish();
     }
-    return put_or_delete(put, kPutNode, kDeleteNode);
+    return put.before ? delete_by_id(kDeleteNode, put.before->id.value()) : Result<void>();
 }
 
 Result<void> ChangeWriter::write_one(const ledger::JobPut& put) {

@@ -221,7 +221,8 @@ void bind(Run& run, const model::RequestRecord& request) {
         .integer(request.gpus.memory_mib)
         .text_or_null(request.gpus.model)
         .integer(request.host.cpu_millicores)
-        .integer(request.host.memory_mib);
+        .integer(request.host.memory_mib)
+        .text_or_null(request.on);
 }
 
 model::RequestRecord read_request(Run& run) {
@@ -233,6 +234,7 @@ model::RequestRecord read_request(Run& run) {
     request.gpus.model = run.read_string();
     request.host.cpu_millicores = run.read_integer();
     request.host.memory_mib = run.read_integer();
+    request.on = run.read_string();
     return request;
 }
 
@@ -278,7 +280,8 @@ model::ProjectRecord read_project(Run& run) {
     return project;
 }
 
-void bind(Run& run, const model::NodeRecord& node) {
+void bind(Run& run, const model::NodeRecord& node, Packed& packed) {
+    packed.first = pack_labels(node.labels);
     run.id(node.id)
         .text(node.name)
         .text_or_null(node.boot_id)
@@ -286,7 +289,8 @@ void bind(Run& run, const model::NodeRecord& node) {
         .integer(node.host.memory_mib)
         .integer(node.is_drained ? 1 : 0)
         .text_or_null(node.drain_reason)
-        .text_or_null(node.enforcement);
+        .text_or_null(node.enforcement)
+        .text_or_null(packed.first);
 }
 
 model::NodeRecord read_node(Run& run) {
@@ -299,6 +303,7 @@ model::NodeRecord read_node(Run& run) {
     node.is_drained = run.read_integer() != 0;
     node.drain_reason = run.read_string();
     node.enforcement = run.read_string();
+    node.labels = unpack_labels(run.read_text());
     return node;
 }
 

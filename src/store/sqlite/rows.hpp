@@ -44,13 +44,15 @@ inline constexpr std::int64_t kLivePhase = 2;
 
 inline constexpr std::string_view kUserColumns = "id, name, uid, gid";
 inline constexpr std::string_view kRequestColumns =
-    "id, gpu_count, gpu_milli, gpu_memory_mib, gpu_model, cpu_millicores, memory_mib";
+    "id, gpu_count, gpu_milli, gpu_memory_mib, gpu_model, cpu_millicores, memory_mib, "
+    "node_expression";
 inline constexpr std::string_view kGpuModelColumns = "id, name";
 inline constexpr std::string_view kProjectColumns =
     "id, name, parent, gpu_milli_max, cpu_millicores_max, memory_mib_max, running_elements_max, "
     "pending_elements_max";
 inline constexpr std::string_view kNodeColumns =
-    "id, name, boot_id, cpu_millicores, memory_mib, is_drained, drain_reason, enforcement";
+    "id, name, boot_id, cpu_millicores, memory_mib, is_drained, drain_reason, enforcement, "
+    "labels";
 inline constexpr std::string_view kNodeGpuColumns =
     "node, position, id, uuid, model, total_mib, is_present, is_simulated";
 inline constexpr std::string_view kJobColumns =  // Fixed; what may change; what has an index.
@@ -82,7 +84,7 @@ void bind(Run& run, const model::UserRecord& user);
 void bind(Run& run, const model::RequestRecord& request);
 void bind(Run& run, const model::GpuModelRecord& gpu_model);
 void bind(Run& run, const model::ProjectRecord& project);
-void bind(Run& run, const model::NodeRecord& node);  // Without its GPUs.
+void bind(Run& run, const model::NodeRecord& node, Packed& packed);  // Without its GPUs.
 void bind_node_gpu(Run& run, const model::NodeRecord& node, std::size_t position);
 void bind_job_fixed(Run& run, const model::JobRecord& job);
 void bind_job_changing(Run& run, const model::JobRecord& job, Packed& packed);

@@ -201,8 +201,14 @@ CREATE TABLE controls (
 ) WITHOUT ROWID;
 )sql";
 
+// What node expressions ask for, and what they ask about.
+constexpr std::string_view kNodeLabels = R"sql(
+ALTER TABLE requests ADD COLUMN node_expression TEXT;
+ALTER TABLE nodes ADD COLUMN labels TEXT;
+)sql";
+
 /// Forward only, in order; a step that was released is never edited.
-constexpr auto kSteps = std::to_array<std::string_view>({kFirst, kControls});
+constexpr auto kSteps = std::to_array<std::string_view>({kFirst, kControls, kNodeLabels});
 
 Result<std::int64_t> version_of(Database& database) {
     auto version = database.integer_of("PRAGMA user_version");

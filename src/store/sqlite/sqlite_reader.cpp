@@ -293,6 +293,7 @@ Result<void> SqliteReader::fill_request(ledger::JobRow& row) {
         model::RequestRecord request = read_request(run);
         row.gpus = std::move(request.gpus);
         row.host = request.host;
+        row.on = std::move(request.on);
     }
     return {};
 }

@@ -1,0 +1,58 @@
+#include "server_config.hpp"
+
+#include <map>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace reeve {
+namespace {
+
+using Labels = std::map<std::string, std::string>;
+
+TEST(ServerConfig, LabelsOfTheNodeAreAMapOrAList) {
+    const Labels want = {
+        {"rack", "1"  },
+        {"zone", "a b"}
+    };
+    for (const char* yaml :
+         {"node:\n  labels: {zone: a b, rack: 1}\n", "node:\n  labels: [zone=a b, rack=1]\n"}) {
+        const auto config = read_server_config(yaml, {});
+        ASSERT_TRUE(config) << config.error().message;
+        EXPECT_EQ(config->node_labels, want);
+    }
+    Labels labels = want;
+    ASSERT_TRUE(add_node_labels("zone=c", labels));
+    EXPECT_EQ(labels.at("zone"), "c") << "what comes later wins";
+}
+
+TEST(ServerConfig, SaysWhatALabelIs) {
+    struct Case {
+        const char* yaml;
+        const char* want;
+    };
+
+    const auto cases = std::to_array<Case>({
+        {"node: {labels: zone}",
+         "configuration: node.labels: 'zone' is not a label; write key=value"                  },
+        {"node: {labels: {zone: [a]}}", "configuration: node.labels holds plain values"        },
+        {"node: {labels: {-zone: a}}",  "configuration: node.labels: a label's key has 1 to 63"},
+        {"node: {name: {zone: a}}",     "configuration: node.name needs a value"               },
+        {"node: {label: {zone: a}}",
+         "configuration: there is no key 'node.label'; did you mean 'node.labels'?"            },
+    });
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.yaml);
+        const auto config = read_server_config(c.yaml, {});
+        ASSERT_FALSE(config);
+        EXPECT_TRUE(config.error().message.starts_with(c.want)) << config.error().message;
+    }
+    Labels labels;
+    for (int i = 0; i < 64; ++i) {
+        ASSERT_TRUE(add_node_labels("k" + std::to_string(i) + "=", labels));
+    }
+    EXPECT_FALSE(add_node_labels("one=more", labels));
+}
+
+}  // namespace
+}  // namespace reeve

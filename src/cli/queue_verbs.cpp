@@ -1,4 +1,4 @@
-// q, show, why: what waits and runs, and why.
+// q, show: what waits and runs.
 #include <ostream>
 #include <set>
 
@@ -16,12 +16,8 @@ Tone tone_of_row(const JsonValue& row) {
     return tone_of_state(text_at(row, "state"));
 }
 
-/// How long it has waited, runs, or ran.
 std::string time_cell(const JsonValue& job, const Look& look) {
-    const std::string started = text_at(job, "started_at");
-    return started.empty()
-               ? time_between(text_at(job, "submitted_at"), text_at(job, "ended_at"), look.now)
-               : time_between(started, text_at(job, "ended_at"), look.now);
+    return time_of_job(job, look.now);
 }
 
 std::string where_or_why(const JsonValue& job, const Look& /*look*/) {
@@ -411,211 +407,18 @@ class ShowVerb final : public Verb {
     TargetFlags targets_;
 };
 
-std::string holder_in_words(const JsonValue& holder) {
-    const std::string job = text_at(holder, "job");
-    const std::string user = text_at(holder, "user");
-    const std::string project = text_at(holder, "project");
-    std::string words = job.empty() ? "held by another project" : "held by job " + job;
-    if (!user.empty() || !project.empty()) {
-        words += " (" + user + (user.empty() || project.empty() ? "" : ", ") + project + ")";
-    }
-    return words;
-}
-
-/// Who has what is missing, and until when.
-std::string holding_of(const JsonValue& blocker, const Look& look) {
-    const JsonValue* holder = find(blocker, "holder");
-    std::string words = holder == nullptr ? "" : holder_in_words(*holder);
-    const std::string until = text_at(blocker, "until");
-    if (!until.empty()) {
-        words += (words.empty() ? "ends " : ", ends ") + relative_time(until, look.now) +
-                 " at the latest";
-    }
-    const JsonValue* holders = find(blocker, "holders");
-    if (holders != nullptr && holders->IsArray() && holders->Size() > 1) {
-        words += ", and " + std::to_string(holders->Size() - 1) + " more";
-    }
-    return words;
-}
-
-std::vector<std::string> blocker_row(const JsonValue& blocker, bool is_binding, const Look& look) {
-    const std::string kind = text_at(blocker, "kind");
-    const std::string text = text_at(blocker, "text");
-    const std::string node = text_at(blocker, "node");
-    return {
-        is_binding ? "BINDING" : "ALSO",
-        painted(kind, is_binding ? Tone::kBad : Tone::kPlain, look), printable(node),
-        printable(text.empty() ? reason_in_words(kind) : text),
-        printable(holding_of(blocker, look))};
-}
-
-std::vector<std::string> change_row(const JsonValue& change, bool is_first) {
-    const std::string flags = text_at(change, "flags");
-    const std::string command = text_at(change, "command");
-    std::string how = "with";
-    std::string what = flags;
-    if (flags.empty()) {
-        how = command.empty() ? "if" : "after";
-        what = command.empty() ? text_at(change, "text") : command;
-    }
-    return {is_first ? "  would start now" : "", is_first ? how : "or " + how, printable(what)};
-}
-
-class WhyVerb final : public Verb {
-  public:
-    void add_options(CLI::App& app) override { targets_.add_to(app); }
-
-    Result<int> run(Session& session) override {
-        const auto list = targets_.parse();
-        auto client = session.client();
-        if (!list || !client) {
-            return tl::unexpected(list ? client.error() : list.error());
-        }
-        TargetList meant = *list;
-        meant.is_last = meant.is_last || meant == TargetList{};  // `reeve why`: of the newest.
-        const auto targets = look_up(**client, meant);
-        if (!targets) {
-            return tl::unexpected(targets.error());
-        }
-        if (targets->empty()) {
-            session.note("No job matches.");
-        }
-        for (const Target& target : *targets) {
-            if (auto done = explain(session, **client, target); !done) {
-                return tl::unexpected(std::move(done.error()));
-            }
-        }
-        return 0;
-    }
-
-    [[nodiscard]] bool takes(Format format) const override {
-        return format != Format::kCsv && format != Format::kName;
-    }
-
-  private:
-    [[nodiscard]] static Result<void> explain(
-        Session& session, Client& client, const Target& target) {
-        const std::string path = "/api/v1/jobs/" + std::to_string(target.job);
-        const std::string query =
-            target.element ? "?element=" + std::to_string(*target.element) : "";
-        const auto why = client.get(path + "/why" + query);
-        if (!why) {
-            return tl::unexpected(why.error());
-        }
-        std::ostream& out = session.out();
-        if (print_document(out, *why, session.look.format)) {
-            return {};
-        }
-        const auto job = get_target(client, target);
-        if (!job) {
-            return tl::unexpected(job.error());
-        }
-        const std::string state = text_at(*why, "state");
-        out << to_string(target) << " " << printable(text_at(*job, "name")) << "  "
-            << printable(text_at(*job, "user")) << "/" << printable(text_at(*job, "project"))
-            << "  " << painted(state, tone_of_state(state), session.look) << " "
-            << time_cell(*job, session.look) << "  asks for "
-            << resources_in_words(find(*job, "resources")) << "\n";
-        print_blockers(out, *why, *job, session.look);
-        return {};
-    }
-
-    static void print_blockers(
-        std::ostream& out, const JsonValue& why, const JsonValue& job, const Look& look) {
-        const JsonValue* blockers = find(why, "blockers");
-        if (blockers == nullptr || !blockers->IsArray() || blockers->Empty()) {
-            const std::string end = end_in_words(job);
-            const std::string node = text_at(job, "node");
-            if (const std::string state = text_at(why, "state"); is_end_state(state)) {
-                out << "  It has ended: " << printable(end.empty() ? state : end) << ".\n";
-                return;
-            }
-            out << "  Nothing is in its way"
-                << (node.empty() ? "" : ": it is on " + printable(node)) << ".\n";
-            return;
-        }
-        if (const std::string position = text_at(why, "position"); !position.empty()) {
-            out << "  position " << printable(position) << " in the queue\n";
-        }
-        print_reservation(out, find(why, "reservation"), look);
-        const auto binding = integer_at(why, "binding_count").value_or(1);
-        std::vector<std::vector<std::string>> rows;
-        for (const JsonValue& blocker : blockers->GetArray()) {
-            const bool is_binding = static_cast<std::int64_t>(rows.size()) < binding;
-            rows.push_back(blocker_row(blocker, is_binding, look));
-        }
-        out << table_text(fits(rows, look) ? rows : narrowed_blockers(rows), look);
-        print_changes(out, why, look);
-    }
-
-    /// Without the code of the kind, and with who holds it in the column of the text, which goes on
-    /// in the next line.
-    static std::vector<std::vector<std::string>> narrowed_blockers(
-        const std::vector<std::vector<std::string>>& rows) {
-        std::vector<std::vector<std::string>> narrow;
-        narrow.reserve(rows.size());
-        for (const auto& row : rows) {
-            narrow.push_back({row[0], row[2], row[3] + (row[4].empty() ? "" : "; " + row[4])});
-        }
-        return narrow;
-    }
-
-    /// What would let it start now, a line for each.
-    static void print_changes(std::ostream& out, const JsonValue& why, const Look& look) {
-        const JsonValue* changes = find(why, "changes");
-        if (changes == nullptr || !changes->IsArray()) {
-            return;
-        }
-        std::vector<std::vector<std::string>> rows;
-        bool is_new_job = false;
-        for (const JsonValue& change : changes->GetArray()) {
-            rows.push_back(change_row(change, rows.empty()));
-            is_new_job = is_new_job || find(change, "set") != nullptr;
-        }
-        out << table_text(rows, look);
-        if (is_new_job && find(why, "reservation") != nullptr) {
-            out << "  (submit that, then stop this one, which gives up the room kept for it)\n";
-        }
-    }
-
-    static void print_reservation(
-        std::ostream& out, const JsonValue* reservation, const Look& look) {
-        if (reservation == nullptr) {
-            return;
-        }
-        out << "  room is kept for it on ";
-        const char* separator = "";
-        if (const JsonValue* nodes = find(*reservation, "nodes")) {
-            for (const JsonValue& node : nodes->GetArray()) {
-                out << separator << printable(node.GetString());
-                separator = ", ";
-            }
-        }
-        const JsonValue* assumed = find(*reservation, "assumed");
-        out << ": it starts " << relative_time(text_at(*reservation, "starts_by"), look.now)
-            << (assumed != nullptr && assumed->IsTrue()
-                    ? ", if what has no time limit there ends by then"
-                    : " at the latest")
-            << "\n";
-    }
-
-    TargetFlags targets_;
-};
-
 }  // namespace
 
 std::vector<VerbRow> queue_verbs() {
     return {
-        {"q",    "What waits and runs, newest first",                   "[TARGET…] [flags]",
+        {"q",    "What waits and runs, newest first",        "[TARGET…] [flags]",
          "  reeve q                      all that waits and runs\n"
          "  reeve q @me -o wide          what is mine, with more columns\n"
          "  reeve q -w                   again every 2s; --watch=10s for another pace\n"
-         "  reeve q --state done -o json ended jobs, for a program\n",         make_verb<QueueVerb>},
-        {"show", "All about a job, and what happened to it",            "TARGET…",
+         "  reeve q --state done -o json ended jobs, for a program\n", make_verb<QueueVerb>},
+        {"show", "All about a job, and what happened to it", "TARGET…",
          "  reeve show 1842\n  reeve show 1842_7            one element of an array\n"
-         "  reeve show last -o yaml\n",                                        make_verb<ShowVerb> },
-        {"why",  "Why a job does not run, and what would start it now", "[TARGET…]",
-         "  reeve why 1842\n  reeve why @pending\n  reeve why last -o json\n", make_verb<WhyVerb>  },
+         "  reeve show last -o yaml\n",                                make_verb<ShowVerb> },
     };
 }
 

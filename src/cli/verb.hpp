@@ -54,10 +54,12 @@ struct VerbRow {
 // One per file of src/cli.
 [[nodiscard]] std::vector<VerbRow> run_verbs();
 [[nodiscard]] std::vector<VerbRow> queue_verbs();
+[[nodiscard]] std::vector<VerbRow> why_verbs();
 [[nodiscard]] std::vector<VerbRow> when_verbs();
 [[nodiscard]] std::vector<VerbRow> log_verbs();
 [[nodiscard]] std::vector<VerbRow> control_verbs();
 [[nodiscard]] std::vector<VerbRow> cluster_verbs();
+[[nodiscard]] std::vector<VerbRow> node_control_verbs();
 [[nodiscard]] std::vector<VerbRow> simulation_verbs();
 [[nodiscard]] std::vector<VerbRow> replay_verbs();
 [[nodiscard]] std::vector<VerbRow> project_verbs();

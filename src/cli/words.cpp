@@ -225,4 +225,10 @@ std::string list_of(const std::set<std::string>& names) {
     return list;
 }
 
+std::string time_of_job(const JsonValue& job, Instant now) {
+    const std::string started = text_at(job, "started_at");
+    return time_between(
+        started.empty() ? text_at(job, "submitted_at") : started, text_at(job, "ended_at"), now);
+}
+
 }  // namespace reeve::cli

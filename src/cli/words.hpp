@@ -41,6 +41,9 @@ enum class Tone : std::uint8_t { kPlain, kGood, kBusy, kWaiting, kBad, kFaint };
 /// "2m ago", "in 3h"; "" for no time.
 [[nodiscard]] std::string relative_time(std::string_view text, Instant now);
 
+/// How long a job has waited, runs, or ran.
+[[nodiscard]] std::string time_of_job(const JsonValue& job, Instant now);
+
 /// Between two times, "3m20s"; `to` "" means now.
 [[nodiscard]] std::string time_between(std::string_view from, std::string_view to, Instant now);
 

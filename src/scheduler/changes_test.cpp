@@ -412,7 +412,7 @@ void live(std::uint64_t seed, Seen& seen) {
 
 TEST(AlternativesProperty, WhatIsOfferedStartsInTheNextStepAndNothingSmallerDoes) {
     Seen seen;
-    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 150; ++seed) {
         live(seed, seen);
     }
     EXPECT_GT(seen.singles, 1000);

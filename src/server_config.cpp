@@ -175,6 +175,18 @@ tl::unexpected<Error> unknown_key(const std::string& key) {
                                                : "; did you mean '" + near + "'?"));
 }
 
+/// A map of scalars as "key=value", joined by commas.
+Result<std::string> pairs_of(const std::string& key, const YAML::Node& map) {
+    std::string joined;
+    for (const auto& entry : map) {
+        if (!entry.second.IsScalar()) {
+            return fail(ErrorCode::kInvalid, "configuration: " + key + " holds plain values");
+        }
+        joined += (joined.empty() ? "" : ",") + entry.first.Scalar() + "=" + entry.second.Scalar();
+    }
+    return joined;
+}
+
 /// A scalar, or a list of scalars joined by commas; of labels also a map, as "key=value".
 Result<std::string> text_of(const std::string& key, const YAML::Node& node) {
     if (node.IsScalar()) {
@@ -191,14 +203,7 @@ Result<std::string> text_of(const std::string& key, const YAML::Node& node) {
         return joined;
     }
     if (node.IsMap() && key == kLabelsKey) {
-        for (const auto& entry : node) {
-            if (!entry.second.IsScalar()) {
-                return fail(ErrorCode::kInvalid, "configuration: " + key + " holds plain values");
-            }
-            joined +=
-                (joined.empty() ? "" : ",") + entry.first.Scalar() + "=" + entry.second.Scalar();
-        }
-        return joined;
+        return pairs_of(key, node);
     }
     return fail(ErrorCode::kInvalid, "configuration: " + key + " needs a value");
 }

@@ -40,7 +40,7 @@ std::vector<std::string> value_texts(const NodeExpression& term) {
 }
 
 std::string term_text(const NodeExpression& term) {
-    const std::string name = name_text(term);
+    std::string name = name_text(term);
     if (term.test == NodeTest::kHas) {
         return name;
     }

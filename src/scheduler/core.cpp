@@ -82,7 +82,29 @@ Core::Core(const Core& other) : Core(other.options_) {
         for (const JobId job : group.jobs) {
             put_waiting(job, key);
         }
+        if (group.waits_for_quota_of) {
+            put_aside(groups_.at(key), *group.waits_for_quota_of);
+        }
     }
+    for (const auto& [key, ask] : other.asks_) {
+        Ask& mine = asks_.at(key);
+        mine.hopeless_at = ask.hopeless_at;
+        mine.is_blocked = ask.is_blocked;
+        mine.passing_run = ask.passing_run;
+        refresh(mine);
+    }
+    for (const Reservation& reservation : other.reservations_) {
+        const bool has_nodes = std::ranges::all_of(
+            reservation.parts, [this](const Placed& part) { return nodes_.contains(part.node); });
+        if (has_nodes && groups_.contains(reservation.group)) {
+            promise(reservation);
+        }
+    }
+    are_reservations_stale_ =
+        other.are_reservations_stale_ || reservations_.size() != other.reservations_.size();
+    hardware_ = other.hardware_;
+    grown_ = other.grown_;
+    let_go_ = other.let_go_;
 }
 
 Core& Core::operator=(const Core& other) {
@@ -390,11 +412,15 @@ bool Core::lacks_quota(
     const std::optional<ProjectId> over =
         quota_check ? quota_check(group.key.project, parts) : std::nullopt;
     if (over) {
-        remove_head(group);
-        group.waits_for_quota_of = over;
-        without_quota_[*over].insert(group.key);
+        put_aside(group, *over);
     }
     return over.has_value();
+}
+
+void Core::put_aside(Group& group, ProjectId over) {
+    remove_head(group);
+    group.waits_for_quota_of = over;
+    without_quota_[over].insert(group.key);
 }
 
 /// Lets those look again for whom there may be room now, and renews what is reserved.

@@ -94,7 +94,7 @@ class Core {
 
     explicit Core(const CoreOptions& options);
 
-    /// A core that was told the same, and has decided nothing yet. Cost: all that there is.
+    /// A core that decides the same from here on. Cost: all that there is.
     Core(const Core& other);
     Core(Core&&) = default;
     Core& operator=(const Core& other);
@@ -201,6 +201,7 @@ class Core {
         JobId job, Group& group, Instant now, const QuotaCheck& quota_check);
     [[nodiscard]] bool lacks_quota(
         Group& group, const std::vector<Placed>& parts, const QuotaCheck& quota_check);
+    void put_aside(Group& group, ProjectId over);
     void settle(Instant now, const QuotaCheck& quota_check);
     void reconsider(const Node& node, Instant now);
     void show(const Node& node);

@@ -427,6 +427,28 @@ TEST(CoreProperty, GangsNeverHoldAPartAndAllJobsComeToTheirEnd) {
     }
 }
 
+TEST(CoreProperty, ACopyDecidesTheSame) {
+    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+        SCOPED_TRACE(seed);
+        SeededRandom random(seed);
+        CoreWorld world = random_world(random, {.backfill = static_cast<Backfill>(seed % 3)});
+        const std::vector<model::Request> requests = random_requests(random);
+        for (int step = 0; step < 30; ++step) {
+            disturb(world, random, requests);
+            CoreWorld copy = world;
+            ASSERT_EQ(copy.schedule(), world.schedule());
+            ASSERT_EQ(copy.core().reservations().size(), world.core().reservations().size());
+            for (std::size_t i = 0; i < world.core().reservations().size(); ++i) {
+                const Reservation& mine = copy.core().reservations()[i];
+                const Reservation& its = world.core().reservations()[i];
+                ASSERT_EQ(mine.job, its.job);
+                ASSERT_EQ(mine.at, its.at);
+                ASSERT_EQ(mine.parts.front().node, its.parts.front().node);
+            }
+        }
+    }
+}
+
 /// The bound that docs/scheduler.md states: with EASY, a job waits no longer than all that was
 /// before it in order takes one after the other, plus the longest limit of what ran when it came
 /// up.

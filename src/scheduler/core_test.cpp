@@ -274,6 +274,26 @@ std::vector<JobId> naive_starts(const CoreWorld& world) {
     return started;
 }
 
+/// Now and then a node is drained, or comes back.
+void drain_or_resume(CoreWorld& world, Random& random) {
+    if (one_in(random, 8)) {
+        const std::vector<NodeView> nodes = world.views();
+        const NodeView& node = nodes[random.below(nodes.size())];
+        world.set_availability(
+            node.id, node.availability == Availability::kReady ? Availability::kDrained
+                                                               : Availability::kReady);
+    }
+    if (one_in(random, 8)) {
+        const std::vector<NodeView> nodes = world.views();
+        world.set_node_class(
+            nodes[random.below(nodes.size())].id, NodeClassId(random.below(kNodeClasses)));
+    }
+    if (one_in(random, 8) && !world.waiting().empty()) {
+        const model::RequestId waits = world.waiting().begin()->second.group.request;
+        world.set_node_classes(waits, random_node_classes(random));
+    }
+}
+
 /// Something happens: jobs come, end and are cancelled, nodes are drained and come back.
 void disturb(CoreWorld& world, Random& random, const std::vector<model::Request>& requests) {
     for (std::int64_t n = pick(random, 0, 4); n > 0; --n) {
@@ -291,22 +311,7 @@ void disturb(CoreWorld& world, Random& random, const std::vector<model::Request>
         std::advance(job, static_cast<std::ptrdiff_t>(random.below(world.waiting().size())));
         world.cancel(job->first);
     }
-    if (one_in(random, 8)) {
-        const std::vector<NodeView> nodes = world.views();
-        const NodeView& node = nodes[random.below(nodes.size())];
-        world.set_availability(
-            node.id, node.availability == Availability::kReady ? Availability::kDrained
-                                                               : Availability::kReady);
-    }
-    if (one_in(random, 8)) {
-        const std::vector<NodeView> nodes = world.views();
-        world.set_node_class(
-            nodes[random.below(nodes.size())].id, NodeClassId(random.below(kNodeClasses)));
-    }
-    if (one_in(random, 8) && !world.waiting().empty()) {
-        const model::RequestId waits = world.waiting().begin()->second.group.request;
-        world.set_node_classes(waits, random_node_classes(random));
-    }
+    drain_or_resume(world, random);
     if (!one_in(random, 3)) {
         world.advance();
     }

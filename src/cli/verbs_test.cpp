@@ -372,7 +372,7 @@ TEST(WhyVerb, EndsWithWhatWouldLetItStartNow) {
         {"kind":"gpus","text":"2 GPUs instead of 4","flags":"--gpus 2","set":{"resources":{"gpus":2}}},
         {"kind":"time_limit","text":"","flags":"--time 59m","set":{"time_limit_s":3540}},
         {"kind":"quota","text":"","command":"reeve project set vision --gpus 5"},
-        {"kind":"quota","text":"the sun shone"}])";
+        {"kind":"quota","text":"the sun shone"}]})";
     const std::string head =
         R"({"id":7,"state":"queued","binding_count":1,"blockers":[{"kind":"gpu_short","text":"a"}],)";
     const std::string lines =
@@ -383,14 +383,14 @@ TEST(WhyVerb, EndsWithWhatWouldLetItStartNow) {
     const std::string hint = "  (submit that, then stop this one";
     const std::string kept =
         R"("reservation":{"starts_by":"2026-01-01T00:00:00Z","nodes":["n"],"assumed":false},)";
-    for (const std::string& why : {head + changes + "}", head + kept + changes + "}"}) {
+    for (const std::string& middle : {std::string(), kept}) {
         FakeTransport server;
-        server.answer(200, why);
+        server.answer(200, std::string(head).append(middle).append(changes));
         server.answer(
             200, R"({"id":7,"name":"train","user":"ann","project":"vision","state":"queued"})");
         const std::string out = call(server, "why", {"7"}).out;
         EXPECT_NE(out.find(lines), std::string::npos) << out;
-        EXPECT_EQ(out.find(hint) != std::string::npos, why.find(kept) != std::string::npos);
+        EXPECT_EQ(out.find(hint) != std::string::npos, !middle.empty());
     }
 }
 

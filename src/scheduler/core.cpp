@@ -88,10 +88,10 @@ Core::Core(const Core& other) : Core(other.options_) {
     }
     for (const auto& [key, ask] : other.asks_) {
         Ask& mine = asks_.at(key);
-        mine.hopeless_at = ask.hopeless_at;
         mine.is_blocked = ask.is_blocked;
         mine.passing_run = ask.passing_run;
         refresh(mine);
+        set_hopeless(mine, ask.is_hopeless);
     }
     for (const Reservation& reservation : other.reservations_) {
         const bool has_nodes = std::ranges::all_of(
@@ -102,7 +102,6 @@ Core::Core(const Core& other) : Core(other.options_) {
     }
     are_reservations_stale_ =
         other.are_reservations_stale_ || reservations_.size() != other.reservations_.size();
-    hardware_ = other.hardware_;
     grown_ = other.grown_;
     let_go_ = other.let_go_;
 }
@@ -121,8 +120,7 @@ void Core::put_node(const NodeView& view) {
         nodes_.try_emplace(view.id, Node{.timeline = Timeline(view, options_.assumed_run)});
     Node& node = found->second;
     if (is_new || !is_alike(node.timeline.view(), view)) {
-        ++hardware_;
-        are_reservations_stale_ = true;
+        change_hardware();
     }
     if (is_new || has_grown(node.timeline.view(), view)) {
         grown_.insert(view.id);
@@ -136,7 +134,14 @@ void Core::drop_node(NodeId id) {
     grown_.erase(id);
     let_go_.erase(id);
     engine_.remove_node(id);
-    ++hardware_;
+    change_hardware();
+}
+
+/// What no node could ever do, one may now.
+void Core::change_hardware() {
+    for (const AskKey& key : std::set<AskKey>(hopeless_)) {
+        set_hopeless(asks_.at(key), false);
+    }
     are_reservations_stale_ = true;
 }
 
@@ -179,7 +184,6 @@ void Core::put_request(model::RequestId id, const model::Request& request) {
     known->second = request;
     for (auto ask = asks_.lower_bound({.request = id, .nodes = INT32_MIN});
          ask != asks_.end() && ask->first.request == id; ++ask) {
-        ask->second.hopeless_at = 0;
         unblock(ask->second);
     }
     are_reservations_stale_ = true;
@@ -247,6 +251,7 @@ void Core::drop_group(Group& group) {
     groups_.erase(GroupKey(group.key));
     if (--ask.groups == 0) {
         blocked_.erase(ask.key);  // It has no heads, so it is not active either.
+        hopeless_.erase(ask.key);
         asks_.erase(AskKey(ask.key));
     }
 }
@@ -256,7 +261,9 @@ void Core::add_head(Group& group) {
         return;
     }
     const Place place = place_of(group.key, *group.jobs.begin());
-    order_.emplace(place, &group);
+    if (!group.ask->is_hopeless) {
+        order_.emplace(place, &group);
+    }
     group.ask->heads.emplace(place, &group);
     group.ask->heads_by_run[run_of(group.key)].emplace(place, &group);
     refresh(*group.ask);
@@ -315,6 +322,24 @@ void Core::refresh(Ask& ask) {
     }
 }
 
+/// Nothing can be kept for what no node could ever hold, so that it is not in the order of those
+/// who are promised room, however many it is.
+void Core::set_hopeless(Ask& ask, bool is_hopeless) {
+    if (ask.is_hopeless == is_hopeless) {
+        return;
+    }
+    ask.is_hopeless = is_hopeless;
+    if (is_hopeless) {
+        hopeless_.insert(ask.key);
+        for (const auto& [place, group] : ask.heads) {
+            order_.erase(place);
+        }
+    } else {
+        hopeless_.erase(ask.key);
+        order_.insert(ask.heads.begin(), ask.heads.end());
+    }
+}
+
 void Core::block(Ask& ask, std::chrono::seconds passing_run) {
     ask.is_blocked = true;
     ask.passing_run = passing_run;
@@ -322,6 +347,7 @@ void Core::block(Ask& ask, std::chrono::seconds passing_run) {
 }
 
 void Core::unblock(Ask& ask) {
+    set_hopeless(ask, false);
     ask.is_blocked = false;
     refresh(ask);
 }
@@ -403,7 +429,7 @@ std::optional<Start> Core::try_start(
         .place = place,
         .group = group.key,
         .parts = std::move(parts),
-        .is_backfilled = order_.begin()->first != place};
+        .is_backfilled = !order_.empty() && order_.begin()->first < place};
 }
 
 /// If so, the group is put aside until who lacks it has some.
@@ -449,6 +475,7 @@ void Core::reconsider(const Node& node, Instant now) {
         if (!can_take(view, *ask.request)) {
             continue;
         }
+        set_hopeless(ask, false);
         if (!node.is_kept_back) {
             unblock(ask);
             continue;

@@ -172,7 +172,7 @@ class Core {
         std::chrono::seconds passing_run = {};
 
         std::optional<Place> active_at = {};  // Its key in active_.
-        std::uint64_t hopeless_at = 0;        // The hardware_ at which no node could ever do.
+        bool is_hopeless = false;             // No node could ever do: its heads are not in order_.
     };
 
     struct Group {
@@ -194,6 +194,8 @@ class Core {
     void drop_group(Group& group);
     [[nodiscard]] const Heads::value_type* eligible(const Ask& ask) const;
     void refresh(Ask& ask);
+    void set_hopeless(Ask& ask, bool is_hopeless);
+    void change_hardware();
     void block(Ask& ask, std::chrono::seconds passing_run);
     void unblock(Ask& ask);
     [[nodiscard]] std::optional<Start> look(Instant now, const QuotaCheck& quota_check);
@@ -240,13 +242,13 @@ class Core {
     std::map<model::RequestId, model::Request> requests_;
     std::map<AskKey, Ask> asks_;
     std::map<GroupKey, Group> groups_;
-    Heads order_;                   // Heads of all groups that have quota, as far as is known.
+    Heads order_;  // Heads of all groups that have quota and some node that could ever do.
     std::map<Place, Ask*> active_;  // By the first of each ask that is worth a look.
     std::set<AskKey> blocked_;      // With someone waiting.
     std::map<ProjectId, std::set<GroupKey>> without_quota_;
-    std::set<NodeId> grown_;      // Have more free than at the last look.
-    std::set<NodeId> let_go_;     // What was promised of them no longer is.
-    std::uint64_t hardware_ = 1;  // Counts when nodes came, went, or changed what they could hold.
+    std::set<NodeId> grown_;     // Have more free than at the last look.
+    std::set<NodeId> let_go_;    // What was promised of them no longer is.
+    std::set<AskKey> hopeless_;  // Until nodes come, go, or change what they could hold.
     std::vector<Reservation> reservations_;
     bool are_reservations_stale_ = false;
     std::uint64_t decisions_ = 0;

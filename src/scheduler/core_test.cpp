@@ -239,6 +239,28 @@ TEST(Core, AStepThatNothingChangedForLooksAtNobody) {
     EXPECT_EQ(world.core().decisions(), decisions);
 }
 
+TEST(Core, WhatNoNodeCanHoldIsPromisedNothingUntilOneComes) {
+    CoreWorld world = world_of(2, 4, {});
+    submit(world, 4, kHour);
+    submit(world, 4, kHour);
+    EXPECT_EQ(world.schedule().size(), 2U);
+    world.set_availability(NodeId(1), Availability::kDrained);
+    world.set_availability(NodeId(2), Availability::kDrained);
+    const JobId first = submit(world, 4, kHour);
+    submit(world, 4, kHour);
+    EXPECT_TRUE(world.schedule().empty());
+    const JobId urgent = submit(world, 2, kHour, 1);
+    EXPECT_TRUE(world.schedule().empty());
+    EXPECT_TRUE(world.core().reservations().empty());
+    world.set_availability(NodeId(2), Availability::kReady);
+    EXPECT_TRUE(world.schedule().empty()) << "it is in use";
+    ASSERT_EQ(world.core().reservations().size(), 1U);
+    EXPECT_EQ(world.core().reservations().front().job, urgent);
+    ASSERT_TRUE(world.advance());
+    EXPECT_EQ(world.schedule(), std::vector<JobId>{urgent});
+    EXPECT_EQ(world.core().reservations().front().job, first);
+}
+
 TEST(Core, GoesOnWhereItsBudgetEnded) {
     CoreWorld world = world_of(1, 1, {});
     for (std::int64_t cpu = 1; cpu <= 5; ++cpu) {

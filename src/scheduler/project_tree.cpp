@@ -4,6 +4,18 @@
 
 namespace reeve::scheduler {
 
+void ProjectTree::put(const model::ProjectRecord& project) {
+    Holder& holder = projects_[project.id];
+    holder.parent = project.parent;
+    holder.quota = project.quota;
+}
+
+const model::Usage& ProjectTree::usage(ProjectId id) const {
+    static constexpr model::Usage kNothing = {};
+    const auto found = projects_.find(id);
+    return found == projects_.end() ? kNothing : found->second.usage;
+}
+
 void ProjectTree::put(const model::ProjectRecord& project, const model::Usage& usage) {
     projects_.insert_or_assign(
         project.id, Holder{.parent = project.parent, .quota = project.quota, .usage = usage});

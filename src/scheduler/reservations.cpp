@@ -61,8 +61,7 @@ class Core::Walk {
     std::optional<Heads::value_type> last_;
 };
 
-/// The first jobs in order that found no room, up to the first that will be looked at. Those that
-/// no node could ever hold are left out: nothing can be kept for them.
+/// The first jobs in order that found no room, up to the first that will be looked at.
 std::vector<std::pair<JobId, Core::Group*>> Core::first_waiting() const {
     std::vector<std::pair<JobId, Group*>> first;
     Walk walk(order_);
@@ -71,9 +70,7 @@ std::vector<std::pair<JobId, Core::Group*>> Core::first_waiting() const {
         if (!waiting || !waiting->second->ask->is_blocked) {
             break;
         }
-        if (waiting->second->ask->hopeless_at != hardware_) {
-            first.emplace_back(waiting->first.job, waiting->second);
-        }
+        first.emplace_back(waiting->first.job, waiting->second);
     }
     return first;
 }
@@ -94,7 +91,8 @@ std::size_t Core::reservations_in_order(const std::vector<std::pair<JobId, Group
 bool Core::is_owner_active() const {
     return reservations_.size() == 1 && !order_.empty() &&
            !order_.begin()->second->ask->is_blocked &&
-           order_.begin()->first.job == reservations_.front().job;
+           order_.begin()->first.job == reservations_.front().job &&
+           order_.begin()->second->key == reservations_.front().group;
 }
 
 void Core::ensure_reservations(Instant now, const QuotaCheck& quota_check) {
@@ -126,7 +124,7 @@ void Core::ensure_reservations(Instant now, const QuotaCheck& quota_check) {
 bool Core::reserve(JobId job, Group& group, Instant now, const QuotaCheck& quota_check) {
     std::vector<Candidate> slots = earliest_slots(group, now);
     if (slots.empty()) {
-        group.ask->hopeless_at = hardware_;
+        set_hopeless(*group.ask, true);
         return false;
     }
     Reservation reservation{.job = job, .group = group.key, .at = slots.back().at};

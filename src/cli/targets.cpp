@@ -161,6 +161,11 @@ Result<std::vector<Target>> look_up(Client& client, const TargetList& list) {
     return found;
 }
 
+Result<std::vector<Target>> look_up_or_last(Client& client, TargetList list) {
+    list.is_last = list.is_last || list == TargetList{};
+    return look_up(client, list);
+}
+
 Result<std::vector<Target>> look_up_some(Client& client, const TargetList& list) {
     if (list == TargetList{}) {
         return fail(

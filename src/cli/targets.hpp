@@ -57,6 +57,9 @@ struct TargetList {
 /// Asks the server which jobs the list means. A selector that matches none gives none.
 [[nodiscard]] Result<std::vector<Target>> look_up(Client& client, const TargetList& list);
 
+/// Likewise; of nothing written, the caller's newest job.
+[[nodiscard]] Result<std::vector<Target>> look_up_or_last(Client& client, TargetList list);
+
 /// One at least. Errors: kInvalid if nothing was written; kNotFound if nothing matches.
 [[nodiscard]] Result<std::vector<Target>> look_up_some(Client& client, const TargetList& list);
 

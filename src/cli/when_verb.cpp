@@ -57,9 +57,7 @@ class WhenVerb final : public Verb {
         if (!list || !client) {
             return tl::unexpected(list ? client.error() : list.error());
         }
-        TargetList meant = *list;
-        meant.is_last = meant.is_last || meant == TargetList{};  // `reeve when`: of the newest.
-        const auto targets = look_up(**client, meant);
+        const auto targets = look_up_or_last(**client, *list);
         if (!targets) {
             return tl::unexpected(targets.error());
         }

@@ -330,13 +330,7 @@ scheduler::Timeline timeline_of(
         return timeline;  // What ends when does not matter.
     }
     for (const Holding& holding : node.holdings) {
-        const bool has_started = holding.started_at != model::kNever;
-        timeline.put_hold(
-            holding.allocation.id,
-            {.node = node.record.id,
-             .grant = holding.allocation.grant,
-             .since = has_started ? holding.started_at : holding.allocation.reserved_at,
-             .limit = holding.limit});
+        timeline.put_hold(holding.allocation.id, hold_of(holding));
     }
     return timeline;
 }

@@ -14,7 +14,7 @@ namespace {
 using model::ElementState;
 
 constexpr std::size_t kPlacementsMax = 1000;  // Of one scheduling step.
-constexpr std::size_t kGroupsMax = 2000;      // About 2 ms on eight nodes.
+constexpr std::size_t kGroupsMax = 800;       // About 2 ms where each is looked at first.
 constexpr std::chrono::seconds kProbeInterval(1);
 constexpr std::chrono::seconds kPruneInterval(10);
 constexpr std::size_t kPrunedMax = 500;              // Jobs at a time: the writer waits for it.

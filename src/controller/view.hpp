@@ -30,6 +30,16 @@ struct Holding {
     std::chrono::seconds limit = {};    // 0: none.
 };
 
+/// The same as the scheduler knows it.
+[[nodiscard]] inline scheduler::Hold hold_of(const Holding& holding) {
+    const bool has_started = holding.started_at != model::kNever;
+    return {
+        .node = holding.allocation.node,
+        .grant = holding.allocation.grant,
+        .since = has_started ? holding.started_at : holding.allocation.reserved_at,
+        .limit = holding.limit};
+}
+
 /// A node as it was at one revision.
 struct NodeStatus {
     model::NodeRecord record = {};

@@ -39,17 +39,11 @@ class SituationBuilder {
             situation_.nodes.push_back(node->view);
             for (const Holding& holding : node->holdings) {
                 const model::AllocationRecord& held = holding.allocation;
-                const bool has_started = holding.started_at != model::kNever;
-                situation_.running.push_back({
-                    .id = held.id,
-                    .job = held.task.element.job,
-                    .project = held.project,
-                    .hold = {
-                             .node = held.node,
-                             .grant = held.grant,
-                             .since = has_started ? holding.started_at : held.reserved_at,
-                             .limit = holding.limit}
-                });
+                situation_.running.push_back(
+                    {.id = held.id,
+                     .job = held.task.element.job,
+                     .project = held.project,
+                     .hold = hold_of(holding)});
             }
         }
     }

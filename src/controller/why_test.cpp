@@ -1,9 +1,10 @@
 #include "controller/why.hpp"
 
 #include <chrono>
-#include <memory>
 
 #include <gtest/gtest.h>
+
+#include "controller/view_world.hpp"
 
 namespace reeve::controller {
 namespace {
@@ -11,42 +12,15 @@ namespace {
 using std::chrono::hours;
 using std::chrono::seconds;
 
-constexpr auto kNow = Instant(seconds(1'800'000'000));
-
-model::Grant whole(std::uint64_t gpu) {
-    return {.gpus = {{.gpu = GpuId(gpu), .amount = {.milli = 1000, .memory_mib = 24576}}}};
-}
-
-/// A node of two GPUs: one is held by job 4 for an hour more, and both are kept for job 5 from then
-/// on.
+/// Both GPUs of the node are kept for job 5 from when job 4 ends.
 View view_with_a_reservation(seconds limit_of_holder) {
-    auto node = std::make_shared<NodeStatus>();
-    node->record = {.id = NodeId(1), .name = "n1", .host = {.cpu_millicores = 8000}};
-    node->view = {.id = NodeId(1), .host_total = {.cpu_millicores = 8000}};
-    node->view.free.host = node->view.host_total;
-    for (std::uint64_t gpu = 1; gpu <= 2; ++gpu) {
-        node->view.free.gpus.push_back({
-            .id = GpuId(gpu),
-            .model = GpuModelId(1),
-            .total_mib = 24576,
-            .free = {.milli = 1000, .memory_mib = 24576}
-        });
-    }
-    node->view.free = *model::take(node->view.free, whole(1));
-    node->holdings.push_back({
-        .allocation = {.id = AllocationId(1), .node = NodeId(1), .grant = whole(1)},
-        .user = "ann",
-        .started_at = kNow,
-        .limit = limit_of_holder
-    });
-    View view{.at = kNow, .scheduling = {.assumed_run = hours(24)}};
-    view.nodes.push_back(node);
-    model::Grant both = whole(1);
-    both.gpus.push_back(whole(2).gpus.front());
+    View view = half_used_view(limit_of_holder);
+    model::Grant both = whole_gpu(1);
+    both.gpus.push_back(whole_gpu(2).gpus.front());
     view.kept.push_back({
         .reservation =
             {.job = JobId(5),
-                          .at = kNow + (limit_of_holder.count() > 0 ? limit_of_holder : hours(24)),
+                          .at = kViewNow + (limit_of_holder.count() > 0 ? limit_of_holder : hours(24)),
                           .parts = {{.node = NodeId(1), .grant = both}}},
         .user = "bob",
         .run = hours(2)
@@ -54,19 +28,9 @@ View view_with_a_reservation(seconds limit_of_holder) {
     return view;
 }
 
-ledger::JobRow waiting(std::uint64_t id, std::int64_t gpus, seconds limit) {
-    ledger::JobRow job;
-    job.record.id = JobId(id);
-    job.record.time_limit_s = limit.count();
-    job.record.counts[model::ElementState::kQueued] = 1;
-    job.user = "ann";
-    job.gpus.count = gpus;
-    return job;
-}
-
 TEST(Why, ANodeThatKeepsItsRoomForAnotherIsInTheWay) {
     const View view = view_with_a_reservation(hours(1));
-    const ledger::JobRow job = waiting(6, 1, hours(2));
+    const ledger::JobRow job = waiting_job(6, 1, hours(2));
     const Why why = why_pending(job, 2, view, {.user = "ann"});
     ASSERT_EQ(why.binding_count, 1U);
     const Blocker& blocker = why.blockers.front();
@@ -89,7 +53,7 @@ TEST(Why, ANodeThatItMayNotRunOnSaysWhichClauseIsFalse) {
         {"zone", "b"}
     };
     view.nodes.front() = node;
-    ledger::JobRow job = waiting(6, 1, seconds(3000));
+    ledger::JobRow job = waiting_job(6, 1, seconds(3000));
     job.on = "gpu.count==0 && zone!=b";
     const Why why = why_pending(job, 1, view, {});
     ASSERT_EQ(why.binding_count, 1U);
@@ -102,8 +66,8 @@ TEST(Why, ANodeThatItMayNotRunOnSaysWhichClauseIsFalse) {
 
 TEST(Why, AShortJobIsNotHeldBackAndOneWithoutALimitIsToldOfOne) {
     const View view = view_with_a_reservation(hours(1));
-    EXPECT_EQ(why_pending(waiting(6, 1, seconds(3000)), 1, view, {}).binding_count, 0U);
-    const Why why = why_pending(waiting(6, 1, seconds(0)), 1, view, {});
+    EXPECT_EQ(why_pending(waiting_job(6, 1, seconds(3000)), 1, view, {}).binding_count, 0U);
+    const Why why = why_pending(waiting_job(6, 1, seconds(0)), 1, view, {});
     ASSERT_EQ(why.binding_count, 1U);
     EXPECT_NE(
         why.blockers.front().text.find("this has no time limit, and one of 59m44s or less"),
@@ -111,18 +75,18 @@ TEST(Why, AShortJobIsNotHeldBackAndOneWithoutALimitIsToldOfOne) {
 }
 
 TEST(Why, WhoHasRoomKeptIsToldWhenAndWhere) {
-    const Why why =
-        why_pending(waiting(5, 2, hours(2)), 1, view_with_a_reservation(hours(1)), {.user = "ann"});
+    const Why why = why_pending(
+        waiting_job(5, 2, hours(2)), 1, view_with_a_reservation(hours(1)), {.user = "ann"});
     ASSERT_TRUE(why.kept);
-    EXPECT_EQ(why.kept->at, kNow + hours(1));
+    EXPECT_EQ(why.kept->at, kViewNow + hours(1));
     EXPECT_EQ(why.kept->nodes, std::vector<std::string>{"n1"});
     EXPECT_FALSE(why.kept->is_assumed);
     ASSERT_EQ(why.binding_count, 1U);
     EXPECT_EQ(why.blockers.front().what, "gpu");
-    EXPECT_TRUE(why_pending(waiting(5, 2, hours(2)), 1, view_with_a_reservation(seconds(0)), {})
+    EXPECT_TRUE(why_pending(waiting_job(5, 2, hours(2)), 1, view_with_a_reservation(seconds(0)), {})
                     .kept->is_assumed);
     EXPECT_FALSE(
-        why_pending(waiting(6, 2, hours(2)), 1, view_with_a_reservation(hours(1)), {}).kept);
+        why_pending(waiting_job(6, 2, hours(2)), 1, view_with_a_reservation(hours(1)), {}).kept);
 }
 
 }  // namespace

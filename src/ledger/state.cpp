@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
-#include "scheduler/quota.hpp"
 
 namespace reeve::ledger {
 namespace {
@@ -113,12 +112,6 @@ const model::Request& State::resolved(model::RequestId id) const {
     return found->second;
 }
 
-const model::Usage& State::usage(ProjectId id) const {
-    static constexpr model::Usage kNothing = {};
-    const auto found = usage_.find(id);
-    return found == usage_.end() ? kNothing : found->second;
-}
-
 std::optional<ElementKey> State::next_of(JobId id) const {
     const model::JobRecord* record = job(id);
     if (record == nullptr || !record->after.empty() ||
@@ -163,15 +156,6 @@ scheduler::NodeView State::view_of(const NodeState& node) const {
         .node_class = node_classes_.class_of(node.record.id)};
 }
 
-std::vector<scheduler::NodeView> State::node_views() const {
-    std::vector<scheduler::NodeView> views;
-    views.reserve(nodes_.size());
-    for (const auto& [id, node] : nodes_) {
-        views.push_back(view_of(node));
-    }
-    return views;
-}
-
 // ---- Changes.
 
 void State::replace(const Body& body) {
@@ -192,11 +176,13 @@ void State::set_liveness(NodeId id, NodeLiveness liveness) {
     const auto found = nodes_.find(id);
     REEVE_ASSERT(found != nodes_.end(), "liveness is of a node that is known");
     NodeLiveness& old = found->second.liveness;
-    if (liveness.is_reachable != old.is_reachable || liveness.is_gated != old.is_gated) {
-        dirty_nodes_.insert(id);
-    }
+    const bool is_same =
+        liveness.is_reachable == old.is_reachable && liveness.is_gated == old.is_gated;
     old = std::move(liveness);
-    show(id);
+    if (!is_same) {
+        dirty_nodes_.insert(id);
+        show(id);
+    }
 }
 
 void State::advance(Instant now) {
@@ -257,6 +243,11 @@ void State::apply(const Put<model::ProjectRecord>& put) {
         project_ids_.insert_or_assign(put.after->name, put.after->id);
     }
     put_in(projects_, either(put).id, put.after);
+    if (put.after) {
+        tree_.put(*put.after);
+    } else {
+        tree_.drop(put.before->id);
+    }
     core_.free_quota(either(put).id);  // A larger one may let something start.
 }
 
@@ -317,11 +308,8 @@ void State::refresh_hold(AllocationId id) {
 
 /// What the project and all above it hold became less.
 void State::free_quota(ProjectId id) {
-    core_.free_quota(ProjectId(0));
-    for (std::optional<ProjectId> at = id; at;) {
-        core_.free_quota(*at);
-        const model::ProjectRecord* record = project(*at);
-        at = record == nullptr ? std::nullopt : record->parent;
+    for (const ProjectId holder : tree_.above(id)) {
+        core_.free_quota(holder);
     }
 }
 
@@ -334,22 +322,7 @@ void State::free_quota(const JobPut& put) {
 }
 
 std::optional<ProjectId> State::without_quota_for(ProjectId id, const model::Grant& grant) const {
-    model::Usage more{
-        .cpu_millicores = grant.host.cpu_millicores,
-        .memory_mib = grant.host.memory_mib,
-        .running_elements = 1};
-    for (const model::GpuGrant& granted : grant.gpus) {
-        more.gpu_milli += granted.amount.milli;
-    }
-    if (!scheduler::is_within(limits_, usage_of_all_, more)) {
-        return ProjectId(0);
-    }
-    for (std::optional<ProjectId> at = id; at; at = project(*at)->parent) {
-        if (!scheduler::is_within(project(*at)->quota, usage(*at), more)) {
-            return at;
-        }
-    }
-    return std::nullopt;
+    return tree_.without_quota_for(id, scheduler::usage_of(grant));
 }
 
 void State::rebuild_free(NodeState& node) {
@@ -472,25 +445,9 @@ void State::count_job(const model::JobRecord& job, std::int64_t sign) {
     for (std::size_t i = 0; i < model::kElementStates; ++i) {
         element_counts_.at(i) += static_cast<std::uint64_t>(sign * job.counts.of.at(i));
     }
-    add_usage(
+    tree_.add(
         job.project,
         {.running_elements = job.counts.live(), .pending_elements = job.counts.pending()}, sign);
-}
-
-void State::add_usage(ProjectId id, const model::Usage& amount, std::int64_t sign) {
-    const auto add = [&](model::Usage& usage) {
-        usage.gpu_milli += sign * amount.gpu_milli;
-        usage.cpu_millicores += sign * amount.cpu_millicores;
-        usage.memory_mib += sign * amount.memory_mib;
-        usage.running_elements += sign * amount.running_elements;
-        usage.pending_elements += sign * amount.pending_elements;
-    };
-    add(usage_of_all_);
-    for (std::optional<ProjectId> at = id; at;) {
-        add(usage_[*at]);
-        const model::ProjectRecord* record = project(*at);
-        at = record == nullptr ? std::nullopt : record->parent;
-    }
 }
 
 void State::apply(const Put<model::AllocationRecord>& put) {
@@ -514,13 +471,9 @@ void State::apply(const Put<model::AllocationRecord>& put) {
 }
 
 void State::count_allocation(const model::AllocationRecord& allocation, std::int64_t sign) {
-    model::Usage amount{
-        .cpu_millicores = allocation.grant.host.cpu_millicores,
-        .memory_mib = allocation.grant.host.memory_mib};
-    for (const model::GpuGrant& granted : allocation.grant.gpus) {
-        amount.gpu_milli += granted.amount.milli;
-    }
-    add_usage(allocation.project, amount, sign);
+    model::Usage amount = scheduler::usage_of(allocation.grant);
+    amount.running_elements = 0;  // Its job counts them.
+    tree_.add(allocation.project, amount, sign);
 
     const auto found = nodes_.find(allocation.node);
     REEVE_ASSERT(found != nodes_.end(), "an allocation is on a node that is known");

@@ -17,6 +17,7 @@
 #include "model/records.hpp"
 #include "scheduler/core.hpp"
 #include "scheduler/placement.hpp"
+#include "scheduler/project_tree.hpp"
 
 namespace reeve::ledger {
 
@@ -93,7 +94,7 @@ class State {
     [[nodiscard]] scheduler::Core& core() { return core_; }
 
     /// The cluster's own limits.
-    void set_limits(const model::Quota& limits) { limits_ = limits; }
+    void set_limits(const model::Quota& limits) { tree_.set_limits(limits); }
 
     /// Who has no quota left for `grant`: the project, one above it, or ProjectId(0) for the
     /// cluster.
@@ -105,9 +106,9 @@ class State {
     [[nodiscard]] const model::Request& resolved(model::RequestId id) const;
 
     /// Of a project with all below it. Zero for one that holds nothing.
-    [[nodiscard]] const model::Usage& usage(ProjectId id) const;
+    [[nodiscard]] const model::Usage& usage(ProjectId id) const { return tree_.usage(id); }
 
-    [[nodiscard]] const model::Usage& usage_of_all() const { return usage_of_all_; }
+    [[nodiscard]] const model::Usage& usage_of_all() const { return tree_.usage_of_all(); }
 
     /// The element of `job` to place next: a ready retry before what never left the queue.
     [[nodiscard]] std::optional<model::ElementKey> next_of(JobId job) const;
@@ -123,7 +124,6 @@ class State {
         return element_counts_;
     }
 
-    [[nodiscard]] std::vector<scheduler::NodeView> node_views() const;
     [[nodiscard]] scheduler::NodeView view_of(const NodeState& node) const;
 
     // ---- Changes.
@@ -174,7 +174,6 @@ class State {
     void free_quota(const JobPut& put);
     void count_job(const model::JobRecord& job, std::int64_t sign);
     void count_allocation(const model::AllocationRecord& allocation, std::int64_t sign);
-    void add_usage(ProjectId id, const model::Usage& amount, std::int64_t sign);
     void resolve_requests();
     void reclassify();
     void rebuild_free(NodeState& node);
@@ -197,13 +196,11 @@ class State {
     std::map<AllocationId, model::AllocationRecord> allocations_;
 
     scheduler::Core core_;
-    model::Quota limits_;
     std::map<JobId, Waiting> waiting_;
     std::set<std::pair<Instant, model::ElementKey>> timers_;
     std::map<NodeId, std::set<model::ElementKey>> live_;
     std::map<JobId, std::set<JobId>> dependents_;
-    std::map<ProjectId, model::Usage> usage_;
-    model::Usage usage_of_all_;
+    scheduler::ProjectTree tree_;  // Usage and limits.
     std::array<std::uint64_t, model::kElementStates> element_counts_ = {};
     std::vector<JobId> ended_jobs_;
     std::vector<model::ElementKey> ended_elements_;

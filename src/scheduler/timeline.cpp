@@ -42,19 +42,24 @@ struct Timeline::Step {
     const model::Grant* grant;
 };
 
+void Timeline::forget_what_follows() {
+    are_ends_known_ = false;
+    profile_.clear();
+}
+
 void Timeline::put_view(NodeView view) {
     view_ = std::move(view);
-    are_ends_known_ = false;
+    forget_what_follows();
 }
 
 void Timeline::put_hold(AllocationId id, const Hold& hold) {
     holds_.insert_or_assign(id, hold);
-    are_ends_known_ = false;
+    forget_what_follows();
 }
 
 void Timeline::drop_hold(AllocationId id) {
     holds_.erase(id);
-    are_ends_known_ = false;
+    forget_what_follows();
 }
 
 Instant Timeline::end_of(const Hold& hold, Instant now) const {
@@ -80,50 +85,80 @@ std::vector<Timeline::Step> Timeline::steps(Instant now, JobId owner) const {
             steps.push_back({.at = at + promise.run, .sign = 1, .grant = &promise.grant});
         }
     }
-    // What comes back first, so that one may follow another without a gap.
-    std::ranges::sort(steps, [](const Step& left, const Step& right) {
-        return std::pair(left.at, -left.sign) < std::pair(right.at, -right.sign);
-    });
+    std::ranges::sort(steps, {}, &Step::at);
     return steps;
+}
+
+std::vector<Timeline::State> Timeline::states(Instant now, JobId owner) const {
+    std::vector<State> states = {
+        {.from = now, .free = view_.free}
+    };
+    for (const Step& step : steps(now, owner)) {
+        if (step.at > states.back().from) {
+            states.push_back({.from = step.at, .free = model::Resources(states.back().free)});
+        }
+        add(states.back().free, *step.grant, step.sign);
+    }
+    return states;
+}
+
+const std::vector<Timeline::State>& Timeline::profile(Instant now) const {
+    if (profile_.empty() || profile_.front().from != now) {
+        profile_ = states(now, JobId(0));
+    }
+    return profile_;
+}
+
+void Timeline::put_promise(const Promise& promise) {
+    promises_.push_back(promise);
+    if (profile_.empty()) {
+        return;
+    }
+    const Instant at = std::max(promise.at, profile_.front().from);
+    const std::size_t first = split_profile(at);
+    const std::size_t last = split_profile(at + promise.run);
+    for (std::size_t i = first; i < last; ++i) {
+        add(profile_[i].free, promise.grant, -1);
+    }
+}
+
+/// The index of the state that begins at `at`, which is made if there is none.
+std::size_t Timeline::split_profile(Instant at) {
+    const auto next = std::ranges::upper_bound(profile_, at, {}, &State::from);
+    const auto index = static_cast<std::size_t>(next - profile_.begin());
+    if (profile_[index - 1].from == at) {
+        return index - 1;
+    }
+    profile_.insert(next, {.from = at, .free = model::Resources(profile_[index - 1].free)});
+    return index;
+}
+
+void Timeline::drop_promises() {
+    promises_.clear();
+    profile_.clear();
 }
 
 NodeView Timeline::view_during(
     Instant now, Instant from, std::chrono::seconds run, JobId owner) const {
+    const bool is_owner_here =
+        std::ranges::find(promises_, owner, &Promise::job) != promises_.end();
+    const std::vector<State> its_own = is_owner_here ? states(now, owner) : std::vector<State>();
+    const std::vector<State>& all = is_owner_here ? its_own : profile(now);
+    auto state = std::prev(std::ranges::upper_bound(all, std::max(from, now), {}, &State::from));
     NodeView view = view_;
-    model::Resources free = view_.free;
-    bool has_begun = false;
-    for (const Step& step : steps(now, owner)) {
-        if (step.at >= from + run) {
-            break;
-        }
-        if (!has_begun && step.at > from) {
-            view.free = free;
-            has_begun = true;
-        }
-        add(free, *step.grant, step.sign);
-        if (has_begun && step.sign < 0) {
-            keep_least(view.free, free);
-        }
-    }
-    if (!has_begun) {
-        view.free = free;
+    view.free = state->free;
+    for (++state; state != all.end() && state->from < from + run; ++state) {
+        keep_least(view.free, state->free);
     }
     return view;
 }
 
 std::chrono::seconds Timeline::longest_run(const model::Request& request, Instant now) const {
     NodeView least = view_;
-    if (!can_take(least, request)) {
-        return std::chrono::seconds(0);
-    }
-    model::Resources free = view_.free;
-    for (const Step& step : steps(now, JobId(0))) {
-        add(free, *step.grant, step.sign);
-        if (step.sign < 0) {
-            keep_least(least.free, free);
-            if (!can_take(least, request)) {
-                return std::chrono::duration_cast<std::chrono::seconds>(step.at - now);
-            }
+    for (const State& state : profile(now)) {
+        keep_least(least.free, state.free);
+        if (!can_take(least, request)) {
+            return std::chrono::duration_cast<std::chrono::seconds>(state.from - now);
         }
     }
     return std::chrono::seconds::max();
@@ -137,33 +172,24 @@ std::optional<Timeline::Slot> Timeline::earliest(
     if (promises_.empty()) {
         return earliest_unpromised(request, now);
     }
-    // What is free from each time on at which it changes.
-    std::vector<std::pair<Instant, model::Resources>> states = {
-        {now, view_.free}
-    };
-    for (const Step& step : steps(now, JobId(0))) {
-        if (step.at > states.back().first) {
-            states.emplace_back(step.at, model::Resources(states.back().second));
-        }
-        add(states.back().second, *step.grant, step.sign);
-    }
+    const std::vector<State>& states = profile(now);
     NodeView least = view_;
     std::size_t from = 0;
     while (from < states.size()) {
-        least.free = states[from].second;
+        least.free = states[from].free;
         std::size_t last = from;
         bool has_room = can_take(least, request);
         while (has_room && last + 1 < states.size() &&
-               states[last + 1].first < states[from].first + run) {
-            keep_least(least.free, states[++last].second);
+               states[last + 1].from < states[from].from + run) {
+            keep_least(least.free, states[++last].free);
             has_room = can_take(least, request);
         }
         if (has_room) {
             const Decision decision = place(request, {least});
-            return Slot{.at = states[from].first, .grant = std::get<Placed>(decision).grant};
+            return Slot{.at = states[from].from, .grant = std::get<Placed>(decision).grant};
         }
-        least.free =
-            states[last].second;  // If that alone is too little, no start before it will do.
+        // If the last one alone is too little, no start before it will do.
+        least.free = states[last].free;
         from = can_take(least, request) ? from + 1 : last + 1;
     }
     return std::nullopt;  // Held by something the timeline does not know of.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -42,9 +43,8 @@ class Timeline {
     void put_hold(AllocationId id, const Hold& hold);
     void drop_hold(AllocationId id);
 
-    void put_promise(const Promise& promise) { promises_.push_back(promise); }
-
-    void drop_promises() { promises_.clear(); }
+    void put_promise(const Promise& promise);
+    void drop_promises();
 
     [[nodiscard]] const NodeView& view() const { return view_; }
 
@@ -86,9 +86,20 @@ class Timeline {
   private:
     struct Step;
 
-    void learn_ends() const;
+    /// What is free from a time on, until the next state begins.
+    struct State {
+        Instant from = Instant(std::chrono::microseconds(0));
+        model::Resources free = {};
+    };
 
+    void learn_ends() const;
+    void forget_what_follows();
+
+    /// What is promised to `owner` counts as free; JobId(0): all is kept.
     [[nodiscard]] std::vector<Step> steps(Instant now, JobId owner) const;
+    [[nodiscard]] std::vector<State> states(Instant now, JobId owner) const;
+    [[nodiscard]] const std::vector<State>& profile(Instant now) const;
+    [[nodiscard]] std::size_t split_profile(Instant at);
     [[nodiscard]] std::optional<Slot> earliest_unpromised(
         const model::Request& request, Instant now) const;
 
@@ -99,6 +110,7 @@ class Timeline {
     mutable std::optional<Instant> first_end_;
     mutable std::vector<Instant> gpu_ends_;  // When each GPU is free, sorted; see gpus_free_at().
     mutable bool are_ends_known_ = false;
+    mutable std::vector<State> profile_;  // states() for nobody, kept; empty: not known.
 };
 
 }  // namespace reeve::scheduler

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <limits>
 #include <string>
 #include <vector>
@@ -14,7 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.hpp"
-#include "platform/files.hpp"
+#include "public_traces.hpp"
 #include "simulate/replay.hpp"
 #include "simulate/swf_trace.hpp"
 
@@ -190,13 +189,9 @@ TEST(EasyBackfill, IsNoWorseThanAPlainReference) {
 }
 
 TEST(EasyBackfill, IsNoWorseThanAPlainReferenceOnLublin256) {
-    const char* named = std::getenv("REEVE_TRACES");
-    const std::string folder =
-        named != nullptr ? named : std::string(REEVE_SOURCE_DIR) + "/../shared/traces";
-    const auto text = platform::read_file(folder + "/swf/lublin_256.swf", std::size_t{1} << 28U);
+    const auto text = read_public_trace("swf/lublin_256.swf");
     if (!text) {
-        GTEST_SKIP()
-            << "swf/lublin_256.swf is not there; REEVE_TRACES names the folder of the traces";
+        GTEST_SKIP() << why_skipped("swf/lublin_256.swf");
     }
     auto workload = parse_swf("lublin_256.swf", *text, machine());
     ASSERT_TRUE(workload) << workload.error().message;

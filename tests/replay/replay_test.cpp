@@ -2,7 +2,6 @@
 // Method: the inflation experiment over traces. The small one here always runs, and has to come out
 // to the thousandth. Those of openb are not part of the source: REEVE_TRACES names their folder
 // (default: ../shared/traces beside the source); without it, their tests are skipped.
-#include <cstdlib>
 #include <map>
 #include <string>
 #include <vector>
@@ -10,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "platform/files.hpp"
+#include "public_traces.hpp"
 #include "simulate/inflation.hpp"
 
 namespace reeve::simulate {
@@ -83,12 +83,9 @@ TEST(SmallTrace, ComesOutToTheThousandth) {
 class Openb : public testing::Test {
   protected:
     void SetUp() override {
-        const char* named = std::getenv("REEVE_TRACES");
-        folder_ = named != nullptr ? named : std::string(REEVE_SOURCE_DIR) + "/../shared/traces";
-        folder_ += "/openb";
+        folder_ = public_traces_folder() + "/openb";
         if (!platform::path_exists(folder_)) {
-            GTEST_SKIP() << "the traces of openb are not in " << folder_
-                         << "; REEVE_TRACES names another place";
+            GTEST_SKIP() << why_skipped("openb/");
         }
     }
 

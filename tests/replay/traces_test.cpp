@@ -2,12 +2,11 @@
 // Method: the public ones are not part of the source: REEVE_TRACES names their folder (default:
 // ../shared/traces beside the source); without it, their tests are skipped. A small one of our own
 // always runs.
-#include <cstdlib>
 #include <string>
 
 #include <gtest/gtest.h>
 
-#include "platform/files.hpp"
+#include "public_traces.hpp"
 #include "simulate/openb_trace.hpp"
 #include "simulate/replay.hpp"
 #include "simulate/summary.hpp"
@@ -16,20 +15,10 @@
 namespace reeve::simulate {
 namespace {
 
-constexpr std::size_t kBytesMax = std::size_t{1} << 28U;
-
 class PublicTraces : public testing::Test {
   protected:
     [[nodiscard]] static std::string read(const std::string& name) {
-        const char* named = std::getenv("REEVE_TRACES");
-        const std::string folder =
-            named != nullptr ? named : std::string(REEVE_SOURCE_DIR) + "/../shared/traces";
-        auto text = platform::read_file(folder + "/" + name, kBytesMax);
-        return text ? std::move(*text) : std::string();
-    }
-
-    static std::string why_skipped(const std::string& name) {
-        return name + " is not there; REEVE_TRACES names the folder of the traces";
+        return read_public_trace(name).value_or("");
     }
 
     /// Reads `text` in the format that it is in.

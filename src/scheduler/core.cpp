@@ -122,13 +122,19 @@ void Core::put_node(const NodeView& view) {
     }
     if (is_new || has_grown(node.timeline.view(), view)) {
         grown_.insert(view.id);
+        is_preemption_due_ = true;
     }
     node.timeline.put_view(view);
     show(node);
 }
 
 void Core::drop_node(NodeId id) {
-    nodes_.erase(id);
+    if (const auto node = nodes_.find(id); node != nodes_.end()) {
+        for (const auto& [hold_id, hold] : node->second.timeline.holds()) {
+            count_preemptible(hold, -1);
+        }
+        nodes_.erase(node);
+    }
     grown_.erase(id);
     let_go_.erase(id);
     engine_.remove_node(id);
@@ -158,20 +164,34 @@ void Core::show(const Node& node) {
 void Core::put_hold(AllocationId id, const Hold& hold) {
     const auto [known, is_new] = hold_nodes_.try_emplace(id, hold.node);
     REEVE_ASSERT(is_new || known->second == hold.node, "a hold stays on its node");
-    if (const auto node = nodes_.find(hold.node); node != nodes_.end()) {
-        node->second.timeline.put_hold(id, hold);
+    const auto node = nodes_.find(hold.node);
+    if (node == nodes_.end()) {
+        return;
     }
+    Timeline& timeline = node->second.timeline;
+    const auto before = timeline.holds().find(id);
+    if (before != timeline.holds().end()) {
+        const bool ends_sooner = hold.is_ending && !before->second.is_ending;
+        are_reservations_stale_ = are_reservations_stale_ || ends_sooner;
+        count_preemptible(before->second, -1);
+    }
+    timeline.put_hold(id, hold);
+    count_preemptible(hold, 1);
 }
 
 void Core::drop_hold(AllocationId id) {
-    const auto hold = hold_nodes_.find(id);
-    if (hold == hold_nodes_.end()) {
+    const auto known = hold_nodes_.find(id);
+    if (known == hold_nodes_.end()) {
         return;
     }
-    if (const auto node = nodes_.find(hold->second); node != nodes_.end()) {
-        node->second.timeline.drop_hold(id);
+    if (const auto node = nodes_.find(known->second); node != nodes_.end()) {
+        Timeline& timeline = node->second.timeline;
+        if (const auto held = timeline.holds().find(id); held != timeline.holds().end()) {
+            count_preemptible(held->second, -1);
+        }
+        timeline.drop_hold(id);
     }
-    hold_nodes_.erase(hold);
+    hold_nodes_.erase(known);
 }
 
 void Core::put_request(model::RequestId id, const model::Request& request) {
@@ -503,6 +523,9 @@ std::optional<Instant> Core::next_wakeup() const {
         if (!first || reservation.at < *first) {
             first = reservation.at;
         }
+    }
+    if (protected_until_ && (!first || *protected_until_ < *first)) {
+        first = protected_until_;
     }
     return first;
 }

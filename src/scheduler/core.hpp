@@ -18,6 +18,7 @@
 #include "scheduler/backfill.hpp"
 #include "scheduler/placement_engine.hpp"
 #include "scheduler/policy.hpp"
+#include "scheduler/preemption.hpp"
 #include "scheduler/timeline.hpp"
 
 namespace reeve::scheduler {
@@ -55,6 +56,8 @@ struct CoreOptions {
     /// How long what has no time limit is taken to run.
     std::chrono::seconds assumed_run = std::chrono::hours(24);
 
+    PreemptionMode preemption = PreemptionMode::kNone;  // Needs reservations: not with kNone.
+
     std::size_t promises_max = 100;  // Of kConservative; kEasy has one.
     std::uint64_t seed = 42;         // Of kRandom.
 };
@@ -74,6 +77,13 @@ struct Reservation {
     Instant at = Instant(std::chrono::microseconds(0));
     std::vector<Placed> parts = {};
     bool is_worth_a_look = false;  // Its nodes have more free than when it was made.
+};
+
+/// What has to be stopped so that a job may start.
+struct Preemption {
+    JobId job = JobId(0);
+    GroupKey group = {};
+    std::vector<AllocationId> victims = {};  // Sorted.
 };
 
 /// Decides what starts next, and where: the same for the live cluster, forecasts and replays. A
@@ -133,8 +143,16 @@ class Core {
     [[nodiscard]] std::optional<Start> next(
         Instant now, std::size_t& looks, const QuotaCheck& quota_check);
 
+    /// Once next() says nothing more starts: what is to be stopped for the first that waits, if
+    /// that is preemptible, of a lower priority, and no longer protected. Chosen is what has the
+    /// lowest priority, then as few as possible, the least GPU-seconds of work, the newest. That is
+    /// exact where each holds on one node, and no node has more than kVictimSetsMax sets to try.
+    /// Nothing if the job has room in kStopTakes anyway. Its owner tells each to stop, says so with
+    /// put_hold(), and asks next() again.
+    [[nodiscard]] std::optional<Preemption> preempt(Instant now);
+
     /// When to ask again though nothing changed: a reservation fell due, and what should have made
-    /// room goes on.
+    /// room goes on; or what could be stopped no longer is protected.
     [[nodiscard]] std::optional<Instant> next_wakeup() const;
 
     [[nodiscard]] const std::vector<Reservation>& reservations() const { return reservations_; }
@@ -234,6 +252,17 @@ class Core {
     void drop_reservations();
     void reconsider_reservations(NodeId grown, Instant now);
 
+    // preemption.cpp
+    struct Scene;
+    void count_preemptible(const Hold& hold, int sign);
+    [[nodiscard]] const Hold& hold_with(AllocationId id) const;
+    [[nodiscard]] bool may_stop(const Hold& hold, const GroupKey& group) const;
+    [[nodiscard]] std::vector<Scene> scenes_for(const Group& group, Instant now);
+    [[nodiscard]] static std::int32_t lowest_priority_to_stop(
+        const std::vector<Scene>& scenes, const model::Request& request, std::size_t count);
+    [[nodiscard]] std::vector<AllocationId> with_gangs(
+        const std::vector<AllocationId>& victims) const;
+
     CoreOptions options_;
     PlacementEngine engine_;
     ClassMix mix_;
@@ -251,6 +280,9 @@ class Core {
     std::set<AskKey> hopeless_;  // Until nodes come, go, or change what they could hold.
     std::vector<Reservation> reservations_;
     bool are_reservations_stale_ = false;
+    std::map<std::int32_t, std::size_t> preemptible_;  // Holds that go on, by priority.
+    bool is_preemption_due_ = false;                   // Something changed that it depends on.
+    std::optional<Instant> protected_until_;           // The first of those that were passed over.
     std::uint64_t decisions_ = 0;
 };
 

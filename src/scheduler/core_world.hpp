@@ -3,6 +3,7 @@
 // For tests of the core: a small cluster that does what the core decides, and checks it.
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -26,7 +27,16 @@ class CoreWorld {
         std::vector<Placed> parts = {};  // Once it runs.
         Instant since = Instant(std::chrono::microseconds(0));
         Instant ends_at = Instant(std::chrono::microseconds(0));
+        bool is_preemptible = false;
+        bool is_stopping = false;
+        int attempts = 0;
     };
+
+    /// What was told to stop has ended so much later.
+    static constexpr auto kStopTime = std::chrono::seconds(5);
+
+    /// What was started again may not be stopped for so long.
+    static constexpr auto kProtected = std::chrono::seconds(100);
 
     explicit CoreWorld(const CoreOptions& options) : options_(options), core_(options) {}
 
@@ -75,9 +85,9 @@ class CoreWorld {
         return id;
     }
 
-    JobId submit(const GroupKey& group, std::chrono::seconds run) {
+    JobId submit(const GroupKey& group, std::chrono::seconds run, bool is_preemptible = false) {
         const JobId id(++last_job_);
-        waiting_.emplace(id, Job{.group = group, .run = run});
+        waiting_.emplace(id, Job{.group = group, .run = run, .is_preemptible = is_preemptible});
         core_.put_waiting(id, group);
         return id;
     }
@@ -87,8 +97,19 @@ class CoreWorld {
         waiting_.erase(id);
     }
 
-    /// Starts all that the core says; gives their ids in that order.
+    /// Starts and stops all that the core says; gives the ids of what starts in that order.
     std::vector<JobId> schedule() {
+        std::vector<JobId> started = start_all();
+        while (const std::optional<Preemption> preemption = core_.preempt(now_)) {
+            preemptions_.push_back(*preemption);
+            stop(*preemption);
+            std::ranges::copy(start_all(), std::back_inserter(started));
+        }
+        return started;
+    }
+
+    /// Likewise, but nothing is stopped.
+    std::vector<JobId> start_all() {
         std::vector<JobId> started;
         std::size_t looks = SIZE_MAX;
         while (const std::optional<Start> start = core_.next(now_, looks, quota_check_)) {
@@ -96,6 +117,24 @@ class CoreWorld {
             started.push_back(start->place.job);
         }
         return started;
+    }
+
+    [[nodiscard]] const std::vector<Preemption>& preemptions() const { return preemptions_; }
+
+    void stop(const Preemption& preemption) {
+        std::set<JobId> jobs;
+        for (const AllocationId id : preemption.victims) {
+            jobs.insert(job_of(id));
+        }
+        for (const JobId id : jobs) {
+            Job& job = running_.at(id);
+            ASSERT_TRUE(job.is_preemptible && !job.is_stopping);
+            ASSERT_LT(job.group.priority, preemption.group.priority);
+            ASSERT_TRUE(job.attempts == 1 || now_ >= job.since + kProtected);
+            job.is_stopping = true;
+            job.ends_at = std::min(job.ends_at, now_ + kStopTime);
+            tell_holds(id, job);
+        }
     }
 
     void begin(const Start& start) {
@@ -109,6 +148,7 @@ class CoreWorld {
         job.parts = start.parts;
         job.since = now_;
         job.ends_at = now_ + job.run;
+        ++job.attempts;
         std::set<NodeId> used;
         for (const Placed& part : start.parts) {
             EXPECT_TRUE(used.insert(part.node).second) << "two tasks of a gang on one node";
@@ -117,12 +157,10 @@ class CoreWorld {
             auto left = model::take(node.free, part.grant);
             ASSERT_TRUE(left.has_value()) << left.error().message;
             node.free = *left;
-            core_.put_hold(
-                hold_of(id, used.size()),
-                {.node = part.node, .grant = part.grant, .since = now_, .limit = job.group.limit});
             core_.put_node(node);
         }
         running_.emplace(id, job);
+        tell_holds(id, job);
     }
 
     void end(JobId id) {
@@ -130,10 +168,18 @@ class CoreWorld {
         running_.erase(id);
         std::uint64_t rank = 0;
         for (const Placed& part : job.parts) {
-            core_.drop_hold(hold_of(id, ++rank));
+            core_.drop_hold(hold_id(id, ++rank));
             NodeView& node = nodes_.at(part.node);
             node.free = model::give_back(node.free, part.grant);
             core_.put_node(node);
+        }
+        if (job.is_stopping) {
+            waiting_.emplace(
+                id, Job{.group = job.group,
+                        .run = job.run,
+                        .is_preemptible = job.is_preemptible,
+                        .attempts = job.attempts});
+            core_.put_waiting(id, job.group);
         }
     }
 
@@ -150,6 +196,12 @@ class CoreWorld {
             return false;
         }
         now_ = std::max(*next, now_);
+        end_due();
+        return true;
+    }
+
+    /// Lets end what has run its time.
+    void end_due() {
         std::vector<JobId> ended;
         for (const auto& [id, job] : running_) {
             if (job.ends_at <= now_) {
@@ -159,7 +211,6 @@ class CoreWorld {
         for (const JobId id : ended) {
             end(id);
         }
-        return true;
     }
 
     [[nodiscard]] const std::map<JobId, Job>& waiting() const { return waiting_; }
@@ -196,11 +247,7 @@ class CoreWorld {
             for (const Placed& part : job.parts) {
                 ++rank;
                 if (part.node == node) {
-                    timeline.put_hold(
-                        hold_of(id, rank), {.node = node,
-                                            .grant = part.grant,
-                                            .since = job.since,
-                                            .limit = job.group.limit});
+                    timeline.put_hold(hold_id(id, rank), hold_of(id, job, part));
                 }
             }
         }
@@ -254,16 +301,11 @@ class CoreWorld {
         for (const auto& [id, job] : running_) {
             std::uint64_t rank = 0;
             for (const Placed& part : job.parts) {
-                situation.running.push_back({
-                    .id = hold_of(id, ++rank),
-                    .job = id,
-                    .project = job.group.project,
-                    .hold = {
-                             .node = part.node,
-                             .grant = part.grant,
-                             .since = job.since,
-                             .limit = job.group.limit}
-                });
+                situation.running.push_back(
+                    {.id = hold_id(id, ++rank),
+                     .job = id,
+                     .project = job.group.project,
+                     .hold = hold_of(id, job, part)});
             }
         }
         for (const auto& [id, job] : waiting_) {
@@ -273,9 +315,37 @@ class CoreWorld {
     }
 
   private:
-    static AllocationId hold_of(JobId job, std::uint64_t rank) {
-        constexpr std::uint64_t kRanks = 1000;
+    static constexpr std::uint64_t kRanks = 1000;
+
+    static AllocationId hold_id(JobId job, std::uint64_t rank) {
         return AllocationId(job.value() * kRanks + rank);
+    }
+
+    static JobId job_of(AllocationId hold) { return JobId(hold.value() / kRanks); }
+
+    /// What the scheduler is told of a part of a job that runs.
+    static Hold hold_of(JobId id, const Job& job, const Placed& part) {
+        Hold hold{
+            .node = part.node,
+            .grant = part.grant,
+            .since = job.since,
+            .limit = job.group.limit,
+            .is_ending = job.is_stopping};
+        if (job.is_preemptible) {
+            hold.preemptible = {
+                .priority = job.group.priority,
+                .project = job.group.project,
+                .protected_until = job.attempts > 1 ? job.since + kProtected : job.since,
+                .gang = job.group.nodes > 1 ? id : JobId(0)};
+        }
+        return hold;
+    }
+
+    void tell_holds(JobId id, const Job& job) {
+        std::uint64_t rank = 0;
+        for (const Placed& part : job.parts) {
+            core_.put_hold(hold_id(id, ++rank), hold_of(id, job, part));
+        }
     }
 
     CoreOptions options_;
@@ -285,6 +355,7 @@ class CoreWorld {
     std::map<model::RequestId, model::Request> requests_;
     std::map<JobId, Job> waiting_;
     std::map<JobId, Job> running_;
+    std::vector<Preemption> preemptions_;
     std::uint64_t last_job_ = 0;
     Instant now_ = Instant(std::chrono::seconds(1'000'000));
 };

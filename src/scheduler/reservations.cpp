@@ -195,6 +195,7 @@ std::vector<Core::Candidate> Core::earliest_slots(const Group& group, Instant no
 }
 
 void Core::promise(Reservation reservation) {
+    is_preemption_due_ = true;
     for (const Placed& part : reservation.parts) {
         Node& node = nodes_.at(part.node);
         node.timeline.put_promise(

@@ -66,6 +66,9 @@ Instant Timeline::end_of(const Hold& hold, Instant now) const {
     const std::chrono::seconds limit =
         hold.limit > std::chrono::seconds(0) ? hold.limit : assumed_run_;
     const Instant end = hold.since + limit;
+    if (hold.is_ending) {
+        return end > now ? std::min(end, now + kStopTakes) : now + kStopTakes;
+    }
     if (end > now) {
         return end;
     }
@@ -217,7 +220,9 @@ void Timeline::learn_ends() const {
         return;
     }
     const auto end_of_hold = [this](const Hold& hold) {
-        return hold.since + (hold.limit > std::chrono::seconds(0) ? hold.limit : assumed_run_);
+        return hold.is_ending ? kLongAgo
+                              : hold.since + (hold.limit > std::chrono::seconds(0) ? hold.limit
+                                                                                   : assumed_run_);
     };
     first_end_.reset();
     for (const auto& [id, hold] : holds_) {

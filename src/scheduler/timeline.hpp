@@ -13,15 +13,30 @@
 
 namespace reeve::scheduler {
 
+/// What may be stopped for a job of a higher priority, and queued again.
+struct Preemptible {
+    std::int32_t priority = 0;
+    ProjectId project = ProjectId(0);
+    Instant protected_until = Instant(std::chrono::microseconds(0));  // Not to be stopped before.
+    JobId gang = JobId(0);  // All that holds for it is stopped together; 0: this alone.
+
+    friend bool operator==(const Preemptible&, const Preemptible&) = default;
+};
+
 /// An amount of a node that something running holds.
 struct Hold {
     NodeId node = NodeId(0);
     model::Grant grant = {};
     Instant since = Instant(std::chrono::microseconds(0));
-    std::chrono::seconds limit = {};  // From `since` on; 0: nobody said.
+    std::chrono::seconds limit = {};              // From `since` on; 0: nobody said.
+    bool is_ending = false;                       // It was told to stop.
+    std::optional<Preemptible> preemptible = {};  // Absent: nobody may have it stopped.
 
     friend bool operator==(const Hold&, const Hold&) = default;
 };
+
+/// What was told to stop is taken to be gone so much later.
+inline constexpr auto kStopTakes = std::chrono::seconds(60);
 
 /// An amount of a node that is kept for a job that waits, from `at` on for its run time.
 struct Promise {
@@ -80,7 +95,7 @@ class Timeline {
     [[nodiscard]] std::optional<Instant> first_end() const;
 
     /// When a hold ends at the latest. One that is over its time, or that nobody knows a time of,
-    /// is taken to go on for as long as it already has.
+    /// is taken to go on for as long as it already has; one that was told to stop, for kStopTakes.
     [[nodiscard]] Instant end_of(const Hold& hold, Instant now) const;
 
   private:

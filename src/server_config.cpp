@@ -91,6 +91,14 @@ Result<std::chrono::seconds> as_run(const std::string& text) {
     return seconds;
 }
 
+Result<std::chrono::seconds> as_min_run(const std::string& text) {
+    Result<std::chrono::seconds> seconds = parse_duration(text);
+    if (seconds && *seconds > std::chrono::days(366)) {
+        return fail(ErrorCode::kInvalid, "up to 366d was expected, not '" + text + "'");
+    }
+    return seconds;
+}
+
 ledger::Gate& gate_of(ServerConfig& config) {
     if (!config.ledger.gate) {
         config.ledger.gate.emplace();
@@ -132,6 +140,10 @@ const std::map<std::string, Setter>& setters() {
          set(scheduler::parse_policy,                                 [](C& c) -> auto& { return c.ledger.scheduling.policy; })          },
         {"scheduler.backfill",         set(scheduler::parse_backfill,
          [](C& c) -> auto& { return c.ledger.scheduling.backfill; })                                                                     },
+        {"scheduler.preemption",
+         set(scheduler::parse_preemption,                             [](C& c) -> auto& { return c.preemption; })                        },
+        {"scheduler.min_run",
+         set(as_min_run,                                              [](C& c) -> auto& { return c.ledger.scheduling.min_run; })         },
         {"scheduler.assumed_run",
          set(as_run,                                                  [](C& c) -> auto& { return c.ledger.scheduling.assumed_run; })     },
         {"gate.gpu_memory_free_above",
@@ -233,6 +245,21 @@ Result<void> read_section(
     return {};
 }
 
+/// What one key alone cannot say.
+Result<void> settle(ServerConfig& config) {
+    scheduler::CoreOptions& scheduling = config.ledger.scheduling;
+    const bool is_asked = config.preemption.value_or(scheduler::PreemptionMode::kNone) !=
+                          scheduler::PreemptionMode::kNone;
+    if (is_asked && scheduling.backfill == scheduler::Backfill::kNone) {
+        return fail(
+            ErrorCode::kInvalid,
+            "configuration: scheduler.preemption: room is kept for who preempts, so that "
+            "scheduler.backfill has to be easy or conservative, not none");
+    }
+    scheduling.preemption = config.preemption.value_or(scheduling.preemption);
+    return {};
+}
+
 }  // namespace
 
 Result<ServerConfig> read_server_config(const std::string& yaml, ServerConfig config) {
@@ -250,6 +277,9 @@ Result<ServerConfig> read_server_config(const std::string& yaml, ServerConfig co
         }
         if (Result<void> read = read_section(config, root, ""); !read) {
             return tl::unexpected<Error>(std::move(read.error()));
+        }
+        if (Result<void> settled = settle(config); !settled) {
+            return tl::unexpected<Error>(std::move(settled.error()));
         }
     } catch (const YAML::Exception& error) {
         return fail(

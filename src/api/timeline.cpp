@@ -22,6 +22,25 @@ bool is_stop(JobControl control) {
     return control == JobControl::kStop || control == JobControl::kStopForced;
 }
 
+bool is_requeue(JobControl control) {
+    return control == JobControl::kRequeue;
+}
+
+bool is_preemption(JobControl control) {
+    return control == JobControl::kPreempt;
+}
+
+/// Which controls may have ended the attempt; null if it ended by itself.
+bool (*what_ended(const ElementRecord& attempt))(JobControl) {
+    if (attempt.state == ElementState::kCancelled) {
+        return is_stop;
+    }
+    if (attempt.intent == model::StopIntent::kRequeue) {
+        return is_requeue;
+    }
+    return attempt.intent == model::StopIntent::kPreempt ? is_preemption : nullptr;
+}
+
 class Timeline {
   public:
     explicit Timeline(const TimelinePage& page) : page_(page) {}
@@ -116,11 +135,9 @@ class Timeline {
     }
 
     void write_end(JsonText& json, const ElementRecord& attempt) const {
-        const bool is_cancelled = attempt.state == ElementState::kCancelled;
-        if (is_cancelled || attempt.intent == model::StopIntent::kRequeue) {
+        if (const auto asked_by = what_ended(attempt)) {
             write_actor(json, last(attempt.ended_at, [&](const ControlRecord& control) {
-                            return (is_cancelled ? is_stop(control.control)
-                                                 : control.control == JobControl::kRequeue) &&
+                            return asked_by(control.control) &&
                                    control.index.value_or(attempt.key.index) == attempt.key.index;
                         }));
         }

@@ -190,6 +190,11 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
     group(
         app.add_flag("--requeue", flags.requeues, "Start again elsewhere when its node is lost"),
         what);
+    group(
+        app.add_flag(
+            "--preemptible", flags.is_preemptible,
+            "May be stopped for a higher priority, and is queued again"),
+        what);
     what = "Resources";
     group(app.add_option("-g,--gpus", flags.gpus, "2, 0.25 (a share of one), a30, a30:2"), what);
     group(
@@ -256,7 +261,8 @@ Result<void> apply(const RunFlags& flags, const Caller& caller, model::JobSpec& 
     }
     spec.terms.is_held = spec.terms.is_held || flags.is_held;
     spec.execution.splits_output = spec.execution.splits_output || flags.splits_output;
-    if (flags.requeues) {
+    spec.terms.is_preemptible = spec.terms.is_preemptible || flags.is_preemptible;
+    if (flags.requeues || flags.is_preemptible) {
         spec.terms.on_node_loss = model::OnNodeLoss::kRequeue;
     }
     for (const auto& step : {apply_numbers, apply_shape, apply_labels}) {

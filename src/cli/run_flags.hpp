@@ -38,6 +38,7 @@ struct RunFlags {
     bool exports_all = false;
     bool is_held = false;
     bool requeues = false;
+    bool is_preemptible = false;
     bool splits_output = false;
 };
 

@@ -476,6 +476,7 @@ std::shared_ptr<const NodeStatus> Controller::status_of(const ledger::NodeState&
             holding.is_array = job->is_array;
             holding.started_at = element->started_at;
             holding.limit = std::chrono::seconds(job->time_limit_s);
+            holding.preemptible = state.core().hold_with(id).preemptible;
             if (job->time_limit_s > 0 && element->started_at != model::kNever) {
                 holding.until = element->started_at + std::chrono::seconds(job->time_limit_s);
             }

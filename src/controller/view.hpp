@@ -28,6 +28,7 @@ struct Holding {
     Instant started_at = model::kNever;
     std::optional<Instant> until = {};  // Start and time limit; absent without a limit.
     std::chrono::seconds limit = {};    // 0: none.
+    std::optional<scheduler::Preemptible> preemptible = {};
 };
 
 /// The same as the scheduler knows it.
@@ -37,7 +38,9 @@ struct Holding {
         .node = holding.allocation.node,
         .grant = holding.allocation.grant,
         .since = has_started ? holding.started_at : holding.allocation.reserved_at,
-        .limit = holding.limit};
+        .limit = holding.limit,
+        .is_ending = holding.state == model::ElementState::kStopping,
+        .preemptible = holding.preemptible};
 }
 
 /// A node as it was at one revision.

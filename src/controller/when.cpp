@@ -64,7 +64,8 @@ class SituationBuilder {
             .run = limit,
             .elements = job.record.counts[ElementState::kQueued],
             .running_max = job.record.range.running_max,
-            .live = job.record.counts.live()
+            .live = job.record.counts.live(),
+            .is_preemptible = job.record.is_preemptible
         });
     }
 

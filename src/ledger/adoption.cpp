@@ -127,6 +127,7 @@ Result<ElementRecord> Ledger::put_adopted_job(const model::TaskOrder& order, Ins
         .range = {.first = key.index, .last = key.index},
         .is_array = terms.array.has_value(),
         .on_node_loss = terms.on_node_loss,
+        .is_preemptible = terms.is_preemptible,
         .next = 1
     };
     job.counts[ElementState::kQueued] = 1;

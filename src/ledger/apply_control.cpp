@@ -21,6 +21,7 @@ std::string why_nothing(Control control) {
         case Control::kHold:       return "has nothing that waits, so nothing to hold";
         case Control::kRelease:    return "has nothing that is held";
         case Control::kRequeue:    return "has nothing that runs, so nothing to requeue";
+        case Control::kPreempt:    break;  // Nobody asks for it.
     }
     return "cannot do that now";
 }
@@ -93,15 +94,20 @@ Result<std::uint32_t> Ledger::control_one(
     if (count == 0) {
         return fail(ErrorCode::kConflict, name + " " + why_nothing(command.control));
     }
+    put_control(target, command.control, actor_);
+    return count;
+}
+
+/// Notes what was asked of a job, and by whom.
+void Ledger::put_control(const Target& target, Control control, const std::string& actor) {
     put(Put<model::ControlRecord>{
         .after = {
             {.job = target.job,
              .rev = Revision(last_rev_.value() + 1),  // put() gives it this one.
-             .control = command.control,
+             .control = control,
              .index = target.index,
-             .actor = actor_,
+             .actor = actor,
              .at = state_.now()}}});
-    return count;
 }
 
 /// The element that a target names; from now on it has a record.
@@ -180,6 +186,7 @@ std::uint32_t Ledger::control_element(Control control, const ElementKey& key) {
             }
             request_stop(std::move(element), StopIntent::kRequeue, control);
             return 1;
+        case Control::kPreempt: break;  // By the scheduler alone: see schedule.cpp.
     }
     return 0;
 }

@@ -173,6 +173,7 @@ Result<void> Ledger::submit_one(
         .range = terms.array.value_or(model::ArrayRange{}),
         .is_array = terms.array.has_value(),
         .on_node_loss = terms.on_node_loss,
+        .is_preemptible = terms.is_preemptible,
         .waiting_state = terms.is_held ? model::ElementState::kHeld : model::ElementState::kQueued,
         .after = std::move(*after)};
     record.counts[record.waiting_state] = record.range.count();

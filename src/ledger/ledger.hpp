@@ -143,6 +143,7 @@ class Ledger {
     std::uint32_t hold_waiting(Control control, model::JobRecord job);
     [[nodiscard]] std::vector<model::ElementKey> elements_of(JobId job) const;
     std::uint32_t control_element(Control control, const model::ElementKey& key);
+    void put_control(const Target& target, Control control, const std::string& actor);
     void request_stop(model::ElementRecord element, model::StopIntent intent, Control how);
     [[nodiscard]] Result<Reply> put_project(const PutProject& command);
     [[nodiscard]] Result<Reply> control_node(const ControlNode& command);
@@ -158,6 +159,8 @@ class Ledger {
     NodeId put_node(const model::NodeHello& hello);
     GpuModelId intern_model(const std::string& name);
     void reconcile(NodeId node, const model::KnownTask& task, const Lookups& lookups);
+    void lose_all_but(const std::set<model::TaskKey>& seen, NodeId node);
+    [[nodiscard]] bool is_over(const model::TaskKey& task, const Lookups& lookups) const;
     void quarantine(NodeId node, const model::KnownTask& task);
     [[nodiscard]] model::AllocationRecord allocation_of(
         NodeId node, const model::KnownTask& task) const;
@@ -196,6 +199,7 @@ class Ledger {
 
     // schedule.cpp
     void place(const scheduler::Start& start);
+    void preempt(const scheduler::Preemption& preemption);
 
     void act_for_nobody();
 

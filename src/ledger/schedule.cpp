@@ -1,4 +1,5 @@
-// One scheduling step: what the scheduler decides becomes allocations and moves of elements.
+// One scheduling step: what the scheduler decides becomes allocations, moves of elements, and
+// requests to stop.
 #include <cstddef>
 #include <optional>
 
@@ -19,12 +20,28 @@ bool Ledger::schedule(std::size_t placements_max, std::size_t groups_max) {
     for (std::size_t placed = 0; placed < placements_max; ++placed) {
         const std::optional<scheduler::Start> start =
             state_.core().next(state_.now(), looks, quota_check);
-        if (!start) {
+        if (start) {
+            place(*start);
+            continue;
+        }
+        const std::optional<scheduler::Preemption> preemption =
+            looks == 0 ? std::nullopt : state_.core().preempt(state_.now());
+        if (!preemption) {
             return looks == 0;
         }
-        place(*start);
+        preempt(*preemption);
     }
     return true;
+}
+
+void Ledger::preempt(const scheduler::Preemption& preemption) {
+    for (const AllocationId id : preemption.victims) {
+        const model::ElementKey key = state_.allocation(id)->task.element;
+        request_stop(*state_.element(key), model::StopIntent::kPreempt, Control::kPreempt);
+        put_control(
+            {.job = key.job, .index = key.index}, Control::kPreempt,
+            "job " + to_string(preemption.job));
+    }
 }
 
 void Ledger::place(const scheduler::Start& start) {

@@ -1,4 +1,7 @@
 // What the scheduler decides, as the ledger makes it true.
+#include <algorithm>
+#include <variant>
+
 #include <gtest/gtest.h>
 
 #include "ledger/ledger_world.hpp"
@@ -52,6 +55,50 @@ TEST(LedgerSchedule, AReservationThatFallsDueIsAReasonToLookAgain) {
     ASSERT_TRUE(world.apply(Tick{}));
     world.step();
     EXPECT_GT(world.ledger.state().core().reservations().front().at, due);
+}
+
+TEST(LedgerSchedule, APreemptibleJobGivesWayAndComesBack) {
+    World world(1);
+    model::JobTerms low = gpus_for(1, 3600);
+    low.is_preemptible = true;
+    const JobId victim = world.submit(low);
+    world.start(victim);
+    model::JobTerms high = gpus_for(1, 3600);
+    high.priority = 5;
+    const JobId urgent = world.submit(high);
+    EXPECT_EQ(world.state(victim), "stopping");
+    EXPECT_EQ(world.ledger.state().element({victim, 0})->intent, model::StopIntent::kPreempt);
+    EXPECT_EQ(world.state(urgent), "queued") << "not before the end was seen";
+    world.end(victim, {.end = model::TaskEnd::kStopped, .signal = 15});
+    EXPECT_EQ(world.state(urgent), "scheduled");
+    EXPECT_EQ(world.state(victim), "queued");
+    EXPECT_EQ(world.ledger.state().element({victim, 0})->attempt, 2U);
+    world.start(urgent);
+    world.end(urgent, {});
+    EXPECT_EQ(world.state(victim), "scheduled");
+}
+
+TEST(LedgerSchedule, APreemptionNamesTheJobItIsFor) {
+    World world(1);
+    model::JobTerms low = gpus_for(1, 3600);
+    low.is_preemptible = true;
+    const JobId victim = world.submit(low);
+    world.start(victim);
+    model::JobTerms high = gpus_for(1, 3600);
+    high.priority = 5;
+    ASSERT_TRUE(world.try_submit({high}));
+    ASSERT_FALSE(world.ledger.schedule(100, 100));
+    const auto control = std::ranges::find_if(world.ledger.changes(), [](const Change& change) {
+        return std::holds_alternative<Put<model::ControlRecord>>(change.body);
+    });
+    ASSERT_NE(control, world.ledger.changes().end());
+    const model::ControlRecord& record = *std::get<Put<model::ControlRecord>>(control->body).after;
+    EXPECT_EQ(record.job, victim);
+    EXPECT_EQ(record.control, model::JobControl::kPreempt);
+    EXPECT_EQ(record.actor, "job 2");
+    world.ledger.undo();
+    EXPECT_EQ(world.state(victim), "running");
+    EXPECT_FALSE(world.ledger.state().core().hold_with(AllocationId(1)).is_ending);
 }
 
 }  // namespace

@@ -46,7 +46,8 @@ model::Grant negated(model::Grant grant) {
 
 }  // namespace
 
-State::State(const scheduler::CoreOptions& scheduling) : core_(scheduling) {}
+State::State(const scheduler::CoreOptions& scheduling)
+    : core_(scheduling), min_run_(scheduling.min_run) {}
 
 // ---- Records.
 
@@ -297,13 +298,21 @@ void State::refresh_hold(AllocationId id) {
     }
     const model::JobRecord* owner = job(held->task.element.job);
     const ElementRecord* attempt = element(held->task.element);
-    const bool has_started =
-        attempt != nullptr && attempt->allocation == id && attempt->started_at != model::kNever;
-    core_.put_hold(
-        id, {.node = held->node,
-             .grant = held->grant,
-             .since = has_started ? attempt->started_at : held->reserved_at,
-             .limit = std::chrono::seconds(owner == nullptr ? 0 : owner->time_limit_s)});
+    const bool is_its = attempt != nullptr && attempt->allocation == id;
+    const bool has_started = is_its && attempt->started_at != model::kNever;
+    scheduler::Hold hold{
+        .node = held->node,
+        .grant = held->grant,
+        .since = has_started ? attempt->started_at : held->reserved_at,
+        .limit = std::chrono::seconds(owner == nullptr ? 0 : owner->time_limit_s),
+        .is_ending = is_its && attempt->state == ElementState::kStopping};
+    if (owner != nullptr && owner->is_preemptible && !held->is_quarantined) {
+        hold.preemptible = {
+            .priority = owner->priority,
+            .project = held->project,
+            .protected_until = held->task.attempt > 1 ? hold.since + min_run_ : hold.since};
+    }
+    core_.put_hold(id, hold);
 }
 
 /// What the project and all above it hold became less.
@@ -404,7 +413,12 @@ void State::apply(const ElementPut& put) {
     if (put.after) {
         index_element(*put.after);
     }
-    if (put.before && put.after && put.before->started_at != put.after->started_at) {
+    const auto has_changed = [&put] {
+        return put.before->started_at != put.after->started_at ||
+               (put.before->state == ElementState::kStopping) !=
+                   (put.after->state == ElementState::kStopping);
+    };
+    if (put.before && put.after && has_changed()) {
         refresh_hold(put.before->allocation);
         refresh_hold(put.after->allocation);
     }

@@ -196,6 +196,7 @@ class State {
     std::map<AllocationId, model::AllocationRecord> allocations_;
 
     scheduler::Core core_;
+    std::chrono::seconds min_run_;  // See CoreOptions.
     std::map<JobId, Waiting> waiting_;
     std::set<std::pair<Instant, model::ElementKey>> timers_;
     std::map<NodeId, std::set<model::ElementKey>> live_;

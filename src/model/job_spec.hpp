@@ -71,6 +71,7 @@ struct JobTerms {
     std::int64_t retry_backoff_s = 10;  // Doubled at each try, an hour at most.
     bool is_held = false;
     OnNodeLoss on_node_loss = OnNodeLoss::kWait;
+    bool is_preemptible = false;  // May be stopped for a higher priority, and is queued again.
     std::map<std::string, std::string> labels = {};
 
     friend bool operator==(const JobTerms&, const JobTerms&) = default;

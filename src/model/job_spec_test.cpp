@@ -95,6 +95,7 @@ JobSpec some_spec(Random& random) {
     terms.retry_backoff_s = static_cast<std::int64_t>(random.below(3601));
     terms.is_held = random.below(2) == 0;
     terms.on_node_loss = static_cast<OnNodeLoss>(random.below(2));
+    terms.is_preemptible = random.below(2) == 0;
     for (std::uint64_t i = 0; i < random.below(3); ++i) {
         terms.labels["l/" + std::to_string(i)] = "v é " + std::to_string(random.below(9));
     }
@@ -130,7 +131,7 @@ TEST(JobSpecJson, ReadsEveryField) {
             "memory_mib":8192},"time_limit_s":3600,"priority":-7,"labels":{"k":"v"},
             "array":{"first":1,"last":100,"step":2,"max_running":8},"after":[{"kind":"notok","job_id":12}],
             "retries":{"max":2,"backoff_s":20},"hold":true,"stop":{"signal":"USR1","grace_s":5},
-            "on_node_loss":"requeue","split_output":true})");
+            "on_node_loss":"requeue","preemptible":true,"split_output":true})");
     ASSERT_TRUE(spec) << spec.error().message;
     JobSpec want;
     want.terms.name = "train";
@@ -151,6 +152,7 @@ TEST(JobSpecJson, ReadsEveryField) {
     want.terms.retry_backoff_s = 20;
     want.terms.is_held = true;
     want.terms.on_node_loss = OnNodeLoss::kRequeue;
+    want.terms.is_preemptible = true;
     want.execution = {
         {"python", "train.py"},
         "", "/home/a", {{"K", "V"}},

@@ -389,13 +389,11 @@ constexpr auto kStopFields = std::to_array<Field<Execution>>({
 });
 
 Read read_on_node_loss(const Value& value, OnNodeLoss& out) {
-    if (value.IsString() && text_of(value) == "wait") {
-        out = OnNodeLoss::kWait;
-    } else if (value.IsString() && text_of(value) == "requeue") {
-        out = OnNodeLoss::kRequeue;
-    } else {
+    const std::string_view word = value.IsString() ? text_of(value) : std::string_view();
+    if (word != "wait" && word != "requeue") {
         return fault("expects \"wait\" or \"requeue\"");
     }
+    out = word == "wait" ? OnNodeLoss::kWait : OnNodeLoss::kRequeue;
     return {};
 }
 
@@ -428,6 +426,7 @@ constexpr auto kSpecFields = std::to_array<Field<JobSpec>>({
     {"hold", in<kTerms, flag<&JobTerms::is_held>>},
     {"stop", in<kExecution, object<kStopFields, Execution>>},
     {"on_node_loss", in<kTerms, in<&JobTerms::on_node_loss, read_on_node_loss>>},
+    {"preemptible", in<kTerms, flag<&JobTerms::is_preemptible>>},
     {"split_output", in<kExecution, flag<&Execution::splits_output>>},
 });
 

@@ -220,6 +220,9 @@ std::string to_json(const JobSpec& spec) {
     if (spec.terms.on_node_loss == OnNodeLoss::kRequeue) {
         json.text("on_node_loss", "requeue");
     }
+    if (spec.terms.is_preemptible) {
+        json.flag("preemptible", true);
+    }
     if (spec.execution.splits_output) {
         json.flag("split_output", true);
     }

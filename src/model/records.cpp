@@ -194,6 +194,7 @@ std::string_view word_of(JobControl control) {
         case JobControl::kHold:       return "hold";
         case JobControl::kRelease:    return "release";
         case JobControl::kRequeue:    return "requeue";
+        case JobControl::kPreempt:    return "preempt";
     }
     return "stop";  // Only if it was cast from a number.
 }

@@ -166,6 +166,7 @@ struct JobRecord {
     ArrayRange range = {};  // Of a job that is no array: index 0 alone.
     bool is_array = false;
     OnNodeLoss on_node_loss = OnNodeLoss::kWait;
+    bool is_preemptible = false;
     ElementState waiting_state = ElementState::kQueued;  // Or kHeld.
     std::uint32_t next = 0;                              // Position 0..count-1 in the range.
     std::vector<std::uint32_t> taken = {};  // Positions from `next` on with a record, sorted.
@@ -237,6 +238,7 @@ enum class JobControl : std::uint8_t {
     kHold,
     kRelease,
     kRequeue,
+    kPreempt,  // By the scheduler, for another job: the actor.
 };
 
 /// What somebody asked of a job, and it did. Kept as long as the job, so that its story says who.

@@ -56,7 +56,12 @@ struct CoreOptions {
     /// How long what has no time limit is taken to run.
     std::chrono::seconds assumed_run = std::chrono::hours(24);
 
-    PreemptionMode preemption = PreemptionMode::kNone;  // Needs reservations: not with kNone.
+    /// Without reservations (Backfill::kNone) nothing is preempted.
+    PreemptionMode preemption = PreemptionMode::kProject;
+
+    /// What is preemptible and starts again is left alone for so long. For the owner to heed, who
+    /// says what is protected.
+    std::chrono::seconds min_run = std::chrono::minutes(10);
 
     std::size_t promises_max = 100;  // Of kConservative; kEasy has one.
     std::uint64_t seed = 42;         // Of kRandom.
@@ -157,6 +162,9 @@ class Core {
 
     [[nodiscard]] const std::vector<Reservation>& reservations() const { return reservations_; }
 
+    /// As it was told. Of a node that is known.
+    [[nodiscard]] const Hold& hold_with(AllocationId id) const;
+
     [[nodiscard]] std::size_t group_count() const noexcept { return groups_.size(); }
 
     [[nodiscard]] std::uint64_t decisions() const noexcept { return decisions_; }
@@ -255,7 +263,6 @@ class Core {
     // preemption.cpp
     struct Scene;
     void count_preemptible(const Hold& hold, int sign);
-    [[nodiscard]] const Hold& hold_with(AllocationId id) const;
     [[nodiscard]] bool may_stop(const Hold& hold, const GroupKey& group) const;
     [[nodiscard]] std::vector<Scene> scenes_for(const Group& group, Instant now);
     [[nodiscard]] static std::int32_t lowest_priority_to_stop(

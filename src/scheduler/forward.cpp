@@ -42,11 +42,15 @@ class Forward {
                 return projects_.without_quota_for(project, usage_of(parts.front().grant));
             };
         for (std::size_t step = 0; step <= steps_max; ++step) {
-            std::size_t looks = SIZE_MAX;
-            while (const std::optional<Start> start = core_.next(now_, looks, quota_check)) {
-                if (!goes_on(begin(*start))) {
-                    return true;
+            bool has_more = true;
+            while (has_more) {
+                std::size_t looks = SIZE_MAX;
+                while (const std::optional<Start> start = core_.next(now_, looks, quota_check)) {
+                    if (!goes_on(begin(*start))) {
+                        return true;
+                    }
                 }
+                has_more = preempt();
             }
             if (waiting_.empty() || !advance()) {
                 return true;
@@ -72,12 +76,18 @@ class Forward {
         WaitingJob& job = waiting_.at(ahead.job);
         for (const Placed& part : start.parts) {
             ahead.nodes.push_back(part.node);
-            const RunningTask task{
+            RunningTask task{
                 .id = AllocationId(++last_hold_),
                 .job = ahead.job,
                 .project = start.group.project,
                 .hold = {.node = part.node, .grant = part.grant, .since = now_, .limit = job.run}
             };
+            if (job.is_preemptible) {
+                task.hold.preemptible = {
+                    .priority = start.group.priority,
+                    .project = start.group.project,
+                    .protected_until = job.was_preempted ? now_ + options_.min_run : now_};
+            }
             NodeView& node = nodes_.at(part.node);
             auto left = model::take(node.free, part.grant);
             REEVE_ASSERT(left.has_value(), "the core grants only what is free");
@@ -95,12 +105,16 @@ class Forward {
         return ahead;
     }
 
-    /// Goes on to when something ends, or a reservation falls due. False if nothing will.
+    /// Goes on to when something ends, or the core asks to be asked. False if nothing will.
     bool advance() {
         if (ends_.empty()) {
             return false;
         }
-        now_ = std::max(now_, ends_.top().first);
+        Instant next = ends_.top().first;
+        if (const auto wakeup = core_.next_wakeup(); wakeup && *wakeup > now_) {
+            next = std::min(next, *wakeup);
+        }
+        now_ = std::max(now_, next);
         while (!ends_.empty() && ends_.top().first <= now_) {
             end(ends_.top().second);
             ends_.pop();
@@ -108,9 +122,29 @@ class Forward {
         return true;
     }
 
+    /// Tells what has to make room to stop. False if nothing has.
+    bool preempt() {
+        const std::optional<Preemption> preemption = core_.preempt(now_);
+        if (!preemption) {
+            return false;
+        }
+        for (const AllocationId id : preemption->victims) {
+            RunningTask& task = running_.at(id);
+            task.hold.is_ending = true;
+            task.comes_back = true;
+            core_.put_hold(id, task.hold);
+            ends_.emplace(now_ + kStopTakes, id);
+        }
+        return true;
+    }
+
     void end(AllocationId id) {
-        const RunningTask task = running_.at(id);
-        running_.erase(id);
+        const auto found = running_.find(id);
+        if (found == running_.end()) {
+            return;  // It was stopped before its time was over.
+        }
+        const RunningTask task = found->second;
+        running_.erase(found);
         core_.drop_hold(id);
         if (const auto node = nodes_.find(task.hold.node); node != nodes_.end()) {
             node->second.free = model::give_back(node->second.free, task.hold.grant);
@@ -125,6 +159,10 @@ class Forward {
             return;
         }
         job->second.live -= std::min<std::uint32_t>(job->second.live, 1);
+        if (task.comes_back) {
+            ++job->second.elements;
+            job->second.was_preempted = true;
+        }
         if (job->second.elements == 0 && job->second.live == 0) {
             waiting_.erase(job);
         } else {

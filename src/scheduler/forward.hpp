@@ -19,6 +19,7 @@ struct RunningTask {
     JobId job = JobId(0);
     ProjectId project = ProjectId(0);
     Hold hold = {};
+    bool comes_back = false;  // Once it was stopped, it waits again.
 };
 
 /// A job that waits, with so many elements to place.
@@ -29,6 +30,8 @@ struct WaitingJob {
     std::uint32_t elements = 1;
     std::uint32_t running_max = 0;  // At once; 0: any number.
     std::uint32_t live = 0;         // Of its elements, now.
+    bool is_preemptible = false;
+    bool was_preempted = false;
 };
 
 /// A cluster and its queue at one moment: all that the scheduler decides by.

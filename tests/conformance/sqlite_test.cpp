@@ -81,8 +81,8 @@ TEST_F(Sqlite, BringsTheFirstSchemaUpToDate) {
     tamper(
         path(),
         "ALTER TABLE requests DROP COLUMN node_expression; ALTER TABLE nodes DROP COLUMN "
-        "labels; DROP TABLE controls; ALTER TABLE jobs DROP COLUMN rev; PRAGMA "
-        "user_version = 1");
+        "labels; DROP TABLE controls; ALTER TABLE jobs DROP COLUMN rev; ALTER TABLE jobs DROP "
+        "COLUMN is_preemptible; PRAGMA user_version = 1");
     const auto store = open_sqlite({.path = path()});
     ASSERT_TRUE(store) << store.error().context;
     const auto header = (*store)->open_epoch().value();
@@ -110,7 +110,7 @@ TEST_F(Sqlite, BringsTheSecondSchemaUpToDate) {
     tamper(
         path(),
         "ALTER TABLE requests DROP COLUMN node_expression; ALTER TABLE nodes DROP COLUMN "
-        "labels; PRAGMA user_version = 2");
+        "labels; ALTER TABLE jobs DROP COLUMN is_preemptible; PRAGMA user_version = 2");
     const auto store = open();
     ASSERT_TRUE(store->open_epoch());
     const auto records = recovered(*store);

@@ -33,6 +33,7 @@ model::JobRecord extreme_job() {
         .range = {.first = 1, .last = kHuge32, .step = 7, .running_max = kHuge32},
         .is_array = true,
         .on_node_loss = model::OnNodeLoss::kRequeue,
+        .is_preemptible = true,
         .waiting_state = ElementState::kHeld,
         .next = kHuge32,
         .taken = {0, 5, kHuge32},

@@ -200,6 +200,7 @@ void ClusterWorld::submit_something() {
             default: terms.gpus.milli = 400; break;
         }
         terms.priority = static_cast<std::int32_t>(random_.below(3));
+        terms.is_preemptible = random_.below(3) == 0;
         terms.retries_max = static_cast<std::int32_t>(random_.below(3));
         terms.is_held = random_.below(10) == 0;
         if (random_.below(4) == 0) {

@@ -28,7 +28,8 @@ std::string insert_sql(std::string_view table, const std::string& columns) {
 
 constexpr std::string_view kSetChanging =
     "UPDATE jobs SET request = ?, retries_max = ?, retry_backoff_s = ?, time_limit_s = ?, "
-    "on_node_loss = ?, waiting_state = ?, next = ?, taken = ?, after = ?, counts = ?, state = ?, "
+    "on_node_loss = ?, is_preemptible = ?, waiting_state = ?, next = ?, taken = ?, after = ?, "
+    "counts = ?, state = ?, "
     "rev = ?";
 
 /// All rows of `sql`, an id and a name each.

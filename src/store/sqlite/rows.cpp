@@ -352,6 +352,7 @@ void bind_job_changing(Run& run, const model::JobRecord& job, Packed& packed) {
         .integer(job.retry_backoff_s)
         .integer(job.time_limit_s)
         .integer(static_cast<std::int64_t>(job.on_node_loss))
+        .integer(job.is_preemptible ? 1 : 0)
         .integer(static_cast<std::int64_t>(job.waiting_state))
         .integer(job.next)
         .text_or_null(packed.first)
@@ -383,6 +384,7 @@ model::JobRecord read_job(Run& run) {
     job.retry_backoff_s = run.read_integer();
     job.time_limit_s = run.read_integer();
     job.on_node_loss = run.read_as<model::OnNodeLoss>();
+    job.is_preemptible = run.read_integer() != 0;
     job.waiting_state = run.read_as<ElementState>();
     job.next = run.read_as<std::uint32_t>();
     for (Numbers taken(run.read_text()); !taken.is_done();) {

@@ -58,8 +58,8 @@ inline constexpr std::string_view kNodeGpuColumns =
 inline constexpr std::string_view kJobColumns =  // Fixed; what may change; what has an index.
     "id, user, project, submitted_at, range_first, range_last, range_step, range_running_max, "
     "is_array, "
-    "request, retries_max, retry_backoff_s, time_limit_s, on_node_loss, waiting_state, next, "
-    "taken, "
+    "request, retries_max, retry_backoff_s, time_limit_s, on_node_loss, is_preemptible, "
+    "waiting_state, next, taken, "
     "after, counts, state, rev, "
     "priority_negated, ended_at";
 inline constexpr std::string_view kElementColumns =

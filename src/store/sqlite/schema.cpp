@@ -207,8 +207,14 @@ ALTER TABLE requests ADD COLUMN node_expression TEXT;
 ALTER TABLE nodes ADD COLUMN labels TEXT;
 )sql";
 
+// Which jobs may be stopped for others.
+constexpr std::string_view kPreemptible = R"sql(
+ALTER TABLE jobs ADD COLUMN is_preemptible INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 /// Forward only, in order; a step that was released is never edited.
-constexpr auto kSteps = std::to_array<std::string_view>({kFirst, kControls, kNodeLabels});
+constexpr auto kSteps =
+    std::to_array<std::string_view>({kFirst, kControls, kNodeLabels, kPreemptible});
 
 Result<std::int64_t> version_of(Database& database) {
     auto version = database.integer_of("PRAGMA user_version");

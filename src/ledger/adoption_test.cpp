@@ -43,6 +43,32 @@ model::NodeHello hello_with(const World& world, model::KnownTask task) {
     return hello;
 }
 
+TEST(Ledger, AnEarlierWordOfWhatEndedInThisTurnIsNoQuarantine) {
+    World world(1);
+    const JobId job = world.submit(one_gpu());
+    world.start(job);
+    const model::TaskKey key = world.key(job);
+    ASSERT_TRUE(world.apply(Report{
+        model::TaskEnded{.node = "n1", .key = key, .outcome = {.end = TaskEnd::kTimeLimit}}
+    }));
+    ASSERT_TRUE(world.apply(Report{hello_with(world, {.key = key})}));  // Sent before the end.
+    world.step();
+    EXPECT_TRUE(world.ledger.state().allocations().empty());
+    EXPECT_EQ(world.ledger.take_unwanted().size(), 1U) << "its agent says again how it ended";
+}
+
+TEST(Ledger, ARestartOfTheNodeEndsWhatWasInQuarantine) {
+    World world(1);
+    const model::TaskKey key{
+        .element = {JobId(500), 0}
+    };
+    world.say(hello_with(world, {.key = key}));
+    EXPECT_EQ(world.ledger.state().allocations().size(), 1U);
+    world.hello.boot_id = "b2";
+    world.say(world.hello);
+    EXPECT_TRUE(world.ledger.state().allocations().empty());
+}
+
 Result<Reply> adopt(World& world, const model::TaskKey& key) {
     auto reply = world.apply(ControlQuarantine{
         .actor = {.identity = {"root"}, .is_admin = true},

@@ -61,14 +61,33 @@ void Ledger::report(const model::NodeHello& hello, const Lookups& lookups) {
         }
     }
     if (has_rebooted) {
-        for (const model::ElementKey& key : state_.live_on(id)) {
-            const ElementRecord& element = *state_.element(key);
-            if (!seen.contains({.element = key, .attempt = element.attempt})) {
-                lose_attempt(key, "node " + hello.node + " was restarted");
-            }
-        }
+        lose_all_but(seen, id);
     }
     greeted_.insert(id);  // The controller says again what it wants there.
+}
+
+/// The node was restarted: what it does not say that it has, is gone.
+void Ledger::lose_all_but(const std::set<model::TaskKey>& seen, NodeId id) {
+    for (const model::ElementKey& key : state_.live_on(id)) {
+        const ElementRecord& element = *state_.element(key);
+        if (!seen.contains({.element = key, .attempt = element.attempt})) {
+            lose_attempt(key, "node " + state_.node(id)->record.name + " was restarted");
+        }
+    }
+    for (const AllocationId held : std::set<AllocationId>(state_.node(id)->allocations)) {
+        const model::AllocationRecord& allocation = *state_.allocation(held);
+        if (allocation.is_quarantined && !seen.contains(allocation.task)) {
+            release(held);
+        }
+    }
+}
+
+/// True if the attempt is known to be over: it ended, or another one followed.
+bool Ledger::is_over(const model::TaskKey& task, const Lookups& lookups) const {
+    const ElementRecord* element = state_.element(task.element);
+    return lookups.ended_attempts.contains(task) ||
+           (element != nullptr && (element->attempt > task.attempt ||
+                                   (element->attempt == task.attempt && is_end(element->state))));
 }
 
 void Ledger::reconcile(NodeId node, const model::KnownTask& task, const Lookups& lookups) {
@@ -87,9 +106,7 @@ void Ledger::reconcile(NodeId node, const model::KnownTask& task, const Lookups&
         if (const model::AllocationRecord* held = quarantined(node, task.key)) {
             release(held->id);
         }
-    } else if (
-        lookups.ended_attempts.contains(task.key) ||
-        (element != nullptr && element->attempt > task.key.attempt)) {
+    } else if (is_over(task.key, lookups)) {
         unwanted_.emplace_back(node, task.key);  // Known, and not wanted any more.
     } else if (std::optional<ElementRecord> waiting = waiting_for(task.key)) {
         adopt_wanted(std::move(*waiting), node, task);

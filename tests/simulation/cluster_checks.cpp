@@ -141,6 +141,11 @@ void ClusterWorld::check_ledger() {
     for (const auto& [id, node] : controller_->ledger().state().nodes()) {
         check_accounts(node);
     }
+    for (const auto& [id, allocation] : controller_->ledger().state().allocations()) {
+        if (allocation.is_quarantined) {  // No backup is ever restored here.
+            fail_with(model::to_string(allocation.task) + " is in quarantine, though it is known");
+        }
+    }
     check_owners();
 }
 

@@ -300,14 +300,18 @@ std::string enforcement_in_words(const std::string& enforcement) {
 std::vector<std::string> timeline_row(const JsonValue& entry) {
     const std::string node = text_at(entry, "node");
     const std::string actor = text_at(entry, "actor");
-    const std::string end = end_in_words(entry, "reason");
     const auto attempt = integer_at(entry, "attempt").value_or(1);
+    const std::string where = node.empty() ? "" : "on " + node;
+    const std::string which = attempt > 1 ? "attempt " + std::to_string(attempt) : "";
+    std::string what = end_in_words(entry, "reason");
+    what += actor.empty() ? "" : (what.empty() ? "by " : " by ") + actor;
+    std::string text;
+    for (const std::string& part : {where, which, what}) {
+        text += (text.empty() || part.empty() ? "" : ", ") + part;
+    }
     return {
         "  " + printable(text_at(entry, "at")), printable(text_at(entry, "object")),
-        printable(text_at(entry, "kind")),
-        printable(
-            (node.empty() ? "" : "on " + node + " ") + (actor.empty() ? "" : "by " + actor + " ") +
-            (attempt > 1 ? "attempt " + std::to_string(attempt) + " " : "") + end)};
+        printable(text_at(entry, "kind")), printable(text)};
 }
 
 class ShowVerb final : public Verb {

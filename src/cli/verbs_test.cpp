@@ -411,7 +411,7 @@ TEST(ShowVerb, ShowsTheJobAndItsTimeline) {
     for (const char* part :
          {"7 train  failed", "ran out of memory", "limits not enforced", "0.25 of it",
           "(simulated)", "a=b", "zone!=b",
-          "element.failed  on jw2 by reeve attempt 2 ran out of memory"}) {
+          "element.failed  on jw2, attempt 2, ran out of memory"}) {
         EXPECT_NE(made.out.find(part), std::string::npos) << part << "\n" << made.out;
     }
 }

@@ -157,6 +157,32 @@ TEST(Preemption, AGangGetsItsNodesTogether) {
     EXPECT_EQ(world.schedule(), std::vector{high});
 }
 
+TEST(Preemption, AForecastCountsWithItAndWithWhatComesBack) {
+    CoreWorld world = world_of(1, 2, PreemptionMode::kProject);
+    const JobId low = submit(world, {.request = gpus(2), .is_preemptible = true});
+    EXPECT_EQ(world.schedule().size(), 1U);
+    const JobId high = submit(world, {.request = gpus(2), .priority = 1});
+    Situation situation = world.situation();
+    WaitingJob rest = situation.waiting.front();  // Of an array: one runs, one waits.
+    rest.job = low;
+    rest.group.priority = 0;
+    rest.live = 1;
+    rest.is_preemptible = true;
+    situation.waiting.push_back(rest);
+    std::vector<std::pair<JobId, Instant>> starts;
+    run_forward(situation, 100, [&](const Ahead& ahead) {
+        starts.emplace_back(ahead.job, ahead.at);
+        return true;
+    });
+    const Instant at = world.now() + kStopTakes;
+    const std::vector<std::pair<JobId, Instant>> expected = {
+        {high, at            },
+        {low,  at + kHour    },
+        {low,  at + 2 * kHour}
+    };
+    EXPECT_EQ(starts, expected);
+}
+
 // ---- Every small instance against the plainest way to decide.
 
 /// What is to be stopped: nothing if nothing helps, or if nothing need be.

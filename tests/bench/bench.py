@@ -322,6 +322,7 @@ QUEUE = {"pass-10k": ("full pass over 10,000 that cannot start, 1,000 nodes", 10
          "pass-1M": ("full pass over 1,000,000 in 20,000 groups", 200),
          "event-p99": ("a job ends, to the next start, 1,000,000 wait: p99", 1),
          "year": ("a year of 1,000,000 jobs on 6,000 GPUs, EASY", 60),
+         "preempt-512": ("preemption for a gang of 512 GPUs, 1,000 full nodes", 100),
          "year-memory": ("the same: memory", 2048)}
 
 

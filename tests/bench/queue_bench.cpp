@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -148,7 +149,12 @@ class FullCluster {
         core_.put_node(node);
         core_.put_hold(
             AllocationId(gpu.value()),
-            {.node = node.id, .grant = grant, .since = kNow, .limit = limit});
+            {.node = node.id,
+             .grant = grant,
+             .since = kNow,
+             .limit = limit,
+             .preemptible =
+                 scheduler::Preemptible{.priority = static_cast<std::int32_t>(gpu.value() % 5)}});
     }
 
     Core core_{{}};
@@ -211,6 +217,27 @@ void print_event() {
     print("event-p50", times[kEvents / 2], "ms");
     print("event-p99", times[kEvents * 99 / 100], "ms");
     print("event-starts", static_cast<double>(starts), "");
+}
+
+/// Room for a gang on 64 whole nodes, where a job holds each GPU of 1,000.
+void print_preemption() {
+    SeededRandom random(3);
+    FullCluster cluster(1000, random);
+    cluster.core().put_request(
+        model::RequestId(1),
+        {.host = {.cpu_millicores = 8000}, .gpus = model::WholeGpus{.count = kGpusOfANode}});
+    const GroupKey gang{
+        .priority = 10, .project = ProjectId(0), .request = model::RequestId(1), .nodes = 64};
+    cluster.core().put_waiting(JobId(1), gang);
+    const auto begin = Clock::now();
+    std::size_t looks = SIZE_MAX;
+    const bool has_started = cluster.core().next(kNow, looks, {}).has_value();
+    const auto preemption = cluster.core().preempt(kNow);
+    print("preempt-512", milliseconds_since(begin), "ms");
+    if (has_started || !preemption || preemption->victims.size() != 64 * kGpusOfANode) {
+        std::fprintf(stderr, "a gang of 512 GPUs was to have 512 victims\n");
+        std::exit(1);
+    }
 }
 
 /// Roughly normal, from -6 to 6.
@@ -295,9 +322,9 @@ void print_year() {
 
 int main(int argc, char** argv) {
     const std::string_view figure = argc == 2 ? argv[1] : "";
-    if (argc > 2 ||
-        (!figure.empty() && figure != "pass" && figure != "event" && figure != "year")) {
-        std::fprintf(stderr, "usage: reeve_queue_bench [pass|event|year]\n");
+    if (argc > 2 || (!figure.empty() && figure != "pass" && figure != "event" &&
+                     figure != "preempt" && figure != "year")) {
+        std::fprintf(stderr, "usage: reeve_queue_bench [pass|event|preempt|year]\n");
         return 2;
     }
     if (figure.empty() || figure == "pass") {
@@ -306,6 +333,9 @@ int main(int argc, char** argv) {
     }
     if (figure.empty() || figure == "event") {
         reeve::print_event();
+    }
+    if (figure.empty() || figure == "preempt") {
+        reeve::print_preemption();
     }
     if (figure.empty() || figure == "year") {
         reeve::print_year();

@@ -35,16 +35,14 @@ SituationBuilder::SituationBuilder(const View& view) : view_(view) {
 void SituationBuilder::add(const ledger::JobRow& job) {
     const model::JobRecord& record = job.record;
     const auto project = projects_.find(job.project);
-    const bool waits_for_failure =
-        std::ranges::any_of(record.after, [](const model::Dependency& dependency) {
-            return dependency.kind == model::DependencyKind::kNotOk;
-        });
     const auto held = held_by_.find(record.id);
     const std::uint32_t live_seen = held == held_by_.end() ? 0 : held->second;
     const std::uint32_t live = record.counts.live();
     const std::uint32_t started_since = live_seen > live ? live_seen - live : 0;
     const std::uint32_t queued = record.counts[ElementState::kQueued];
-    if (project == projects_.end() || waits_for_failure || queued <= started_since) {
+    const bool is_held = record.counts[ElementState::kHeld] > 0;
+    const bool may_be_over = queued + live_seen > 0;
+    if (project == projects_.end() || !may_be_over || (queued <= started_since && !is_held)) {
         return;
     }
     const std::chrono::seconds limit(record.time_limit_s);
@@ -56,14 +54,13 @@ void SituationBuilder::add(const ledger::JobRow& job) {
                     .request = id_of(job),
                     .limit = scheduler::planning_limit(limit)},
         .run = limit,
-        .elements = queued - started_since,
+        .elements = queued > started_since ? queued - started_since : 0,
         .running_max = record.range.running_max,
         .live = std::max(live, live_seen),
-        .is_preemptible = record.is_preemptible
+        .is_preemptible = record.is_preemptible,
+        .is_partly_held = is_held,
+        .after = record.after
     };
-    for (const model::Dependency& dependency : record.after) {
-        waiting.after.push_back(dependency.job);
-    }
     if (job.element && job.element->state == ElementState::kQueued) {
         waiting.not_before = job.element->not_before;
     }

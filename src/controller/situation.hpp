@@ -18,8 +18,11 @@ class SituationBuilder {
     explicit SituationBuilder(const View& view);
 
     /// A job of the queue, as it was read no later than the view was taken: what of it started
-    /// since is in the view. What is held, or waits for another job to fail, is left out.
+    /// since is in the view. What is held never starts.
     void add(const ledger::JobRow& job);
+
+    /// A job that is no more, and did not succeed.
+    void add_failed(JobId job) { situation_.failed.push_back(job); }
 
     [[nodiscard]] const scheduler::Situation& situation() const { return situation_; }
 

@@ -104,9 +104,7 @@ Result<void> Ledger::check_admission(const SubmitJobs& command) const {
         options_.pending_elements_max,
         static_cast<std::uint64_t>(options_.limits.pending_elements.value_or(INT64_MAX)));
     if (pending > pending_max) {
-        return fail(
-            ErrorCode::kLimit, "the queue is full: it holds " + std::to_string(pending_max) +
-                                   " pending elements; try again when some have started");
+        return tl::unexpected<Error>(queue_is_full(pending_max));
     }
     for (const auto& [project, count] : more) {
         if (Result<void> fits = check_pending(project, count); !fits) {

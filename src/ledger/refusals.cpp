@@ -50,6 +50,32 @@ Error never_starts_after(JobId job, const model::StateCounts& counts) {
         {}};
 }
 
+Error queue_is_full(std::uint64_t pending_max) {
+    return {
+        ErrorCode::kLimit,
+        "the queue is full: it holds " + std::to_string(pending_max) +
+            " pending elements; try again when some have started",
+        {}};
+}
+
+std::string why_nothing(Control control) {
+    switch (control) {
+        case Control::kStop:
+        case Control::kStopForced: return "has already ended";
+        case Control::kHold:       return "has nothing that waits, so nothing to hold";
+        case Control::kRelease:    return "has nothing that is held";
+        case Control::kRequeue:    return "has nothing that runs, so nothing to requeue";
+        case Control::kPreempt:    break;  // Nobody asks for it.
+    }
+    return "cannot do that now";
+}
+
+std::string why_ended(Control control) {
+    return control == Control::kRequeue
+               ? "has already ended, and only what runs is queued again; submit it anew"
+               : "has already ended";
+}
+
 bool has_happened(model::DependencyKind kind, const model::StateCounts& counts) {
     const bool has_succeeded = counts[model::ElementState::kSucceeded] == counts.ended();
     return kind == model::DependencyKind::kAny ||

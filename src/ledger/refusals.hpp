@@ -5,12 +5,13 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "ledger/command.hpp"
 #include "ledger/fit.hpp"
 #include "model/job_spec.hpp"
 #include "model/records.hpp"
 #include "scheduler/quota.hpp"
 
-// What is said of a job that cannot be accepted, whoever asks: at submission, and before one.
+// What is refused, in words, whoever asks: when it is done, and when it is only tried.
 namespace reeve::ledger {
 
 /// `names` are those that there are.
@@ -29,6 +30,15 @@ namespace reeve::ledger {
 
 /// `job` ended with these, and not as it should.
 [[nodiscard]] Error never_starts_after(JobId job, const model::StateCounts& counts);
+
+/// The cluster may hold `pending_max` pending elements, and does.
+[[nodiscard]] Error queue_is_full(std::uint64_t pending_max);
+
+/// What a control that changed nothing is refused with, after the job's name: "has already ended".
+[[nodiscard]] std::string why_nothing(Control control);
+
+/// What any control of what has ended is refused with, likewise.
+[[nodiscard]] std::string why_ended(Control control);
 
 /// True if a job that ended with `counts` is what was waited for.
 [[nodiscard]] bool has_happened(model::DependencyKind kind, const model::StateCounts& counts);

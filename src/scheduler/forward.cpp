@@ -30,8 +30,8 @@ class Forward {
         }
         for (const WaitingJob& job : from.waiting) {
             waiting_.emplace(job.job, job);
-            for (const JobId before : job.after) {
-                dependents_[before].push_back(job.job);
+            for (const model::Dependency& before : job.after) {
+                dependents_[before.job].push_back({.kind = before.kind, .job = job.job});
             }
             if (job.not_before > now_) {
                 wakes_.emplace(job.not_before, job.job);
@@ -42,6 +42,9 @@ class Forward {
             if (!waiting_.contains(task.job) && dependents_.contains(task.job)) {
                 ++running_of_[task.job];
             }
+        }
+        for (const JobId job : from.failed) {
+            settle(job, End::kFailure);
         }
     }
 
@@ -187,7 +190,7 @@ class Forward {
             const auto running = running_of_.find(task.job);
             const bool is_over = running != running_of_.end() && !task.comes_back;
             if (is_over && --running->second == 0) {
-                settle(task.job);
+                settle(task.job, End::kSuccess);
             }
             return;
         }
@@ -196,29 +199,53 @@ class Forward {
             ++job->second.elements;
             job->second.was_preempted = true;
         }
-        if (job->second.elements == 0 && job->second.live == 0) {
+        const WaitingJob& left = job->second;
+        if (left.elements == 0 && left.live == 0 && !left.is_partly_held) {
             waiting_.erase(job);
-            settle(task.job);
+            settle(task.job, End::kSuccess);
         } else {
             refresh(task.job);
         }
     }
 
-    /// All of a job has ended: what waits for it goes on.
-    void settle(JobId ended) {
-        const auto found = dependents_.find(ended);
-        if (found == dependents_.end()) {
-            return;
+    enum class End : std::uint8_t { kSuccess, kFailure };
+
+    /// All of a job has ended: what waits for it goes on, or ends with it and is waited for in
+    /// turn. A list and no recursion, since a chain of jobs may be as long as the queue.
+    void settle(JobId job, End how) {
+        std::vector<std::pair<JobId, End>> ended = {
+            {job, how}
+        };
+        while (!ended.empty()) {
+            const auto [before, end] = ended.back();
+            ended.pop_back();
+            const auto found = dependents_.find(before);
+            const auto dependents = found == dependents_.end() ? std::vector<model::Dependency>()
+                                                               : std::move(found->second);
+            dependents_.erase(before);
+            for (const model::Dependency& dependent : dependents) {
+                const auto waiting = waiting_.find(dependent.job);
+                if (waiting == waiting_.end()) {  // It has ended by another one.
+                    continue;
+                }
+                const bool has_happened =
+                    dependent.kind == model::DependencyKind::kAny ||
+                    (dependent.kind == model::DependencyKind::kOk) == (end == End::kSuccess);
+                if (has_happened) {
+                    std::erase_if(waiting->second.after, [before](const auto& each) {
+                        return each.job == before;
+                    });
+                    refresh(dependent.job);
+                } else {
+                    waiting_.erase(waiting);
+                    ended.emplace_back(dependent.job, End::kFailure);
+                }
+            }
         }
-        for (const JobId id : found->second) {
-            std::erase(waiting_.at(id).after, ended);
-            refresh(id);
-        }
-        dependents_.erase(found);
     }
 
     using Wake = std::pair<Instant, JobId>;
-    using End = std::pair<Instant, AllocationId>;
+    using Ending = std::pair<Instant, AllocationId>;
 
     CoreOptions options_;
     Core core_;
@@ -227,9 +254,9 @@ class Forward {
     std::map<NodeId, NodeView> nodes_;
     std::map<JobId, WaitingJob> waiting_;
     std::map<AllocationId, RunningTask> running_;
-    std::map<JobId, std::vector<JobId>> dependents_;  // Of jobs that others wait for.
-    std::map<JobId, std::uint32_t> running_of_;       // Tasks, of those that have none to place.
-    std::priority_queue<End, std::vector<End>, std::greater<>> ends_;
+    std::map<JobId, std::vector<model::Dependency>> dependents_;  // Of jobs that others wait for.
+    std::map<JobId, std::uint32_t> running_of_;  // Tasks, of those that have none to place.
+    std::priority_queue<Ending, std::vector<Ending>, std::greater<>> ends_;
     std::priority_queue<Wake, std::vector<Wake>, std::greater<>> wakes_;
     std::uint64_t last_hold_ = 0;
 };

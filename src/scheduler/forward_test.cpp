@@ -147,11 +147,11 @@ TEST(Forward, StopsWhereItIsToldTo) {
 TEST(Forward, WhatWaitsForAnotherStartsWhenThatIsOver) {
     Situation situation = situation_of(4);
     WaitingJob second = job(2, 1, seconds(10));
-    second.after = {JobId(1)};
+    second.after = {{.job = JobId(1)}};
     WaitingJob third = job(3, 1, seconds(10));
-    third.after = {JobId(2), JobId(9)};
+    third.after = {{.job = JobId(2)}, {.job = JobId(9)}};
     WaitingJob never = job(4, 1, seconds(10));
-    never.after = {JobId(77)};  // Nothing of it runs, or will.
+    never.after = {{.job = JobId(77)}};  // Nothing of it runs, or will.
     situation.waiting = {job(1, 1, seconds(64)), second, third, never};
     const model::Grant grant{
         .gpus = {{.gpu = GpuId(100), .amount = {.milli = 1000, .memory_mib = 1000}}}};
@@ -173,6 +173,45 @@ TEST(Forward, WhatWaitsForAnotherStartsWhenThatIsOver) {
                                   {1, 0  },
                                   {2, 64 },
                                   {3, 200}
+    }));
+}
+
+TEST(Forward, WhatWaitsForAFailureGoesOnIfTheOtherNeverCan) {
+    using enum model::DependencyKind;
+    Situation situation = situation_of(4);
+    situation.failed = {JobId(9)};
+    situation.waiting = {
+        job(1, 1, seconds(64)), job(2, 1, seconds(10)), job(3, 1, seconds(10)),
+        job(4, 1, seconds(10)), job(5, 1, seconds(10))};
+    situation.waiting[1].after = {
+        {.kind = kNotOk, .job = JobId(1)}
+    };  // Which succeeds.
+    situation.waiting[2].after = {
+        {.kind = kNotOk, .job = JobId(2)}
+    };
+    situation.waiting[3].after = {
+        {.kind = kOk, .job = JobId(9)}
+    };
+    situation.waiting[4].after = {
+        {.kind = kNotOk, .job = JobId(9)},
+        {.kind = kAny,   .job = JobId(4)}
+    };
+    EXPECT_EQ(
+        starts_of(situation), (std::vector<Seen>{
+                                  {1, 0 },
+                                  {5, 0 },
+                                  {3, 64}
+    }));
+}
+
+TEST(Forward, AJobThatIsPartlyHeldIsNeverOver) {
+    Situation situation = situation_of(4);
+    situation.waiting = {job(1, 1, seconds(64)), job(2, 1, seconds(10))};
+    situation.waiting[0].is_partly_held = true;
+    situation.waiting[1].after = {{.job = JobId(1)}};
+    EXPECT_EQ(
+        starts_of(situation), (std::vector<Seen>{
+                                  {1, 0}
     }));
 }
 

@@ -98,9 +98,8 @@ void classify(Compared& compared, Comparison& all) {
     } else if (before == Fate::kExpected && after == Fate::kExpected) {
         compared.later_by =
             std::chrono::duration_cast<seconds>(compared.after.at - compared.before.at);
-        (compared.after.at < compared.before.at   ? all.sooner
-         : compared.after.at > compared.before.at ? all.later
-                                                  : all.unchanged) += 1;
+        const std::int64_t by = compared.later_by->count();
+        (by < 0 ? all.sooner : by > 0 ? all.later : all.unchanged) += 1;
     } else if (before == Fate::kExpected) {
         ++all.later;
     } else if (after == Fate::kExpected) {

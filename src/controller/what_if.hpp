@@ -73,7 +73,7 @@ struct Compared {
 
 struct Comparison {
     std::vector<Compared> jobs = {};  // What changes most first; then as in the queue.
-    std::uint64_t sooner = 0;         // Or at all.
+    std::uint64_t sooner = 0;         // By a second or more, or at all.
     std::uint64_t later = 0;          // Or never.
     std::uint64_t unchanged = 0;
     std::uint64_t cancelled = 0;

@@ -5,6 +5,8 @@
 
 #include <rapidjson/document.h>
 #include <rapidjson/error/en.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 
 #include "base/text.hpp"
 #include "model/spec_rules.hpp"
@@ -38,6 +40,11 @@ std::optional<std::int64_t> whole_number(const Value& value, JsonBody::Range ran
 std::size_t characters_of(std::string_view text) {
     return static_cast<std::size_t>(std::ranges::count_if(
         text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; }));
+}
+
+bool is_text(const Value& value, std::size_t characters_max) {
+    return value.IsString() && characters_of(text_of(value)) <= characters_max &&
+           text_of(value).find('\0') == std::string_view::npos;
 }
 
 Result<void> check_fields(const Value& object, std::initializer_list<std::string_view> known) {
@@ -128,9 +135,7 @@ Result<std::optional<std::string>> JsonBody::text(
     if (value == nullptr) {
         return std::nullopt;
     }
-    const bool is_good = value->IsString() && characters_of(text_of(*value)) <= characters_max &&
-                         text_of(*value).find('\0') == std::string_view::npos;
-    if (!is_good) {
+    if (!is_text(*value, characters_max)) {
         return wanted(
             name,
             "a string of " + std::to_string(characters_max) + " characters at most, without NUL");
@@ -173,6 +178,65 @@ Result<std::vector<std::int64_t>> JsonBody::integers(
         numbers.push_back(*number);
     }
     return numbers;
+}
+
+Result<std::vector<std::string>> JsonBody::texts(
+    std::string_view name, std::size_t characters_max, std::size_t count_max) const {
+    std::vector<std::string> texts;
+    const Value* value = state_->find(name);
+    if (value == nullptr) {
+        return texts;
+    }
+    const bool is_good = value->IsArray() && value->Size() <= count_max &&
+                         std::ranges::all_of(value->GetArray(), [&](const Value& item) {
+                             return is_text(item, characters_max);
+                         });
+    if (!is_good) {
+        return wanted(
+            name, "a list of " + std::to_string(count_max) + " strings at most, of " +
+                      std::to_string(characters_max) + " characters at most, without NUL");
+    }
+    for (const Value& item : value->GetArray()) {
+        texts.emplace_back(text_of(item));
+    }
+    return texts;
+}
+
+Result<std::vector<JsonBody>> JsonBody::objects(
+    std::string_view name,
+    std::initializer_list<std::string_view> known,
+    std::size_t count_max) const {
+    std::vector<JsonBody> objects;
+    const Value* value = state_->find(name);
+    if (value == nullptr) {
+        return objects;
+    }
+    if (!value->IsArray() || value->Size() > count_max) {
+        return wanted(name, "a list of " + std::to_string(count_max) + " objects at most");
+    }
+    for (const Value& item : value->GetArray()) {
+        const std::string where = std::string(name) + "[" + std::to_string(objects.size()) + "]";
+        if (!item.IsObject()) {
+            return wanted(where, "an object");
+        }
+        if (auto checked = check_fields(item, known); !checked) {
+            checked.error().message = where + ": " + checked.error().message;
+            return tl::unexpected<Error>(std::move(checked.error()));
+        }
+        objects.push_back(JsonBody(std::make_shared<const State>(state_->document, &item)));
+    }
+    return objects;
+}
+
+std::optional<std::string> JsonBody::json(std::string_view name) const {
+    const Value* value = state_->find(name);
+    if (value == nullptr) {
+        return std::nullopt;
+    }
+    rapidjson::StringBuffer buffer;
+    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+    value->Accept(writer);
+    return std::string(buffer.GetString(), buffer.GetSize());
 }
 
 }  // namespace reeve::api

@@ -40,6 +40,17 @@ class JsonBody {
     [[nodiscard]] Result<std::vector<std::int64_t>> integers(
         std::string_view name, Range range, std::size_t count_max) const;
 
+    /// None if it is absent, `count_max` at most.
+    [[nodiscard]] Result<std::vector<std::string>> texts(
+        std::string_view name, std::size_t characters_max, std::size_t count_max) const;
+    [[nodiscard]] Result<std::vector<JsonBody>> objects(
+        std::string_view name,
+        std::initializer_list<std::string_view> known,
+        std::size_t count_max) const;
+
+    /// The JSON of a field, for a reader of its own; nothing if it is absent.
+    [[nodiscard]] std::optional<std::string> json(std::string_view name) const;
+
   private:
     struct State;
 

@@ -59,38 +59,6 @@ HttpResponse list_projects(const ApiParts& parts) {
     return {.body = json.take()};
 }
 
-/// The field `quota`; nothing if it is absent.
-Result<std::optional<model::Quota>> quota_of(const JsonBody& body) {
-    constexpr std::int64_t kMost = 1'000'000'000'000;
-    constexpr std::int64_t kMibMost = 1'099'511'627'776;
-    const auto given = body.object(
-        "quota",
-        {"gpu_milli", "cpu_millicores", "memory_mib", "running_elements", "pending_elements"});
-    if (!given) {
-        return tl::unexpected<Error>(given.error());
-    }
-    if (!*given) {
-        return std::nullopt;
-    }
-    model::Quota quota;
-    const std::vector<std::pair<std::string_view, std::optional<std::int64_t>*>> fields = {
-        {"gpu_milli",        &quota.gpu_milli       },
-        {"cpu_millicores",   &quota.cpu_millicores  },
-        {"memory_mib",       &quota.memory_mib      },
-        {"running_elements", &quota.running_elements},
-        {"pending_elements", &quota.pending_elements},
-    };
-    for (const auto& [name, field] : fields) {
-        const auto amount =
-            (*given)->integer(name, {.least = 0, .most = name == "memory_mib" ? kMibMost : kMost});
-        if (!amount) {
-            return tl::unexpected<Error>(amount.error());
-        }
-        *field = *amount;
-    }
-    return quota;
-}
-
 /// Sends the command, and answers with the project as it is then.
 void submit(
     const ApiParts& parts, const Responder& responder, ledger::PutProject command, int status) {

@@ -276,6 +276,37 @@ Result<bool> truth_parameter(const HttpRequest& request, std::string_view name) 
     return text == "1" || text == "true";
 }
 
+Result<std::optional<model::Quota>> quota_of(const JsonBody& body) {
+    constexpr std::int64_t kMost = 1'000'000'000'000;
+    constexpr std::int64_t kMibMost = 1'099'511'627'776;
+    const auto given = body.object(
+        "quota",
+        {"gpu_milli", "cpu_millicores", "memory_mib", "running_elements", "pending_elements"});
+    if (!given) {
+        return tl::unexpected<Error>(given.error());
+    }
+    if (!*given) {
+        return std::nullopt;
+    }
+    model::Quota quota;
+    const std::vector<std::pair<std::string_view, std::optional<std::int64_t>*>> fields = {
+        {"gpu_milli",        &quota.gpu_milli       },
+        {"cpu_millicores",   &quota.cpu_millicores  },
+        {"memory_mib",       &quota.memory_mib      },
+        {"running_elements", &quota.running_elements},
+        {"pending_elements", &quota.pending_elements},
+    };
+    for (const auto& [name, field] : fields) {
+        const auto amount =
+            (*given)->integer(name, {.least = 0, .most = name == "memory_mib" ? kMibMost : kMost});
+        if (!amount) {
+            return tl::unexpected<Error>(amount.error());
+        }
+        *field = *amount;
+    }
+    return quota;
+}
+
 ledger::Actor actor_of(const HttpRequest& request) {
     const Caller& caller = request.caller;
     return {

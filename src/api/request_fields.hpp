@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/http_message.hpp"
+#include "api/json_body.hpp"
 #include "api/responder.hpp"
 #include "base/result.hpp"
 #include "ledger/command.hpp"
@@ -74,6 +75,9 @@ struct EventCursor {
 
 /// The parameter `name`, "0", "1", "false" or "true"; false if absent.
 [[nodiscard]] Result<bool> truth_parameter(const HttpRequest& request, std::string_view name);
+
+/// The field `quota`; nothing if it is absent.
+[[nodiscard]] Result<std::optional<model::Quota>> quota_of(const JsonBody& body);
 
 [[nodiscard]] ledger::Actor actor_of(const HttpRequest& request);
 

@@ -273,9 +273,9 @@ const std::vector<VerbRow>& verb_table() {
     static const std::vector<VerbRow> table = [] {
         std::vector<VerbRow> all;
         for (const auto& rows :
-             {run_verbs(), queue_verbs(), why_verbs(), when_verbs(), log_verbs(), control_verbs(),
-              cluster_verbs(), node_control_verbs(), simulation_verbs(), replay_verbs(),
-              project_verbs(), server_verbs(), doctor_verbs(), shell_verbs()}) {
+             {run_verbs(), queue_verbs(), why_verbs(), when_verbs(), sim_verbs(), log_verbs(),
+              control_verbs(), cluster_verbs(), node_control_verbs(), simulation_verbs(),
+              replay_verbs(), project_verbs(), server_verbs(), doctor_verbs(), shell_verbs()}) {
             all.insert(all.end(), rows.begin(), rows.end());
         }
         return all;

@@ -56,6 +56,7 @@ struct VerbRow {
 [[nodiscard]] std::vector<VerbRow> queue_verbs();
 [[nodiscard]] std::vector<VerbRow> why_verbs();
 [[nodiscard]] std::vector<VerbRow> when_verbs();
+[[nodiscard]] std::vector<VerbRow> sim_verbs();
 [[nodiscard]] std::vector<VerbRow> log_verbs();
 [[nodiscard]] std::vector<VerbRow> control_verbs();
 [[nodiscard]] std::vector<VerbRow> cluster_verbs();

@@ -38,6 +38,23 @@ TEST(When, LooksAtTheNodesThatEachMayRunOn) {
     EXPECT_EQ(when_starts(queue[1], queue, view).kind, WhenKind::kExpected);
 }
 
+TEST(When, WhatBacksOffStartsWhenThatIsOver) {
+    ledger::JobRow job = waiting_job(5, 1, hours(1));
+    job.element = model::ElementRecord{
+        .state = model::ElementState::kQueued, .not_before = kViewNow + seconds(20)};
+    EXPECT_EQ(when_starts(job, {job}, half_used_view(hours(3))).at, kViewNow + seconds(20));
+}
+
+TEST(When, CountsWhatStartsOnceAJobBeforeItIsOver) {
+    std::vector<ledger::JobRow> queue = {
+        waiting_job(5, 1, hours(1)), waiting_job(6, 1, hours(2)), waiting_job(7, 2, hours(1))};
+    queue[1].record.after = {{.job = JobId(5)}};
+    queue[1].record.priority = 1;
+    const When when = when_starts(queue[2], queue, half_used_view(hours(1)));
+    EXPECT_EQ(when.starts_before, 2U);
+    EXPECT_EQ(when.at, kViewNow + hours(3));
+}
+
 TEST(When, SaysWhatIsTakenForGranted) {
     const std::vector<ledger::JobRow> queue = {
         waiting_job(5, 2, seconds(0)), waiting_job(6, 2, hours(2))};

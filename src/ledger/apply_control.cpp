@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "ledger/ledger.hpp"
+#include "ledger/refusals.hpp"
 
 namespace reeve::ledger {
 namespace {
@@ -12,26 +13,6 @@ using model::ElementKey;
 using model::ElementRecord;
 using model::ElementState;
 using model::StopIntent;
-
-/// What a control that changed nothing is refused with.
-std::string why_nothing(Control control) {
-    switch (control) {
-        case Control::kStop:
-        case Control::kStopForced: return "has already ended";
-        case Control::kHold:       return "has nothing that waits, so nothing to hold";
-        case Control::kRelease:    return "has nothing that is held";
-        case Control::kRequeue:    return "has nothing that runs, so nothing to requeue";
-        case Control::kPreempt:    break;  // Nobody asks for it.
-    }
-    return "cannot do that now";
-}
-
-/// What any control of what has ended is refused with.
-std::string why_ended(Control control) {
-    return control == Control::kRequeue
-               ? "has already ended, and only what runs is queued again; submit it anew"
-               : "has already ended";
-}
 
 std::string name_of(const Target& target) {
     return "job " + to_string(target.job) +

@@ -1,21 +1,15 @@
 #include <algorithm>
 #include <string>
 
-#include "base/text.hpp"
 #include "ledger/fit.hpp"
 #include "ledger/ledger.hpp"
+#include "ledger/refusals.hpp"
 
 namespace reeve::ledger {
 namespace {
 
 std::int64_t element_count(const model::JobTerms& terms) {
     return terms.array ? terms.array->count() : 1;
-}
-
-bool has_happened(model::DependencyKind kind, const model::StateCounts& counts) {
-    const bool has_succeeded = counts[model::ElementState::kSucceeded] == counts.ended();
-    return kind == model::DependencyKind::kAny ||
-           has_succeeded == (kind == model::DependencyKind::kOk);
 }
 
 }  // namespace
@@ -100,11 +94,7 @@ Result<void> Ledger::check_admission(const SubmitJobs& command) const {
             for (const auto& [id, record] : state_.projects()) {
                 names.push_back(record.name);
             }
-            const std::string near = nearest(job.terms.project, names);
-            return fail(
-                ErrorCode::kInvalid, "there is no project '" + job.terms.project + "'" +
-                                         (near.empty() ? "; see `reeve project list`"
-                                                       : "; did you mean '" + near + "'?"));
+            return tl::unexpected<Error>(no_project(job.terms.project, names));
         }
         more[project->id] += element_count(job.terms);
         total += element_count(job.terms);
@@ -114,9 +104,7 @@ Result<void> Ledger::check_admission(const SubmitJobs& command) const {
         options_.pending_elements_max,
         static_cast<std::uint64_t>(options_.limits.pending_elements.value_or(INT64_MAX)));
     if (pending > pending_max) {
-        return fail(
-            ErrorCode::kLimit, "the queue is full: it holds " + std::to_string(pending_max) +
-                                   " pending elements; try again when some have started");
+        return tl::unexpected<Error>(queue_is_full(pending_max));
     }
     for (const auto& [project, count] : more) {
         if (Result<void> fits = check_pending(project, count); !fits) {
@@ -131,11 +119,7 @@ Result<void> Ledger::check_pending(ProjectId project, std::int64_t more) const {
         const model::ProjectRecord& record = *state_.project(*at);
         const std::int64_t pending = state_.usage(*at).pending_elements;
         if (record.quota.pending_elements && pending + more > *record.quota.pending_elements) {
-            return fail(
-                ErrorCode::kQuota, "project '" + record.name + "' may have " +
-                                       std::to_string(*record.quota.pending_elements) +
-                                       " elements pending; it has " + std::to_string(pending) +
-                                       " and this adds " + std::to_string(more));
+            return tl::unexpected<Error>(too_many_pending(record, pending, more));
         }
     }
     return {};
@@ -220,15 +204,13 @@ Result<void> Ledger::check_can_ever_run(model::RequestId id) {
     if (state_.nodes().empty() || known_to_fit_.contains(id)) {
         return {};
     }
-    model::Request request = state_.resolved(id);
-    request.node_classes.reset();  // These say what is true now; what is lost may come back.
-    for (const NodeState* node : nodes_for(state_, id)) {
-        if (could_hold(at_best(state_, *node), request)) {
-            known_to_fit_.insert(id);
-            return {};
-        }
+    const Hardware hardware = hardware_of(state_);
+    const model::RequestRecord& request = *state_.request(id);
+    if (could_ever_run(hardware, request, state_.resolved(id))) {
+        known_to_fit_.insert(id);
+        return {};
     }
-    return fail(ErrorCode::kUnsatisfiable, "no node can ever run this: " + why_never(state_, id));
+    return tl::unexpected<Error>(never_runs(hardware, request));
 }
 
 /// One element alone is more than a quota lets all of the project hold: it would wait for ever.
@@ -237,10 +219,7 @@ Result<void> Ledger::check_quota_of_one(ProjectId project, model::RequestId requ
     for (std::optional<ProjectId> at = project; at; at = state_.project(*at)->parent) {
         const model::ProjectRecord& record = *state_.project(*at);
         for (const scheduler::Excess& excess : scheduler::excess(record.quota, {}, one)) {
-            return fail(
-                ErrorCode::kQuota,
-                "project '" + record.name + "' may hold " + amount_text(excess.what, excess.limit) +
-                    " at once, and this needs " + amount_text(excess.what, excess.asked));
+            return tl::unexpected<Error>(more_than_quota(record.name, excess));
         }
     }
     return {};
@@ -250,21 +229,17 @@ Result<std::vector<model::Dependency>> Ledger::unsettled(
     const Actor& actor, const model::JobTerms& terms, const Lookups& lookups) const {
     std::vector<model::Dependency> open;
     for (const model::Dependency& dependency : terms.after) {
-        const std::string name = to_string(dependency.job);
         const model::JobRecord* job = state_.job(dependency.job);
         const std::string owner = owner_of(dependency.job, lookups);
         if (owner.empty() || !actor.reach().covers(owner)) {
-            return fail(ErrorCode::kInvalid, "after: there is no job " + name + " to wait for");
+            return tl::unexpected<Error>(no_job_to_wait_for(dependency.job));
         }
         const model::StateCounts& counts =
             job != nullptr ? job->counts : lookups.ended_jobs.at(dependency.job).counts;
         if (job != nullptr && counts.ended() < job->range.count()) {
             open.push_back(dependency);
         } else if (!has_happened(dependency.kind, counts)) {
-            return fail(
-                ErrorCode::kConflict, "after: job " + name + " has ended as " +
-                                          std::string(model::word_of(state_of(counts))) +
-                                          ", so this could never start");
+            return tl::unexpected<Error>(never_starts_after(dependency.job, counts));
         }
     }
     return open;

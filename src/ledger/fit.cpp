@@ -12,30 +12,31 @@ namespace reeve::ledger {
 namespace {
 
 using model::NodeGpu;
+using model::NodeRecord;
 
 /// "a30-1 (4 x NVIDIA A30, 32 CPUs, 128 GiB)": what the largest node has.
-std::string describe(const State& state, const NodeState& node) {
+std::string describe(const Hardware& hardware, const NodeRecord& node) {
     std::map<std::string, int> count_of;
-    for (const NodeGpu& gpu : node.record.gpus) {
-        ++count_of[state.gpu_model_name(gpu.model)];
+    for (const NodeGpu& gpu : node.gpus) {
+        ++count_of[hardware.name_of_model(gpu.model)];
     }
     std::string gpus;
     for (const auto& [model, count] : count_of) {
         gpus.append(gpus.empty() ? "" : " + ").append(std::to_string(count));
         gpus.append(" x ").append(model);
     }
-    return node.record.name + " (" + (gpus.empty() ? "no GPU" : gpus) + ", " +
-           format_milli(node.record.host.cpu_millicores) + " CPUs, " +
-           format_mib(node.record.host.memory_mib) + ")";
+    return node.name + " (" + (gpus.empty() ? "no GPU" : gpus) + ", " +
+           format_milli(node.host.cpu_millicores) + " CPUs, " + format_mib(node.host.memory_mib) +
+           ")";
 }
 
 /// By GPUs, then memory of a GPU, then CPUs.
-auto size_of(const NodeState& node) {
+auto size_of(const NodeRecord& node) {
     std::int64_t gpu_mib = 0;
-    for (const NodeGpu& gpu : node.record.gpus) {
+    for (const NodeGpu& gpu : node.gpus) {
         gpu_mib = std::max(gpu_mib, gpu.total_mib);
     }
-    return std::tuple(node.record.gpus.size(), gpu_mib, node.record.host.cpu_millicores);
+    return std::tuple(node.gpus.size(), gpu_mib, node.host.cpu_millicores);
 }
 
 /// The most that any one node has of each.
@@ -46,15 +47,16 @@ struct Most {
     model::HostAmount host = {};
 };
 
-using Nodes = std::vector<const NodeState*>;
+using Nodes = std::vector<const NodeRecord*>;
 
-Most most_of(const State& state, const Nodes& nodes, const model::GpuAsk& ask) {
+Most most_of(const Hardware& hardware, const Nodes& nodes, const model::GpuAsk& ask) {
     Most most;
-    for (const NodeState* node : nodes) {
+    for (const NodeRecord* node : nodes) {
         std::int64_t gpus = 0;
         std::int64_t gpus_at_all = 0;
-        for (const NodeGpu& gpu : node->record.gpus) {
-            if (ask.model.empty() || model::is_model(ask.model, state.gpu_model_name(gpu.model))) {
+        for (const NodeGpu& gpu : node->gpus) {
+            if (ask.model.empty() ||
+                model::is_model(ask.model, hardware.name_of_model(gpu.model))) {
                 ++gpus_at_all;
                 gpus += gpu.total_mib >= ask.memory_mib ? 1 : 0;
                 most.gpu_mib = std::max(most.gpu_mib, gpu.total_mib);
@@ -62,7 +64,7 @@ Most most_of(const State& state, const Nodes& nodes, const model::GpuAsk& ask) {
         }
         most.gpus = std::max(most.gpus, gpus);
         most.gpus_at_all = std::max(most.gpus_at_all, gpus_at_all);
-        const model::HostAmount& host = node->record.host;
+        const model::HostAmount& host = node->host;
         most.host.cpu_millicores = std::max(most.host.cpu_millicores, host.cpu_millicores);
         most.host.memory_mib = std::max(most.host.memory_mib, host.memory_mib);
     }
@@ -70,11 +72,11 @@ Most most_of(const State& state, const Nodes& nodes, const model::GpuAsk& ask) {
 }
 
 /// "; there are: NVIDIA A30, NVIDIA H100": by name, each once.
-std::string models_there_are(const State& state, const Nodes& nodes) {
+std::string models_there_are(const Hardware& hardware, const Nodes& nodes) {
     std::set<std::string> names;
-    for (const NodeState* node : nodes) {
-        for (const NodeGpu& gpu : node->record.gpus) {
-            names.insert(state.gpu_model_name(gpu.model));
+    for (const NodeRecord* node : nodes) {
+        for (const NodeGpu& gpu : node->gpus) {
+            names.insert(hardware.name_of_model(gpu.model));
         }
     }
     std::string text;
@@ -90,15 +92,16 @@ std::string gpus_text(std::int64_t count) {
 
 /// "" if the GPUs alone are no obstacle.
 std::string why_no_gpus(
-    const State& state, const Nodes& nodes, const model::GpuAsk& ask, const Most& most) {
+    const Hardware& hardware, const Nodes& nodes, const model::GpuAsk& ask, const Most& most) {
     const std::int64_t count = ask.is_share() ? 1 : ask.count;
     if (count == 0 || most.gpus >= count) {
         return "";
     }
     const std::string of_model = ask.model.empty() ? "" : " of model '" + ask.model + "'";
     if (most.gpus_at_all == 0) {
-        return ask.model.empty() ? "no node has a GPU"
-                                 : "no node has a GPU" + of_model + models_there_are(state, nodes);
+        return ask.model.empty()
+                   ? "no node has a GPU"
+                   : "no node has a GPU" + of_model + models_there_are(hardware, nodes);
     }
     if (most.gpus == 0) {
         return "no GPU" + of_model + " has " + format_mib(ask.memory_mib) + "; the largest has " +
@@ -111,61 +114,73 @@ std::string why_no_gpus(
 }
 
 /// "no node has zone==c (n1: zone is a, it asks for zone==c)": of the first few nodes.
-std::string why_on_none(const State& state, const std::string& on) {
+std::string why_on_none(const Hardware& hardware, const std::string& on) {
     constexpr std::size_t kShownMax = 3;
     std::string text = "no node has " + on;
     const auto expression = model::parse_node_expression(on);
     std::size_t shown = 0;
-    for (const auto& [id, node] : state.nodes()) {
+    for (const NodeRecord* node : hardware.nodes) {
         if (!expression || ++shown > kShownMax) {
             break;
         }
         text +=
-            (shown == 1 ? " (" : "; ") + node.record.name + ": " +
-            why_not(
-                *expression, facts_of(node.record, model::WhichGpus::kAll, [&](GpuModelId model) {
-                    return state.gpu_model_name(model);
-                }));
+            (shown == 1 ? " (" : "; ") + node->name + ": " +
+            why_not(*expression, facts_of(*node, model::WhichGpus::kAll, hardware.name_of_model));
     }
     return text + (shown > kShownMax ? "; …)" : shown > 0 ? ")" : "");
 }
 
 }  // namespace
 
-scheduler::NodeView at_best(const State& state, const NodeState& node) {
-    scheduler::NodeView view = state.view_of(node);
-    view.free.gpus.clear();
-    for (const NodeGpu& gpu : node.record.gpus) {
+Hardware hardware_of(const State& state) {
+    Hardware hardware{
+        .name_of_model = [&state](GpuModelId model) { return state.gpu_model_name(model); }};
+    for (const auto& [id, node] : state.nodes()) {
+        hardware.nodes.push_back(&node.record);
+    }
+    return hardware;
+}
+
+scheduler::NodeView at_best(const NodeRecord& node) {
+    scheduler::NodeView view{.id = node.id, .free = {.host = node.host}, .host_total = node.host};
+    for (const NodeGpu& gpu : node.gpus) {
         view.free.gpus.push_back({.id = gpu.id, .model = gpu.model, .total_mib = gpu.total_mib});
     }
     return view;
 }
 
-std::vector<const NodeState*> nodes_for(const State& state, model::RequestId id) {
-    const std::string& text = state.request(id)->on;
+std::vector<const NodeRecord*> nodes_for(
+    const Hardware& hardware, const model::RequestRecord& request) {
+    const std::string& text = request.on;
     const auto on = text.empty() ? std::nullopt : std::optional(model::parse_node_expression(text));
-    const auto name_of_model = [&](GpuModelId model) { return state.gpu_model_name(model); };
-    const auto is_one = [&](const NodeState& node, model::WhichGpus which) {
-        return *on && holds(**on, facts_of(node.record, which, name_of_model));
+    const auto is_one = [&](const NodeRecord& node, model::WhichGpus which) {
+        return *on && holds(**on, facts_of(node, which, hardware.name_of_model));
     };
-    std::vector<const NodeState*> nodes;
-    for (const auto& [node_id, node] : state.nodes()) {
-        if (!on || is_one(node, model::WhichGpus::kPresent) ||
-            is_one(node, model::WhichGpus::kAll)) {
-            nodes.push_back(&node);
+    std::vector<const NodeRecord*> nodes;
+    for (const NodeRecord* node : hardware.nodes) {
+        if (!on || is_one(*node, model::WhichGpus::kPresent) ||
+            is_one(*node, model::WhichGpus::kAll)) {
+            nodes.push_back(node);
         }
     }
     return nodes;
 }
 
-std::string why_never(const State& state, model::RequestId id) {
-    const model::RequestRecord& request = *state.request(id);
-    const Nodes nodes = nodes_for(state, id);
+bool could_ever_run(
+    const Hardware& hardware, const model::RequestRecord& request, model::Request resolved) {
+    resolved.node_classes.reset();
+    return std::ranges::any_of(nodes_for(hardware, request), [&](const NodeRecord* node) {
+        return could_hold(at_best(*node), resolved);
+    });
+}
+
+std::string why_never(const Hardware& hardware, const model::RequestRecord& request) {
+    const Nodes nodes = nodes_for(hardware, request);
     if (nodes.empty()) {
-        return why_on_none(state, request.on);
+        return why_on_none(hardware, request.on);
     }
-    const Most most = most_of(state, nodes, request.gpus);
-    std::string why = why_no_gpus(state, nodes, request.gpus, most);
+    const Most most = most_of(hardware, nodes, request.gpus);
+    std::string why = why_no_gpus(hardware, nodes, request.gpus, most);
     const auto add = [&](const std::string& asked, const std::string& largest) {
         why += (why.empty() ? "no node has " : "; no node has ") + asked + "; the largest has " +
                largest;
@@ -177,11 +192,11 @@ std::string why_never(const State& state, model::RequestId id) {
     if (host.memory_mib > most.host.memory_mib) {
         add(format_mib(host.memory_mib) + " of memory", format_mib(most.host.memory_mib));
     }
-    const NodeState* largest =
-        *std::ranges::max_element(nodes, {}, [](const NodeState* node) { return size_of(*node); });
+    const NodeRecord* largest =
+        *std::ranges::max_element(nodes, {}, [](const NodeRecord* node) { return size_of(*node); });
     return (request.on.empty() ? "" : "of the nodes with " + request.on + ", ") +
            (why.empty() ? "no node has all of it at once" : why) + "; the largest node is " +
-           describe(state, *largest);
+           describe(hardware, *largest);
 }
 
 model::Usage usage_of_one(const model::RequestRecord& request) {

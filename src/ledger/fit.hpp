@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,17 +12,32 @@
 // Whether a request can ever be met, and in words why not.
 namespace reeve::ledger {
 
+/// The nodes that a request is held against, and what their GPUs' models are called.
+struct Hardware {
+    std::vector<const model::NodeRecord*> nodes = {};
+    std::function<std::string(GpuModelId)> name_of_model = {};
+};
+
+/// Of all nodes. `state` outlives it, and does not change.
+[[nodiscard]] Hardware hardware_of(const State& state);
+
 /// `node` as it is when empty and with those of its GPUs, too, that are lost for the moment.
-[[nodiscard]] scheduler::NodeView at_best(const State& state, const NodeState& node);
+[[nodiscard]] scheduler::NodeView at_best(const model::NodeRecord& node);
 
-/// The nodes that request `id` may run on, as they are or with those of their GPUs that are lost.
-[[nodiscard]] std::vector<const NodeState*> nodes_for(const State& state, model::RequestId id);
+/// The nodes that `request` may run on, as they are or with those of their GPUs that are lost.
+[[nodiscard]] std::vector<const model::NodeRecord*> nodes_for(
+    const Hardware& hardware, const model::RequestRecord& request);
 
-/// What of request `id` is more than any node has, at its best, and which node is the largest: "no
+/// True if one of the nodes that `request` may run on could hold it at its best. `resolved` is the
+/// same request; its node classes do not count: what is lost may come back.
+[[nodiscard]] bool could_ever_run(
+    const Hardware& hardware, const model::RequestRecord& request, model::Request resolved);
+
+/// What of `request` is more than any node has, at its best, and which node is the largest: "no
 /// node has 8 GPUs; the largest has 4; the largest node is n1 (4 x NVIDIA A30, 32 CPUs, 128 GiB)".
 /// If it says on which nodes it may run, of those alone; if there are none, why so. There is a
 /// node, and none could hold it.
-[[nodiscard]] std::string why_never(const State& state, model::RequestId id);
+[[nodiscard]] std::string why_never(const Hardware& hardware, const model::RequestRecord& request);
 
 /// What one element of `request` holds while it runs. Of a share by memory alone the compute is not
 /// known before it is placed, and counts as nothing.

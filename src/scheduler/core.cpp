@@ -322,8 +322,10 @@ const Core::Heads::value_type* Core::eligible(const Ask& ask) const {
     return first;
 }
 
-/// Puts the ask where it belongs in active_ and blocked_.
+/// Puts the ask where it belongs in active_ and blocked_. Of one that nobody stands for it is not
+/// followed who makes room, so what was found of it holds no longer.
 void Core::refresh(Ask& ask) {
+    ask.is_blocked = ask.is_blocked && !ask.heads.empty();
     const auto* const first = eligible(ask);
     if (ask.active_at && (first == nullptr || *ask.active_at != first->first)) {
         active_.erase(*ask.active_at);
@@ -333,7 +335,7 @@ void Core::refresh(Ask& ask) {
         ask.active_at = first->first;
         active_.emplace(first->first, &ask);
     }
-    if (ask.is_blocked && !ask.heads.empty()) {
+    if (ask.is_blocked) {
         blocked_.insert(ask.key);
     } else {
         blocked_.erase(ask.key);

@@ -203,6 +203,25 @@ TEST(Core, WhoLacksQuotaHoldsNobodyUp) {
     EXPECT_EQ(world.schedule(), std::vector<JobId>{poor});
 }
 
+TEST(Core, RoomThatCameWhileAJobHadNoQuotaIsItsOnceItHas) {
+    CoreWorld world = world_of(1, 4, {});
+    bool is_full = true;
+    world.set_quota_check(
+        [&](ProjectId project, const std::vector<Placed>&) -> std::optional<ProjectId> {
+            return is_full && project == ProjectId(7) ? std::optional(project) : std::nullopt;
+        });
+    const auto whole = world.put_request(gpus(4));
+    const JobId rich = world.submit({.project = ProjectId(8), .request = whole}, kHour);
+    EXPECT_EQ(world.schedule(), std::vector<JobId>{rich});
+    const JobId poor = world.submit({.project = ProjectId(7), .request = whole}, kHour);
+    EXPECT_TRUE(world.schedule().empty());  // There is no room, and nothing is kept for it.
+    world.end(rich);
+    EXPECT_TRUE(world.schedule().empty());
+    is_full = false;
+    world.core().free_quota(ProjectId(7));
+    EXPECT_EQ(world.schedule(), std::vector<JobId>{poor});
+}
+
 TEST(Core, WhoMayRunOnOtherNodesAloneIsPassedAndStartsWhenOneBecomesSuch) {
     CoreWorld world = world_of(2, 4, {});
     world.set_node_class(NodeId(2), NodeClassId(1));

@@ -26,17 +26,32 @@ class Forward {
             core_.put_hold(task.id, task.hold);
             last_hold_ = std::max(last_hold_, task.id.value());
             running_.emplace(task.id, task);
-            // What is over its time is taken to go on as the core takes it to.
-            const Timeline timeline(NodeView{}, options_.assumed_run);
-            ends_.emplace(timeline.end_of(task.hold, now_), task.id);
+            ends_.emplace(end_of(task, from), task.id);
         }
         for (const WaitingJob& job : from.waiting) {
             waiting_.emplace(job.job, job);
+            for (const model::Dependency& before : job.after) {
+                dependents_[before.job].push_back({.kind = before.kind, .job = job.job});
+            }
+            if (job.not_before > now_) {
+                wakes_.emplace(job.not_before, job.job);
+            }
             refresh(job.job);
+        }
+        for (const RunningTask& task : from.running) {
+            if (!waiting_.contains(task.job) && dependents_.contains(task.job)) {
+                ++running_of_[task.job];
+            }
+        }
+        for (const JobId job : from.failed) {
+            settle(job, End::kFailure);
         }
     }
 
-    bool run(std::size_t steps_max, const std::function<bool(const Ahead&)>& goes_on) {
+    bool run(
+        std::size_t steps_max,
+        const std::function<bool(const Ahead&)>& goes_on,
+        const std::function<bool()>& is_over) {
         const Core::QuotaCheck quota_check =
             [this](ProjectId project, const std::vector<Placed>& parts) {
                 return projects_.without_quota_for(project, usage_of(parts.front().grant));
@@ -49,8 +64,14 @@ class Forward {
                     if (!goes_on(begin(*start))) {
                         return true;
                     }
+                    if (is_over && is_over()) {
+                        return false;
+                    }
                 }
                 has_more = preempt();
+            }
+            if (is_over && is_over()) {
+                return false;
             }
             if (waiting_.empty() || !advance()) {
                 return true;
@@ -63,8 +84,9 @@ class Forward {
     /// Tells the core whether the job has an element to place now.
     void refresh(JobId id) {
         const WaitingJob& job = waiting_.at(id);
+        const bool is_ready = job.after.empty() && job.not_before <= now_;
         const bool may_start = job.running_max == 0 || job.live < job.running_max;
-        if (job.elements > 0 && may_start) {
+        if (job.elements > 0 && is_ready && may_start) {
             core_.put_waiting(id, job.group);
         } else {
             core_.drop_waiting(id, job.group);
@@ -74,6 +96,7 @@ class Forward {
     Ahead begin(const Start& start) {
         Ahead ahead{.job = start.place.job, .at = now_};
         WaitingJob& job = waiting_.at(ahead.job);
+        ahead.until = now_ + (job.run > std::chrono::seconds(0) ? job.run : options_.assumed_run);
         for (const Placed& part : start.parts) {
             ahead.nodes.push_back(part.node);
             RunningTask task{
@@ -94,10 +117,11 @@ class Forward {
             node.free = *std::move(left);
             core_.put_hold(task.id, task.hold);
             core_.put_node(node);
-            projects_.add(task.project, usage_of(part.grant), 1);
+            const model::Usage used = usage_of(part.grant);
+            ahead.gpu_milli += used.gpu_milli;
+            projects_.add(task.project, used, 1);
             running_.emplace(task.id, task);
-            const auto run = job.run > std::chrono::seconds(0) ? job.run : options_.assumed_run;
-            ends_.emplace(now_ + run, task.id);
+            ends_.emplace(ahead.until, task.id);
         }
         --job.elements;
         ++job.live;
@@ -105,16 +129,23 @@ class Forward {
         return ahead;
     }
 
-    /// Goes on to when something ends, or the core asks to be asked. False if nothing will.
+    /// Goes on to when something ends, a job may start, or the core asks to be asked. False if
+    /// nothing will.
     bool advance() {
-        if (ends_.empty()) {
+        if (ends_.empty() && wakes_.empty()) {
             return false;
         }
-        Instant next = ends_.top().first;
+        Instant next = ends_.empty() ? wakes_.top().first : ends_.top().first;
+        next = wakes_.empty() ? next : std::min(next, wakes_.top().first);
         if (const auto wakeup = core_.next_wakeup(); wakeup && *wakeup > now_) {
             next = std::min(next, *wakeup);
         }
         now_ = std::max(now_, next);
+        for (; !wakes_.empty() && wakes_.top().first <= now_; wakes_.pop()) {
+            if (waiting_.contains(wakes_.top().second)) {
+                refresh(wakes_.top().second);
+            }
+        }
         while (!ends_.empty() && ends_.top().first <= now_) {
             end(ends_.top().second);
             ends_.pop();
@@ -156,6 +187,11 @@ class Forward {
         }
         const auto job = waiting_.find(task.job);
         if (job == waiting_.end()) {
+            const auto running = running_of_.find(task.job);
+            const bool is_over = running != running_of_.end() && !task.comes_back;
+            if (is_over && --running->second == 0) {
+                settle(task.job, End::kSuccess);
+            }
             return;
         }
         job->second.live -= std::min<std::uint32_t>(job->second.live, 1);
@@ -163,14 +199,53 @@ class Forward {
             ++job->second.elements;
             job->second.was_preempted = true;
         }
-        if (job->second.elements == 0 && job->second.live == 0) {
+        const WaitingJob& left = job->second;
+        if (left.elements == 0 && left.live == 0 && !left.is_partly_held) {
             waiting_.erase(job);
+            settle(task.job, End::kSuccess);
         } else {
             refresh(task.job);
         }
     }
 
-    using End = std::pair<Instant, AllocationId>;
+    enum class End : std::uint8_t { kSuccess, kFailure };
+
+    /// All of a job has ended: what waits for it goes on, or ends with it and is waited for in
+    /// turn. A list and no recursion, since a chain of jobs may be as long as the queue.
+    void settle(JobId job, End how) {
+        std::vector<std::pair<JobId, End>> ended = {
+            {job, how}
+        };
+        while (!ended.empty()) {
+            const auto [before, end] = ended.back();
+            ended.pop_back();
+            const auto found = dependents_.find(before);
+            const auto dependents = found == dependents_.end() ? std::vector<model::Dependency>()
+                                                               : std::move(found->second);
+            dependents_.erase(before);
+            for (const model::Dependency& dependent : dependents) {
+                const auto waiting = waiting_.find(dependent.job);
+                if (waiting == waiting_.end()) {  // It has ended by another one.
+                    continue;
+                }
+                const bool has_happened =
+                    dependent.kind == model::DependencyKind::kAny ||
+                    (dependent.kind == model::DependencyKind::kOk) == (end == End::kSuccess);
+                if (has_happened) {
+                    std::erase_if(waiting->second.after, [before](const auto& each) {
+                        return each.job == before;
+                    });
+                    refresh(dependent.job);
+                } else {
+                    waiting_.erase(waiting);
+                    ended.emplace_back(dependent.job, End::kFailure);
+                }
+            }
+        }
+    }
+
+    using Wake = std::pair<Instant, JobId>;
+    using Ending = std::pair<Instant, AllocationId>;
 
     CoreOptions options_;
     Core core_;
@@ -179,17 +254,26 @@ class Forward {
     std::map<NodeId, NodeView> nodes_;
     std::map<JobId, WaitingJob> waiting_;
     std::map<AllocationId, RunningTask> running_;
-    std::priority_queue<End, std::vector<End>, std::greater<>> ends_;
+    std::map<JobId, std::vector<model::Dependency>> dependents_;  // Of jobs that others wait for.
+    std::map<JobId, std::uint32_t> running_of_;  // Tasks, of those that have none to place.
+    std::priority_queue<Ending, std::vector<Ending>, std::greater<>> ends_;
+    std::priority_queue<Wake, std::vector<Wake>, std::greater<>> wakes_;
     std::uint64_t last_hold_ = 0;
 };
 
 }  // namespace
 
+Instant end_of(const RunningTask& task, const Situation& situation) {
+    // What is over its time is taken to go on as the core takes it to.
+    return Timeline(NodeView{}, situation.options.assumed_run).end_of(task.hold, situation.now);
+}
+
 bool run_forward(
     const Situation& situation,
     std::size_t steps_max,
-    const std::function<bool(const Ahead&)>& goes_on) {
-    return Forward(situation).run(steps_max, goes_on);
+    const std::function<bool(const Ahead&)>& goes_on,
+    const std::function<bool()>& is_over) {
+    return Forward(situation).run(steps_max, goes_on, is_over);
 }
 
 }  // namespace reeve::scheduler

@@ -32,6 +32,9 @@ struct WaitingJob {
     std::uint32_t live = 0;         // Of its elements, now.
     bool is_preemptible = false;
     bool was_preempted = false;
+    bool is_partly_held = false;  // It has others that are not placed, so it is never over.
+    std::vector<model::Dependency> after = {};
+    Instant not_before = Instant(std::chrono::microseconds(0));
 };
 
 /// A cluster and its queue at one moment: all that the scheduler decides by.
@@ -42,6 +45,7 @@ struct Situation {
     std::vector<std::pair<model::RequestId, model::Request>> requests = {};
     std::vector<RunningTask> running = {};
     std::vector<WaitingJob> waiting = {};
+    std::vector<JobId> failed = {};  // Ended now and without success, for those that wait for it.
     ProjectTree projects = ProjectTree();
 };
 
@@ -49,17 +53,24 @@ struct Situation {
 struct Ahead {
     JobId job = JobId(0);
     Instant at = Instant(std::chrono::microseconds(0));
+    Instant until = Instant(std::chrono::microseconds(0));
     std::vector<NodeId> nodes = {};
+    std::int64_t gpu_milli = 0;  // On all of them.
 };
 
+/// When something that runs ends, if it takes all its time.
+[[nodiscard]] Instant end_of(const RunningTask& task, const Situation& situation);
+
 /// What follows from `situation` if nobody submits or stops anything, no node comes or goes, and
-/// all runs as long as its time limit (what has none: as long as is assumed): each start in order,
-/// until `goes_on` says false of one, nothing more can start, or `steps_max` moments at which
-/// something ended have gone by. The core decides, as it does in the live cluster. Gives whether it
-/// came to an end by itself.
+/// all runs as long as its time limit (what has none: as long as is assumed) and succeeds: each
+/// start in order, until `goes_on` says false of one, nothing more can start, or `steps_max`
+/// moments at which something ended have gone by, or `is_over` (empty: never), asked at each of
+/// these and of each start, says so. The core decides, as it does in the live cluster. Gives
+/// whether it came to an end by itself.
 bool run_forward(
     const Situation& situation,
     std::size_t steps_max,
-    const std::function<bool(const Ahead&)>& goes_on);
+    const std::function<bool(const Ahead&)>& goes_on,
+    const std::function<bool()>& is_over = {});
 
 }  // namespace reeve::scheduler

@@ -144,6 +144,110 @@ TEST(Forward, StopsWhereItIsToldTo) {
     EXPECT_FALSE(run_forward(situation, 3, [](const Ahead&) { return true; }));
 }
 
+TEST(Forward, WhatWaitsForAnotherStartsWhenThatIsOver) {
+    Situation situation = situation_of(4);
+    WaitingJob second = job(2, 1, seconds(10));
+    second.after = {{.job = JobId(1)}};
+    WaitingJob third = job(3, 1, seconds(10));
+    third.after = {{.job = JobId(2)}, {.job = JobId(9)}};
+    WaitingJob never = job(4, 1, seconds(10));
+    never.after = {{.job = JobId(77)}};  // Nothing of it runs, or will.
+    situation.waiting = {job(1, 1, seconds(64)), second, third, never};
+    const model::Grant grant{
+        .gpus = {{.gpu = GpuId(100), .amount = {.milli = 1000, .memory_mib = 1000}}}};
+    situation.nodes.front().free = *model::take(situation.nodes.front().free, grant);
+    for (std::uint64_t task = 1; task <= 2; ++task) {  // Both have to end.
+        situation.running.push_back({
+            .id = AllocationId(task),
+            .job = JobId(9),
+            .project = ProjectId(1),
+            .hold = {
+                     .node = NodeId(1),
+                     .grant = task == 1 ? grant : model::Grant{},
+                     .since = kNow,
+                     .limit = seconds(100 * static_cast<std::int64_t>(task))}
+        });
+    }
+    EXPECT_EQ(
+        starts_of(situation), (std::vector<Seen>{
+                                  {1, 0  },
+                                  {2, 64 },
+                                  {3, 200}
+    }));
+}
+
+TEST(Forward, WhatWaitsForAFailureGoesOnIfTheOtherNeverCan) {
+    using enum model::DependencyKind;
+    Situation situation = situation_of(4);
+    situation.failed = {JobId(9)};
+    situation.waiting = {
+        job(1, 1, seconds(64)), job(2, 1, seconds(10)), job(3, 1, seconds(10)),
+        job(4, 1, seconds(10)), job(5, 1, seconds(10))};
+    situation.waiting[1].after = {
+        {.kind = kNotOk, .job = JobId(1)}
+    };  // Which succeeds.
+    situation.waiting[2].after = {
+        {.kind = kNotOk, .job = JobId(2)}
+    };
+    situation.waiting[3].after = {
+        {.kind = kOk, .job = JobId(9)}
+    };
+    situation.waiting[4].after = {
+        {.kind = kNotOk, .job = JobId(9)},
+        {.kind = kAny,   .job = JobId(4)}
+    };
+    EXPECT_EQ(
+        starts_of(situation), (std::vector<Seen>{
+                                  {1, 0 },
+                                  {5, 0 },
+                                  {3, 64}
+    }));
+}
+
+TEST(Forward, AJobThatIsPartlyHeldIsNeverOver) {
+    Situation situation = situation_of(4);
+    situation.waiting = {job(1, 1, seconds(64)), job(2, 1, seconds(10))};
+    situation.waiting[0].is_partly_held = true;
+    situation.waiting[1].after = {{.job = JobId(1)}};
+    EXPECT_EQ(
+        starts_of(situation), (std::vector<Seen>{
+                                  {1, 0}
+    }));
+}
+
+TEST(Forward, WhatBacksOffStartsWhenThatIsOver) {
+    Situation situation = situation_of(2);
+    WaitingJob later = job(1, 1, seconds(10));
+    later.not_before = kNow + seconds(30);
+    situation.waiting = {later, job(2, 1, seconds(100))};
+    EXPECT_EQ(
+        starts_of(situation), (std::vector<Seen>{
+                                  {2, 0 },
+                                  {1, 30}
+    }));
+}
+
+TEST(Forward, SaysUntilWhenAndOfHowMuch) {
+    Situation situation = situation_of(2);
+    situation.waiting = {job(1, 2, seconds(64))};
+    (void)run_forward(situation, 10, [](const Ahead& ahead) {
+        EXPECT_EQ(ahead.until, kNow + seconds(64));
+        EXPECT_EQ(ahead.gpu_milli, 2000);
+        return true;
+    });
+}
+
+TEST(Forward, IsOverWhenItIsToldSo) {
+    Situation situation = situation_of(1);
+    for (std::uint64_t id = 1; id <= 20; ++id) {
+        situation.waiting.push_back(job(id, 1, seconds(64)));
+    }
+    std::size_t count = 0;
+    const auto counts = [&](const Ahead&) { return ++count > 0; };
+    EXPECT_FALSE(run_forward(situation, 1000, counts, [&] { return count == 7; }));
+    EXPECT_EQ(count, 7U);
+}
+
 /// DESIGN: what follows is what then happens, if nothing else happens.
 TEST(ForwardProperty, IsWhatThenHappens) {
     for (std::uint64_t seed = 1; seed <= 100; ++seed) {

@@ -1,0 +1,94 @@
+#include "controller/situation.hpp"
+
+#include <algorithm>
+
+#include "controller/why.hpp"
+
+namespace reeve::controller {
+
+using model::ElementState;
+
+SituationBuilder::SituationBuilder(const View& view) : view_(view) {
+    situation_.now = view.at;
+    situation_.options = view.scheduling;
+    situation_.projects = scheduler::ProjectTree(view.limits, view.usage);
+    for (const ProjectStatus& project : view.projects) {
+        situation_.projects.put(project.record, project.usage);
+        projects_.emplace(project.record.name, project.record.id);
+    }
+    for (const auto& node : view.nodes) {
+        situation_.nodes.push_back(node->view);
+        for (const Holding& holding : node->holdings) {
+            const model::AllocationRecord& held = holding.allocation;
+            situation_.running.push_back(
+                {.id = held.id,
+                 .job = held.task.element.job,
+                 .project = held.project,
+                 .hold = hold_of(holding)});
+            if (!held.is_quarantined) {
+                ++held_by_[held.task.element.job];
+            }
+        }
+    }
+}
+
+void SituationBuilder::add(const ledger::JobRow& job) {
+    const model::JobRecord& record = job.record;
+    const auto project = projects_.find(job.project);
+    const auto held = held_by_.find(record.id);
+    const std::uint32_t live_seen = held == held_by_.end() ? 0 : held->second;
+    const std::uint32_t live = record.counts.live();
+    const std::uint32_t started_since = live_seen > live ? live_seen - live : 0;
+    const std::uint32_t queued = record.counts[ElementState::kQueued];
+    const bool is_held = record.counts[ElementState::kHeld] > 0;
+    const bool may_be_over = queued + live_seen > 0;
+    if (project == projects_.end() || !may_be_over || (queued <= started_since && !is_held)) {
+        return;
+    }
+    const std::chrono::seconds limit(record.time_limit_s);
+    scheduler::WaitingJob waiting{
+        .job = record.id,
+        .group =
+            {.priority = record.priority,
+                    .project = project->second,
+                    .request = id_of(job),
+                    .limit = scheduler::planning_limit(limit)},
+        .run = limit,
+        .elements = queued > started_since ? queued - started_since : 0,
+        .running_max = record.range.running_max,
+        .live = std::max(live, live_seen),
+        .is_preemptible = record.is_preemptible,
+        .is_partly_held = is_held,
+        .after = record.after
+    };
+    if (job.element && job.element->state == ElementState::kQueued) {
+        waiting.not_before = job.element->not_before;
+    }
+    situation_.waiting.push_back(std::move(waiting));
+}
+
+model::RequestId SituationBuilder::id_of(const ledger::JobRow& job) {
+    if (job.record.request == model::RequestId(0)) {  // Of a job that was not submitted.
+        return id_of(resolved_request(job, view_));
+    }
+    const auto known = ids_.find(job.record.request);
+    if (known != ids_.end()) {
+        return known->second;
+    }
+    const model::RequestId id = id_of(resolved_request(job, view_));
+    ids_.emplace(job.record.request, id);
+    return id;
+}
+
+model::RequestId SituationBuilder::id_of(const model::Request& request) {
+    const auto known = std::ranges::find(
+        situation_.requests, request, [](const auto& each) { return each.second; });
+    if (known != situation_.requests.end()) {
+        return known->first;
+    }
+    const model::RequestId id(situation_.requests.size() + 1);
+    situation_.requests.emplace_back(id, request);
+    return id;
+}
+
+}  // namespace reeve::controller

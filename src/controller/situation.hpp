@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "controller/view.hpp"
+#include "ledger/reader.hpp"
+#include "scheduler/forward.hpp"
+
+namespace reeve::controller {
+
+/// Makes what the scheduler would be told of a view and of jobs that wait: of whatever may start
+/// one day if nobody does anything. Equal requests get one id.
+class SituationBuilder {
+  public:
+    /// `view` outlives it.
+    explicit SituationBuilder(const View& view);
+
+    /// A job of the queue, as it was read no later than the view was taken: what of it started
+    /// since is in the view. What is held never starts.
+    void add(const ledger::JobRow& job);
+
+    /// A job that is no more, and did not succeed.
+    void add_failed(JobId job) { situation_.failed.push_back(job); }
+
+    [[nodiscard]] const scheduler::Situation& situation() const { return situation_; }
+
+  private:
+    model::RequestId id_of(const ledger::JobRow& job);
+    model::RequestId id_of(const model::Request& request);
+
+    const View& view_;
+    scheduler::Situation situation_;
+    std::map<std::string, ProjectId> projects_;
+    std::map<model::RequestId, model::RequestId> ids_;  // Of the ledger's.
+    std::map<JobId, std::uint32_t> held_by_;            // Tasks in the view.
+};
+
+}  // namespace reeve::controller

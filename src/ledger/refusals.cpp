@@ -1,0 +1,85 @@
+#include "ledger/refusals.hpp"
+
+#include "base/text.hpp"
+
+namespace reeve::ledger {
+
+Error no_project(const std::string& name, const std::vector<std::string>& names) {
+    const std::string near = nearest(name, names);
+    return {
+        ErrorCode::kInvalid,
+        "there is no project '" + name + "'" +
+            (near.empty() ? "; see `reeve project list`" : "; did you mean '" + near + "'?"),
+        {}};
+}
+
+Error never_runs(const Hardware& hardware, const model::RequestRecord& request) {
+    return {
+        ErrorCode::kUnsatisfiable,
+        "no node can ever run this: " + why_never(hardware, request),
+        {}};
+}
+
+Error more_than_quota(const std::string& project, const scheduler::Excess& excess) {
+    return {
+        ErrorCode::kQuota,
+        "project '" + project + "' may hold " + amount_text(excess.what, excess.limit) +
+            " at once, and this needs " + amount_text(excess.what, excess.asked),
+        {}};
+}
+
+Error too_many_pending(
+    const model::ProjectRecord& project, std::int64_t pending, std::int64_t more) {
+    return {
+        ErrorCode::kQuota,
+        "project '" + project.name + "' may have " +
+            std::to_string(*project.quota.pending_elements) + " elements pending; it has " +
+            std::to_string(pending) + " and this adds " + std::to_string(more),
+        {}};
+}
+
+Error no_job_to_wait_for(JobId job) {
+    return {ErrorCode::kInvalid, "after: there is no job " + to_string(job) + " to wait for", {}};
+}
+
+Error never_starts_after(JobId job, const model::StateCounts& counts) {
+    return {
+        ErrorCode::kConflict,
+        "after: job " + to_string(job) + " has ended as " +
+            std::string(model::word_of(state_of(counts))) + ", so this could never start",
+        {}};
+}
+
+Error queue_is_full(std::uint64_t pending_max) {
+    return {
+        ErrorCode::kLimit,
+        "the queue is full: it holds " + std::to_string(pending_max) +
+            " pending elements; try again when some have started",
+        {}};
+}
+
+std::string why_nothing(Control control) {
+    switch (control) {
+        case Control::kStop:
+        case Control::kStopForced: return "has already ended";
+        case Control::kHold:       return "has nothing that waits, so nothing to hold";
+        case Control::kRelease:    return "has nothing that is held";
+        case Control::kRequeue:    return "has nothing that runs, so nothing to requeue";
+        case Control::kPreempt:    break;  // Nobody asks for it.
+    }
+    return "cannot do that now";
+}
+
+std::string why_ended(Control control) {
+    return control == Control::kRequeue
+               ? "has already ended, and only what runs is queued again; submit it anew"
+               : "has already ended";
+}
+
+bool has_happened(model::DependencyKind kind, const model::StateCounts& counts) {
+    const bool has_succeeded = counts[model::ElementState::kSucceeded] == counts.ended();
+    return kind == model::DependencyKind::kAny ||
+           has_succeeded == (kind == model::DependencyKind::kOk);
+}
+
+}  // namespace reeve::ledger

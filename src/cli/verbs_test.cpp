@@ -153,6 +153,22 @@ TEST(QueueVerb, NamesTheProjectsWhereThereIsNoSuchOne) {
     EXPECT_EQ(call(idle, "q", {"-p", "vision"}).code.value(), 0);
 }
 
+TEST(QueueVerb, SaysThatAUserHasNoJobs) {
+    FakeTransport server;
+    server.answer(200, R"({"items":[]})");
+    const Call made = call(server, "q", {"-u", "nosuch"});
+    EXPECT_EQ(made.code.value(), 0);
+    EXPECT_EQ(made.err, "No job of user 'nosuch' was found; --all looks at ended ones, too.\n");
+    EXPECT_EQ(made.out.find("nosuch"), std::string::npos);
+    server.answer(200, R"({"items":[]})");
+    EXPECT_EQ(
+        call(server, "q", {"-a", "-u", "nosuch"}).err, "No job of user 'nosuch' was found.\n");
+    server.answer(200, R"({"items":[]})");
+    EXPECT_EQ(call(server, "q", {}).err, "");
+    server.answer(200, R"({"items":[{"id":5,"user":"ann","state":"running"}]})");
+    EXPECT_EQ(call(server, "q", {"-u", "ann"}).err, "");
+}
+
 constexpr const char* kTwoGpus =
     R"({"items":[{"uuid":"GPU-00000000-aa","model":"a30","node":"jw1","milli":{"free":1000,"total":1000},
     "memory_mib":{"free":24576,"total":24576}},

@@ -40,7 +40,8 @@ TEST_F(JobRoutesTest, TheTimelineNamesWhoeverCausedWhat) {
         control(2, model::JobControl::kHold, "ann", -2),
         control(3, model::JobControl::kRelease, "ben", -1),
         control(4, model::JobControl::kRequeue, "cat", 4),
-        control(5, model::JobControl::kStopForced, "dan", 9)};
+        control(5, model::JobControl::kStopForced, "dan", 9),
+        control(6, model::JobControl::kAdopt, "eve", 4)};
     world.store.controls[2].index = 0;
     world.store.jobs[1].record.submitted_at = at(-3);
     const HttpResponse response = world.get("/api/v1/jobs/8/timeline", kAda);
@@ -53,6 +54,7 @@ TEST_F(JobRoutesTest, TheTimelineNamesWhoeverCausedWhat) {
          R"("kind":"job.release","object":"job/8","actor":"ben"})",
          R"("kind":"element.scheduled","object":"element/8","attempt":1,"node":"jw2"})",
          R"("kind":"element.requeue","object":"element/8","actor":"cat"})",
+         R"("kind":"job.adopt","object":"job/8","actor":"eve"})",
          R"("kind":"element.requeued","object":"element/8","attempt":1,"node":"jw2","actor":"cat")",
          R"("kind":"job.stop","object":"job/8","actor":"dan","message":"without grace"})",
          R"("kind":"element.cancelled","object":"element/8","attempt":2,"node":"jw2","actor":"dan")",

@@ -5,6 +5,7 @@
 #include "cli/curl_transport.hpp"
 #include "cli/fake_transport.hpp"
 #include "cli/job_watch.hpp"
+#include "cli/words.hpp"
 
 namespace reeve::cli {
 namespace {
@@ -224,6 +225,41 @@ TEST(GetTarget, OfAnElementHasTheFieldsOfItsNewestAttempt) {
     EXPECT_EQ(text_at(*job, "name"), "a");
     EXPECT_EQ(text_at(*job, "state"), "failed");
     EXPECT_EQ(integer_at(*job, "attempt"), 2);
+}
+
+TEST(GetTarget, OfAnElementThatNeverStartedSaysHowThatEnded) {
+    World world;
+    const auto answer = [&](const std::string& end, const std::string& state) {
+        world.server.answer(
+            200, R"({"id":7,"state":"failed","elements":{"total":9},"position":1)" + end + "}");
+        world.server.answer(200, R"({"items":[{"index":1,"attempt":1,"state":"succeeded"}]})");
+        world.server.answer(200, R"({"id":7,"element":2,"state":")" + state + R"("})");
+    };
+    answer(R"(,"end_reason":"dependency_never","message":"job 6 did not succeed")", "failed");
+    const auto never = get_target(world.client, {7, 2});
+    ASSERT_TRUE(never);
+    EXPECT_EQ(world.server.asked.back().target, "/api/v1/jobs/7/why?element=2");
+    EXPECT_EQ(integer_at(*never, "index"), 2);
+    EXPECT_EQ(text_at(*never, "state"), "failed");
+    EXPECT_EQ(
+        end_in_words(*never), "what it waited for cannot happen any more: job 6 did not succeed");
+    answer("", "cancelled");
+    const auto cancelled = get_target(world.client, {7, 2});
+    ASSERT_TRUE(cancelled);
+    EXPECT_EQ(text_at(*cancelled, "state"), "cancelled");
+    EXPECT_EQ(end_in_words(*cancelled), "was stopped");
+    answer("", "queued");
+    EXPECT_EQ(text_at(*get_target(world.client, {7, 2}), "state"), "queued");
+}
+
+TEST(GetTarget, KnowsOnlyElementsThatThereAre) {
+    World world;
+    world.server.answer(200, R"({"id":7,"state":"queued","elements":{"total":9}})");
+    world.server.answer(200, R"({"items":[]})");
+    world.server.answer(404, problem("NOT_FOUND", "job 7 has no element 12"));
+    const auto job = get_target(world.client, {7, 12});
+    ASSERT_FALSE(job);
+    EXPECT_EQ(job.error().code, ErrorCode::kNotFound);
 }
 
 TEST(ServerAddress, SaysWhatItAccepts) {

@@ -379,14 +379,11 @@ std::vector<Finding> judge_known_gpus(const JsonValue& gpus) {
     const JsonValue* items = find(gpus, "items");
     for (rapidjson::SizeType i = 0; items != nullptr && i < items->Size(); ++i) {
         const JsonValue& gpu = (*items)[i];
-        const std::string trouble = text_at(gpu, "trouble");
-        if (trouble.empty()) {
+        std::string what = trouble_in_words(gpu);
+        if (what.empty()) {
             continue;
         }
         const std::string uuid = text_at(gpu, "uuid");
-        std::string what = uuid;
-        what.append(" (").append(text_at(gpu, "model")).append(" on ").append(text_at(gpu, "node"));
-        what.append("): ").append(trouble);
         found.push_back(
             {"gpu", Health::kBad, std::move(what),
              flag_at(gpu, "simulated") ? "reeve gpu sim restore " + uuid

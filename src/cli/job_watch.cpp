@@ -5,6 +5,27 @@ namespace {
 
 constexpr int kTicksPerLook = 25;  // Of 200 ms: a look every 5 s even if no event comes.
 
+/// `job` as what is known of an element of it that never left the queue. Errors: kNotFound.
+Result<Json> of_waiting(Client& client, const Target& target, Json job) {
+    const auto why = client.get(
+        "/api/v1/jobs/" + std::to_string(target.job) +
+        "/why?element=" + std::to_string(*target.element));
+    if (!why) {
+        return tl::unexpected(why.error());
+    }
+    const std::string state = text_at(*why, "state");
+    auto& memory = job.GetAllocator();
+    for (const char* name : {"index", "state"}) {
+        job.RemoveMember(name);
+    }
+    job.AddMember("index", *target.element, memory);
+    job.AddMember("state", JsonValue(state.c_str(), memory), memory);
+    if (state == "cancelled" && !job.HasMember("end_reason")) {  // Others of the job ran.
+        job.AddMember("end_reason", "cancelled", memory);
+    }
+    return job;
+}
+
 }  // namespace
 
 Result<Json> get_target(Client& client, const Target& target) {
@@ -27,14 +48,9 @@ Result<Json> get_target(Client& client, const Target& target) {
             job->AddMember(name, JsonValue(member.value, job->GetAllocator()), job->GetAllocator());
         }
     }
-    if (!job->HasMember("index")) {
-        const std::string state = text_at(*job, "state");
-        if (integer_at(*job, "elements.total").value_or(1) > 1 && state != "queued" &&
-            state != "held") {
-            return fail(ErrorCode::kNotFound, "there is no element " + to_string(target) + " yet");
-        }
-    }
-    return job;
+    const bool is_array = integer_at(*job, "elements.total").value_or(1) > 1;
+    return job->HasMember("index") || !is_array ? std::move(job)
+                                                : of_waiting(client, target, std::move(*job));
 }
 
 Result<bool> watch(

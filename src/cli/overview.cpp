@@ -5,16 +5,19 @@
 
 #include "base/text.hpp"
 #include "cli/targets.hpp"
+#include "cli/words.hpp"
 
 namespace reeve::cli {
 namespace {
 
 constexpr std::size_t kJobsMax = 1000;  // Of the caller; more are counted as "1000+".
 constexpr std::size_t kJobsNamed = 3;
+constexpr std::size_t kGpusNamed = 3;
 
 struct Overview {
     Json me;
     Json nodes;
+    Json gpus;
     Json jobs;
     Json project;     // Null: the caller's project cannot be told.
     Json quarantine;  // Null: the caller may not see it.
@@ -144,6 +147,28 @@ std::string quarantine_line(const JsonValue& quarantine) {
            " that the server does not know: reeve quarantine list";
 }
 
+/// The GPUs that something is wrong with.
+std::vector<const JsonValue*> troubled(const Json& gpus) {
+    std::vector<const JsonValue*> found;
+    for (const JsonValue& gpu : gpus["items"].GetArray()) {
+        if (!text_at(gpu, "trouble").empty()) {
+            found.push_back(&gpu);
+        }
+    }
+    return found;
+}
+
+/// "GPU-1 (NVIDIA A30 on jw1): the node no longer reports it; and 2 more: reeve gpus"; "" for none.
+std::string trouble_line(const std::vector<const JsonValue*>& gpus) {
+    std::string line;
+    for (std::size_t i = 0; i < std::min(gpus.size(), kGpusNamed); ++i) {
+        line += (i == 0 ? "" : "; ") + trouble_in_words(*gpus[i]);
+    }
+    return gpus.size() > kGpusNamed
+               ? line + "; and " + std::to_string(gpus.size() - kGpusNamed) + " more: reeve gpus"
+               : line;
+}
+
 std::string next_line(const OwnJobs& own) {
     if (!own.waiting.empty()) {
         return "reeve why " + text_at(*own.waiting.front(), "id");
@@ -160,12 +185,15 @@ Result<Overview> ask(Client& client, const std::string& project) {
     const Selector mine{
         .is_mine = true, .states = {"pending", "scheduled", "running", "stopping"}
     };
-    auto jobs = nodes ? client.get_all(jobs_path(mine), kJobsMax) : tl::unexpected(nodes.error());
+    auto gpus = nodes ? client.get("/api/v1/gpus") : tl::unexpected(nodes.error());
+    auto jobs = gpus ? client.get_all(jobs_path(mine), kJobsMax) : tl::unexpected(gpus.error());
     if (!jobs) {
         return tl::unexpected(std::move(jobs.error()));
     }
-    if (const JsonValue* items = find(*nodes, "items"); items == nullptr || !items->IsArray()) {
-        return fail(ErrorCode::kUnavailable, "the server's answer is no list");
+    for (const Json* list : {&*nodes, &*gpus}) {
+        if (const JsonValue* items = find(*list, "items"); items == nullptr || !items->IsArray()) {
+            return fail(ErrorCode::kUnavailable, "the server's answer is no list");
+        }
     }
     auto quota = client.get("/api/v1/projects/" + escaped(project));
     if (!quota && quota.error().code != ErrorCode::kNotFound) {
@@ -181,6 +209,7 @@ Result<Overview> ask(Client& client, const std::string& project) {
     return Overview{
         .me = std::move(*me),
         .nodes = std::move(*nodes),
+        .gpus = std::move(*gpus),
         .jobs = std::move(*jobs),
         .project = quota ? std::move(*quota) : Json(),
         .quarantine = std::move(*strays)};
@@ -204,6 +233,9 @@ Json document_of(const Overview& seen, const OwnJobs& own) {
     };
     document.AddMember("running", list_of(own.running), memory);
     document.AddMember("waiting", list_of(own.waiting), memory);
+    if (const auto trouble = troubled(seen.gpus); !trouble.empty()) {
+        document.AddMember("trouble", list_of(trouble), memory);
+    }
     if (seen.project.IsObject()) {
         document.AddMember("project", JsonValue(seen.project, memory), memory);
     }
@@ -231,6 +263,7 @@ Result<int> print_overview(Session& session) {
     }
     const std::vector<std::vector<std::string>> lines = {
         {"server", server_line(session, *seen)},
+        {"trouble", trouble_line(troubled(seen->gpus))},
         {"running", running_line(own, session.look)},
         {"waiting", waiting_line(own)},
         {"quota", quota_line(seen->project)},

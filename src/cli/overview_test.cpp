@@ -15,6 +15,7 @@ constexpr const char* kMe =
 constexpr const char* kNodes =
     R"({"items":[{"name":"jw1","state":"ready","gpus":{"total":4,"free":1}},
     {"name":"jw2","state":"drained","simulated":true,"gpus":{"total":4,"free":4}}]})";
+constexpr const char* kNoGpus = R"({"items":[]})";
 constexpr const char* kNoJobs = R"({"items":[]})";
 constexpr const char* kNoProject = R"({"code":"NOT_FOUND","detail":"there is no project"})";
 
@@ -41,6 +42,7 @@ TEST(Overview, OfABusyUserInFiveLines) {
     World world;
     world.server.answer(200, kMe);
     world.server.answer(200, kNodes);
+    world.server.answer(200, kNoGpus);
     world.server.answer(200, R"({"items":[
         {"id":9,"name":"held","state":"held","reason":"held"},
         {"id":8,"name":"far","state":"queued","position":">10,000","reason":"behind"},
@@ -61,13 +63,14 @@ TEST(Overview, OfABusyUserInFiveLines) {
           "next     reeve why 7   (all verbs: reeve --help)\n"}) {
         EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
     }
-    EXPECT_EQ(world.server.asked[3].target, "/api/v1/projects/vision");
+    EXPECT_EQ(world.server.asked[4].target, "/api/v1/projects/vision");
 }
 
 TEST(Overview, OfSomebodyWithoutJobs) {
     World world;
     world.server.answer(200, kMe);
     world.server.answer(200, R"({"items":[{"state":"ready","gpus":{"total":1,"free":1}}]})");
+    world.server.answer(200, kNoGpus);
     world.server.answer(200, kNoJobs);
     world.server.answer(404, kNoProject);
     ASSERT_EQ(world.print().value(), 0);
@@ -82,6 +85,7 @@ TEST(Overview, ManyJobsAreCutAndSayingSo) {
     World world;
     world.server.answer(200, kMe);
     world.server.answer(200, kNodes);
+    world.server.answer(200, kNoGpus);
     std::string items;
     for (int i = 0; i < 1000; ++i) {
         items += (i == 0 ? "" : ",") + std::string(R"({"id":1,"name":"a","state":"running"})");
@@ -99,6 +103,7 @@ TEST(Overview, AsADocument) {
     World world;
     world.server.answer(200, kMe);
     world.server.answer(200, kNodes);
+    world.server.answer(200, kNoGpus);
     world.server.answer(200, R"({"items":[{"id":7,"name":"n","state":"queued"}]})");
     world.server.answer(404, kNoProject);
     world.session.flags.output = "jsonl";
@@ -120,6 +125,7 @@ TEST(Overview, TellsAnAdministratorWhatIsInQuarantine) {
         World world;
         world.server.answer(200, admin);
         world.server.answer(200, kNodes);
+        world.server.answer(200, kNoGpus);
         world.server.answer(200, kNoJobs);
         world.server.answer(404, kNoProject);
         world.server.answer(200, strays);
@@ -130,10 +136,45 @@ TEST(Overview, TellsAnAdministratorWhatIsInQuarantine) {
     }
 }
 
+std::string lost_gpus(int count) {
+    std::string items = R"({"uuid":"GPU-well","model":"NVIDIA A30","node":"jw1"})";
+    for (int i = 1; i <= count; ++i) {
+        items += R"(,{"uuid":"GPU-)" + std::to_string(i) +
+                 R"(","model":"NVIDIA A30","node":"jw2","trouble":"it is gone"})";
+    }
+    return R"({"items":[)" + items + "]}";
+}
+
+TEST(Overview, NamesTheGpusThatAreLost) {
+    for (const auto& [count, want] : std::vector<std::pair<int, std::string>>{
+             {0, ""                                                               },
+             {1, "trouble  GPU-1 (NVIDIA A30 on jw2): it is gone\n"               },
+             {3, "it is gone; GPU-3 (NVIDIA A30 on jw2): it is gone\n"            },
+             {5, "GPU-3 (NVIDIA A30 on jw2): it is gone; and 2 more: reeve gpus\n"},
+    }) {
+        for (const bool is_json : {false, true}) {
+            SCOPED_TRACE(std::to_string(count) + (is_json ? " json" : ""));
+            World world;
+            world.session.flags.output = is_json ? "json" : "table";
+            world.server.answer(200, kMe);
+            world.server.answer(200, kNodes);
+            world.server.answer(200, lost_gpus(count));
+            world.server.answer(200, kNoJobs);
+            world.server.answer(404, kNoProject);
+            ASSERT_EQ(world.print().value(), 0);
+            const std::string text = world.out.str();
+            EXPECT_EQ(text.find("trouble") == std::string::npos, count == 0) << text;
+            EXPECT_EQ(text.find("GPU-well"), std::string::npos) << text;
+            EXPECT_NE(text.find(is_json ? "" : want), std::string::npos) << text;
+        }
+    }
+}
+
 TEST(Overview, HandsErrorsOn) {
     World world;
     world.server.answer(200, kMe);
     world.server.answer(200, kNodes);
+    world.server.answer(200, kNoGpus);
     world.server.answer(200, kNoJobs);
     world.server.answer(401, R"({"code":"UNAUTHENTICATED","detail":"who are you?"})");
     const auto code = world.print();

@@ -128,6 +128,11 @@ class QueueVerb final : public Verb {
         if (!text_at(*jobs, "next").empty()) {
             session.note("There are more; --limit shows them.");
         }
+        if ((*jobs)["items"].Empty() && !selector_.user.empty()) {
+            session.note(
+                "No job of user '" + printable(selector_.user) + "' was found" +
+                (shows_all_ || !states_.empty() ? "." : "; --all looks at ended ones, too."));
+        }
         return 0;
     }
 

@@ -1,60 +1,12 @@
 // What each verb asks of the server, and what it makes of the answer.
 #include <algorithm>
-#include <sstream>
 
 #include <gtest/gtest.h>
 
-#include "cli/fake_transport.hpp"
-#include "cli/usage.hpp"
-#include "cli/verb.hpp"
+#include "cli/verb_call.hpp"
 
 namespace reeve::cli {
 namespace {
-
-struct Call {
-    Result<int> code = 0;
-    std::string out;
-    std::string err;
-};
-
-enum class Out : std::uint8_t { kPipe, kTerminal };
-
-Call call(
-    FakeTransport& server,
-    std::string_view name,
-    const std::vector<std::string>& words,
-    Out kind = Out::kPipe) {
-    std::ostringstream out;
-    std::ostringstream err;
-    const CliEnvironment environment{
-        .out = out, .err = err, .is_out_terminal = kind == Out::kTerminal};
-    const auto row = std::ranges::find(verb_table(), name, &VerbRow::name);
-    EXPECT_NE(row, verb_table().end());
-    const auto verb = row->make();
-    Session session(environment);
-    CLI::App app;
-    verb->add_options(app);
-    add_global_flags(app, session.flags);
-    app.prefix_command(verb->takes_command());
-    EXPECT_TRUE(parse_arguments(app, words));
-    verb->take_rest(app.remaining(), {});
-    EXPECT_TRUE(session.settle());
-    session.use(server);
-    session.pause = [&](std::chrono::milliseconds pause) { server.paused.push_back(pause); };
-    auto code = verb->run(session);
-    return {std::move(code), out.str(), err.str()};
-}
-
-std::vector<std::string> asked_of(const FakeTransport& server) {
-    std::vector<std::string> asked;
-    asked.reserve(server.asked.size());
-    for (const HttpRequest& request : server.asked) {
-        asked.push_back(
-            request.method + " " + request.target +
-            (request.body.empty() ? "" : " " + request.body));
-    }
-    return asked;
-}
 
 using Words = std::vector<std::string>;
 
@@ -199,6 +151,22 @@ TEST(QueueVerb, NamesTheProjectsWhereThereIsNoSuchOne) {
     idle.answer(200, R"({"items":[]})");
     idle.answer(200, kProjects);
     EXPECT_EQ(call(idle, "q", {"-p", "vision"}).code.value(), 0);
+}
+
+TEST(QueueVerb, SaysThatAUserHasNoJobs) {
+    FakeTransport server;
+    server.answer(200, R"({"items":[]})");
+    const Call made = call(server, "q", {"-u", "nosuch"});
+    EXPECT_EQ(made.code.value(), 0);
+    EXPECT_EQ(made.err, "No job of user 'nosuch' was found; --all looks at ended ones, too.\n");
+    EXPECT_EQ(made.out.find("nosuch"), std::string::npos);
+    server.answer(200, R"({"items":[]})");
+    EXPECT_EQ(
+        call(server, "q", {"-a", "-u", "nosuch"}).err, "No job of user 'nosuch' was found.\n");
+    server.answer(200, R"({"items":[]})");
+    EXPECT_EQ(call(server, "q", {}).err, "");
+    server.answer(200, R"({"items":[{"id":5,"user":"ann","state":"running"}]})");
+    EXPECT_EQ(call(server, "q", {"-u", "ann"}).err, "");
 }
 
 constexpr const char* kTwoGpus =

@@ -129,6 +129,13 @@ std::string end_in_words(const JsonValue& job, std::string_view field) {
     return message.empty() ? words : words + ": " + message;
 }
 
+std::string trouble_in_words(const JsonValue& gpu) {
+    const std::string trouble = text_at(gpu, "trouble");
+    return trouble.empty() ? ""
+                           : text_at(gpu, "uuid") + " (" + text_at(gpu, "model") + " on " +
+                                 text_at(gpu, "node") + "): " + trouble;
+}
+
 int exit_status_of(const JsonValue& job) {
     const std::string state = text_at(job, "state");
     if (state == "succeeded") {

@@ -94,6 +94,10 @@ Result<Reply> Ledger::adopt_quarantined(
     return put_adopted_job(*order, start_of(known->second)).map([&](const ElementRecord& element) {
         adopt(element, held, start_of(known->second));
         start_adopted(element.key, known->second);
+        const bool is_array = state_.job(id)->is_array;
+        put_control(
+            {.job = id, .index = is_array ? std::optional(element.key.index) : std::nullopt},
+            Control::kAdopt, actor_);
         return Reply();
     });
 }

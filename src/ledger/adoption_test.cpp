@@ -171,6 +171,45 @@ TEST(Ledger, AnOperatorMakesAQuarantinedTaskAJobAgain) {
     EXPECT_EQ(world.state(next), "scheduled");
 }
 
+TEST(Ledger, AnAdoptionIsKeptWithWhoDidIt) {
+    for (const bool is_array : {false, true}) {
+        SCOPED_TRACE(is_array);
+        World world(1);
+        const model::TaskKey key{
+            .element = {JobId(500), 7}
+        };
+        const std::string array = is_array ? R"(,"array":{"first":1,"last":9})" : "";
+        const model::TaskOrder order{
+            .key = key,
+            .cluster_id = "c",
+            .identity = {"ada", 1000, 1000},
+            .spec_json = R"({"command":["/bin/true"],"resources":{"gpus":1})" + array + "}"
+        };
+        world.say(hello_with(world, {.key = key, .order_json = model::to_json(order)}));
+        ASSERT_TRUE(world.apply(ControlQuarantine{
+            .actor = {.identity = {"root"}, .is_admin = true},
+            .control = QuarantineControl::kAdopt,
+            .task = key
+        }));
+        std::vector<model::ControlRecord> found;
+        for (const Change& change : world.ledger.changes()) {
+            if (const auto* put = std::get_if<Put<model::ControlRecord>>(&change.body)) {
+                EXPECT_EQ(put->after->rev, change.rev);
+                found.push_back(*put->after);
+            }
+        }
+        ASSERT_EQ(found.size(), 1U);
+        const model::ControlRecord want{
+            .job = JobId(500),
+            .rev = found[0].rev,
+            .control = Control::kAdopt,
+            .index = is_array ? std::optional(7U) : std::nullopt,
+            .actor = "root",
+            .at = world.now};
+        EXPECT_EQ(found[0], want);
+    }
+}
+
 TEST(Ledger, WhatCannotBeAdoptedStaysInQuarantine) {
     struct Case {
         std::string order_json;

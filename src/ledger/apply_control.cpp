@@ -167,7 +167,8 @@ std::uint32_t Ledger::control_element(Control control, const ElementKey& key) {
             }
             request_stop(std::move(element), StopIntent::kRequeue, control);
             return 1;
-        case Control::kPreempt: break;  // By the scheduler alone: see schedule.cpp.
+        case Control::kPreempt:       // By the scheduler alone: see schedule.cpp.
+        case Control::kAdopt:   break;  // Of what is in quarantine alone: see adoption.cpp.
     }
     return 0;
 }

@@ -195,9 +195,33 @@ Result<model::RequestId> Ledger::intern_request(const model::JobTerms& terms) {
     if (const std::optional<model::RequestId> known = state_.find_request(request)) {
         return *known;
     }
+    if (Result<void> may = check_is_room(request); !may) {
+        return tl::unexpected<Error>(std::move(may.error()));
+    }
     request.id = model::RequestId(state_.request_count() + 1);
     put(Put<model::RequestRecord>{.after = request});
     return request.id;
+}
+
+/// They are kept as long as jobs are, in memory, and each expression is asked of every node.
+Result<void> Ledger::check_is_room(const model::RequestRecord& request) const {
+    if (state_.request_count() >= options_.requests_max) {
+        return fail(
+            ErrorCode::kLimit,
+            "jobs of this server have asked for " + std::to_string(options_.requests_max) +
+                " different amounts and nodes, which is the most; ask for just what an earlier "
+                "job did, such as memory in whole GiB");
+    }
+    const NodeClasses& known = state_.node_classes();
+    if (!request.on.empty() && !known.knows(request.on) &&
+        known.expression_count() >= options_.expressions_max) {
+        return fail(
+            ErrorCode::kLimit,
+            "on: jobs of this server have named " + std::to_string(options_.expressions_max) +
+                " different choices of nodes, which is the most; use one of an earlier job, or "
+                "leave it out");
+    }
+    return {};
 }
 
 Result<void> Ledger::check_can_ever_run(model::RequestId id) {

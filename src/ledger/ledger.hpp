@@ -31,6 +31,8 @@ struct LedgerOptions {
     scheduler::CoreOptions scheduling = {};                       // Placement and backfill.
     model::Quota limits = {};                                     // Of the whole cluster.
     std::uint64_t pending_elements_max = 10'000'000;              // Queue length, always in force.
+    std::size_t requests_max = 200'000;                           // That differ. Always in force.
+    std::size_t expressions_max = 10'000;                         // Of `on`, that differ. Likewise.
     std::optional<Gate> gate = {};                                // Off by default.
     std::chrono::seconds silence_max = std::chrono::seconds(10);  // Then a node is unreachable.
     bool allows_root_jobs = false;
@@ -132,6 +134,7 @@ class Ledger {
         const Actor& actor, UserId user, NewJob& job, const Lookups& lookups);
     UserId intern_user(const model::Identity& identity);
     [[nodiscard]] Result<model::RequestId> intern_request(const model::JobTerms& terms);
+    [[nodiscard]] Result<void> check_is_room(const model::RequestRecord& request) const;
 
     // apply_control.cpp
     [[nodiscard]] Result<Reply> control(const ControlJobs& command, const Lookups& lookups);

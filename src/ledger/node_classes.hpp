@@ -28,6 +28,11 @@ class NodeClasses {
     void add(const std::string& text);
     void remove(const std::string& text);
 
+    /// Texts that were added, and not removed as often.
+    [[nodiscard]] std::size_t expression_count() const { return expressions_.size(); }
+
+    [[nodiscard]] bool knows(const std::string& text) const { return expressions_.contains(text); }
+
     /// 0 for a node that is not known.
     [[nodiscard]] NodeClassId class_of(NodeId id) const;
 

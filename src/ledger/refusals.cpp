@@ -65,7 +65,8 @@ std::string why_nothing(Control control) {
         case Control::kHold:       return "has nothing that waits, so nothing to hold";
         case Control::kRelease:    return "has nothing that is held";
         case Control::kRequeue:    return "has nothing that runs, so nothing to requeue";
-        case Control::kPreempt:    break;  // Nobody asks for it.
+        case Control::kPreempt:       // Nobody asks for it.
+        case Control::kAdopt:      break;  // Of a task, not of a job.
     }
     return "cannot do that now";
 }

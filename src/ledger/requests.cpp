@@ -39,7 +39,9 @@ void State::apply(const Put<model::RequestRecord>& put) {
         request_ids_.insert_or_assign(request_text(*put.after), put.after->id);
     }
     reclassify();
-    resolve_requests();
+    if (put.after) {
+        resolve(*put.after);
+    }
 }
 
 void State::apply(const Put<model::GpuModelRecord>& put) {
@@ -70,25 +72,30 @@ void State::reclassify() {
 
 void State::resolve_requests() {
     for (const auto& [id, record] : requests_) {
-        if (resolved_.contains(id)) {
-            continue;
-        }
-        std::optional<std::vector<GpuModelId>> models;
-        if (!record.gpus.model.empty()) {
-            models.emplace();
-            for (const auto& [model_id, model] : gpu_models_) {
-                if (model::is_model(record.gpus.model, model.name)) {
-                    models->push_back(model_id);
-                }
+        resolve(record);
+    }
+}
+
+/// What it means, unless that is known.
+void State::resolve(const model::RequestRecord& record) {
+    if (resolved_.contains(record.id)) {
+        return;
+    }
+    std::optional<std::vector<GpuModelId>> models;
+    if (!record.gpus.model.empty()) {
+        models.emplace();
+        for (const auto& [model_id, model] : gpu_models_) {
+            if (model::is_model(record.gpus.model, model.name)) {
+                models->push_back(model_id);
             }
         }
-        model::Request request = model::request_of(record.gpus, record.host, std::move(models));
-        if (!record.on.empty()) {
-            request.node_classes = node_classes_.classes_of(record.on);
-        }
-        const auto known = resolved_.emplace(id, std::move(request));
-        core_.put_request(id, known.first->second);
     }
+    model::Request request = model::request_of(record.gpus, record.host, std::move(models));
+    if (!record.on.empty()) {
+        request.node_classes = node_classes_.classes_of(record.on);
+    }
+    const auto known = resolved_.emplace(record.id, std::move(request));
+    core_.put_request(record.id, known.first->second);
 }
 
 }  // namespace reeve::ledger

@@ -82,6 +82,8 @@ class State {
 
     [[nodiscard]] std::size_t request_count() const { return requests_.size(); }
 
+    [[nodiscard]] const NodeClasses& node_classes() const { return node_classes_; }
+
     /// The request that asks for what `like` does, whatever its id.
     [[nodiscard]] std::optional<model::RequestId> find_request(
         const model::RequestRecord& like) const;
@@ -175,6 +177,7 @@ class State {
     void count_job(const model::JobRecord& job, std::int64_t sign);
     void count_allocation(const model::AllocationRecord& allocation, std::int64_t sign);
     void resolve_requests();
+    void resolve(const model::RequestRecord& record);
     void reclassify();
     void rebuild_free(NodeState& node);
     [[nodiscard]] static scheduler::GroupKey group_of(const model::JobRecord& job);

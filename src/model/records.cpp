@@ -195,6 +195,7 @@ std::string_view word_of(JobControl control) {
         case JobControl::kRelease:    return "release";
         case JobControl::kRequeue:    return "requeue";
         case JobControl::kPreempt:    return "preempt";
+        case JobControl::kAdopt:      return "adopt";
     }
     return "stop";  // Only if it was cast from a number.
 }

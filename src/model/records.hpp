@@ -239,6 +239,7 @@ enum class JobControl : std::uint8_t {
     kRelease,
     kRequeue,
     kPreempt,  // By the scheduler, for another job: the actor.
+    kAdopt,    // Out of quarantine.
 };
 
 /// What somebody asked of a job, and it did. Kept as long as the job, so that its story says who.

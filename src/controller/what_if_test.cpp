@@ -199,8 +199,8 @@ TEST(WhatIf, WhatCannotBeIsRefusedByName) {
         refusal_of({.quotas = {{"vision", {}}}}),
         "there is no project 'vision'; there are: default");
     EXPECT_EQ(
-        refusal_of({.jobs = {{.terms = {.project = "defaul"}}}}),
-        "there is no project 'defaul'; did you mean 'default'?");
+        refusal_of({.jobs = {{.terms = {.project = "defaultx"}}}}),
+        "there is no project 'defaultx'; did you mean 'default'?");
     EXPECT_TRUE(
         refusal_of({.jobs = {{.terms = {.gpus = {.count = 3}}}}})
             .starts_with("no node can ever run this: no node has 3 GPUs; the largest has 2"));

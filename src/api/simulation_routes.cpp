@@ -21,7 +21,7 @@ using controller::Scenario;
 
 constexpr std::size_t kNameCharacters = 255;
 constexpr std::int64_t kJobsShownDefault = 100;
-constexpr std::int64_t kHorizonDefaultS = 7 * 86'400;
+constexpr std::int64_t kHorizonDefaultS = 7LL * 86'400;
 constexpr std::int64_t kHorizonMaxS = 10LL * 366 * 86'400;
 constexpr auto kTimeMax = std::chrono::seconds(10);  // Half of it for each of the two runs.
 
@@ -159,46 +159,55 @@ Result<void> read_projects(const JsonBody& body, controller::WhatIf& what_if) {
     return {};
 }
 
-Result<controller::JobChange> job_change(const JsonBody& item) {
+Result<std::optional<controller::JobWish>> wish_of(const std::string& word) {
+    using controller::JobWish;
+    if (word == "cancel") {
+        return JobWish::kCancel;
+    }
+    if (word == "hold") {
+        return JobWish::kHold;
+    }
+    if (word == "release") {
+        return JobWish::kRelease;
+    }
+    return fail(ErrorCode::kInvalid, "do: expects cancel, hold or release");
+}
+
+/// What of it is another number.
+Result<controller::JobChange> numbers_of(const JsonBody& item) {
     constexpr std::int64_t kPriorityMax = model::kPriorityMax;
-    const auto id = item.integer("id", {.least = 1, .most = kIdMax});
     const auto priority = item.integer("priority", {.least = -kPriorityMax, .most = kPriorityMax});
     const auto limit = item.integer("time_limit_s", {.least = 0, .most = model::kTimeLimitMaxS});
-    const auto wish = item.text("do", kNameCharacters);
-    if (!id || !priority || !limit || !wish) {
-        return tl::unexpected<Error>(
-            !id         ? id.error()
-            : !priority ? priority.error()
-            : !limit    ? limit.error()
-                        : wish.error());
+    if (!priority || !limit) {
+        return tl::unexpected<Error>(priority ? limit.error() : priority.error());
+    }
+    controller::JobChange change{.time_limit_s = *limit};
+    if (*priority) {
+        change.priority = static_cast<std::int32_t>(**priority);
+    }
+    return change;
+}
+
+Result<controller::JobChange> job_change(const JsonBody& item) {
+    const auto id = item.integer("id", {.least = 1, .most = kIdMax});
+    const auto word = item.text("do", kNameCharacters);
+    if (!id || !word) {
+        return tl::unexpected<Error>(id ? word.error() : id.error());
     }
     if (!*id) {
         return fail(ErrorCode::kInvalid, "id: is missing; it is the number of a job");
     }
-    controller::JobChange change{
-        .job = JobId(static_cast<std::uint64_t>(**id)), .time_limit_s = *limit};
-    if (*priority) {
-        change.priority = static_cast<std::int32_t>(**priority);
+    const auto wish = *word ? wish_of(**word) : Result<std::optional<controller::JobWish>>();
+    auto change = wish ? numbers_of(item) : tl::unexpected<Error>(wish.error());
+    if (!change) {
+        return change;
     }
-    using controller::JobWish;
-    const std::vector<std::pair<std::string, JobWish>> wishes = {
-        {"cancel",  JobWish::kCancel },
-        {"hold",    JobWish::kHold   },
-        {"release", JobWish::kRelease},
-    };
-    for (const auto& [word, meaning] : wishes) {
-        if (*wish == word) {
-            change.wish = meaning;
-        }
-    }
-    if (*wish && !change.wish) {
-        return fail(ErrorCode::kInvalid, "do: expects cancel, hold or release");
-    }
-    if (!change.wish && !change.priority && !change.time_limit_s) {
+    change->job = JobId(static_cast<std::uint64_t>(**id));
+    change->wish = *wish;
+    if (!change->wish && !change->priority && !change->time_limit_s) {
         return fail(
             ErrorCode::kInvalid,
-            "do: is missing, and so are priority and time_limit_s; "
-            "at least one of them is needed");
+            "do: is missing, and so are priority and time_limit_s; at least one of them is needed");
     }
     return change;
 }

@@ -56,7 +56,7 @@ TEST_F(SimulationTest, WhatIsWrongIsNamed) {
         {R"({"drain":"n"})",                                          "drain: expects a list of 1000 strings"      },
         {R"({"drain":["jw9"]})",                                      "there is no node 'jw9'; did you mean 'jw2'?"},
         {R"({"jobs":[{"count":2}]})",                                 "jobs[0].spec: is missing"                   },
-        {R"({"jobs":[{"spec":{"command":["x"],"nam":"y"}}]})",       "jobs[0].spec: "                             },
+        {R"({"jobs":[{"spec":{"command":["x"],"nam":"y"}}]})",        "jobs[0].spec: "                             },
         {R"({"jobs":[{"spec":{"command":["x"]},"count":0}]})",        "jobs[0].count: expects"                     },
         {R"({"jobs":[{"spec":{"command":["x"],"project":"nope"}}]})", "there is no project 'nope'"                 },
         {R"({"add_nodes":[{"like":"jw2","gpus":2}]})",                "add_nodes[0].like: expects"                 },

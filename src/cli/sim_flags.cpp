@@ -18,6 +18,7 @@ namespace reeve::cli {
 namespace {
 
 constexpr int kShown = 20;
+constexpr int kShownAsDocument = 100;
 constexpr int kShownMax = 20'000;
 
 tl::unexpected<Error> wrong(
@@ -101,6 +102,29 @@ constexpr const char* kQuotaForm =
     "PROJECT:LIMIT=VALUE, such as vision:gpus=8 or vision:gpus=8,running=none, of gpus, cpus, mem, "
     "running and pending";
 
+using Limits = std::map<std::string, std::int64_t>;  // By field.
+
+/// "gpus=8", "running=none".
+Result<void> set_limit(Limits& quota, const std::string& part) {
+    const std::size_t equals = part.find('=');
+    const std::string word = part.substr(0, equals);
+    const auto* const limit = std::ranges::find(kLimitWords, word, &LimitWord::word);
+    if (equals == std::string::npos || limit == kLimitWords.end()) {
+        return wrong("--quota", part, kQuotaForm);
+    }
+    const std::string value = part.substr(equals + 1);
+    if (value == "none") {
+        quota.erase(limit->field);
+        return {};
+    }
+    const auto amount = value == "0" ? Result<std::int64_t>(0) : limit->parse(value);
+    if (!amount || *amount < 0) {
+        return wrong("--quota", part, "a limit; write a number from 0 on, or none");
+    }
+    quota[limit->field] = *amount;
+    return {};
+}
+
 Result<std::string> quota_of(Client& client, const std::string& text) {
     const std::size_t colon = text.find(':');
     if (colon == std::string::npos || colon == 0) {
@@ -111,29 +135,15 @@ Result<std::string> quota_of(Client& client, const std::string& text) {
     if (!project) {
         return fail(project.error().code, "--quota: " + project.error().message);
     }
-    std::map<std::string, std::int64_t> quota;
+    Limits quota;
     for (const LimitWord& limit : kLimitWords) {
         if (const auto old = integer_at(*project, std::string("quota.") + limit.field)) {
             quota.emplace(limit.field, *old);
         }
     }
     for (const std::string& part : split(std::string_view(text).substr(colon + 1), ',')) {
-        const std::size_t equals = part.find('=');
-        const std::string word = part.substr(0, equals);
-        const auto* const limit = std::ranges::find(kLimitWords, word, &LimitWord::word);
-        if (equals == std::string::npos || limit == kLimitWords.end()) {
-            return wrong("--quota", text, kQuotaForm);
-        }
-        const std::string value = part.substr(equals + 1);
-        const auto amount = limit->parse(value);
-        if (value == "none") {
-            quota.erase(limit->field);
-        } else if (value == "0") {
-            quota[limit->field] = 0;
-        } else if (!amount || *amount < 0) {
-            return wrong("--quota", part, "a limit; write a number from 0 on, or none");
-        } else {
-            quota[limit->field] = *amount;
+        if (auto set = set_limit(quota, part); !set) {
+            return tl::unexpected(std::move(set.error()));
         }
     }
     std::string json;
@@ -165,10 +175,10 @@ Result<void> add_wish(
             }
             std::string& members = jobs[*id];
             if (members.find(R"("do")") != std::string::npos) {
-                return fail(
-                    ErrorCode::kInvalid, flag + ": job " + each +
-                                             " is named twice; one of --cancel, --hold and "
-                                             "--release is for it, once");
+                std::string message = flag;
+                message += ": job " + each;
+                message += " is named twice; one of --cancel, --hold and --release is for it, once";
+                return fail(ErrorCode::kInvalid, std::move(message));
             }
             members += R"(,"do":)" + quoted_json(wish);
         }
@@ -185,11 +195,12 @@ Result<void> add_values(
     for (const std::string& word : words) {
         const std::size_t equals = word.find('=');
         if (equals == std::string::npos) {
-            return wrong(
-                flag, word,
-                "JOB=VALUE; to describe a job that is to be tried, write its "
-                "flags after `run`: reeve sim run " +
-                    flag + " " + word);
+            std::string form =
+                "JOB=VALUE; to describe a job that is to be tried, write its flags after `run`: "
+                "reeve sim run ";
+            form += flag;
+            form += " " + word;
+            return wrong(flag, word, form);
         }
         const auto id = job_id(flag, word.substr(0, equals));
         const auto value = id ? parse(word.substr(equals + 1)) : id;
@@ -245,6 +256,36 @@ void add_job(List& jobs, const std::string& spec, std::int64_t count) {
     jobs.add(R"({"spec":)" + spec + R"(,"count":)" + std::to_string(count) + "}");
 }
 
+/// "3x" before all else, which it takes away; 1 where it is not there.
+std::int64_t take_count(std::vector<std::string>& words) {
+    if (words.empty() || !words.front().ends_with('x')) {
+        return 1;
+    }
+    const auto given = parse_count("--job", words.front().substr(0, words.front().size() - 1));
+    if (given) {
+        words.erase(words.begin());
+    }
+    return given.value_or(1);
+}
+
+Result<void> add_job_file(List& jobs, const std::string& path, std::int64_t count) {
+    const auto file = platform::read_file(path, kJobFileBytesMax);
+    if (!file) {
+        return fail(
+            file.error().code, "--job: " + file.error().message +
+                                   "; write flags as of `reeve run`, '3x --gpus 2 -t 1h', or the "
+                                   "name of a job file");
+    }
+    const auto specs = parse_job_file(*file);
+    if (!specs) {
+        return fail(specs.error().code, "--job: " + path + ": " + specs.error().message);
+    }
+    for (const model::JobSpec& spec : *specs) {
+        add_job(jobs, model::to_json(spec), count);
+    }
+    return {};
+}
+
 /// "3x --gpus 4 -t 1h", or the name of a job file.
 Result<void> add_given_job(List& jobs, const std::string& text, const std::string& project) {
     std::istringstream stream(text);
@@ -252,29 +293,9 @@ Result<void> add_given_job(List& jobs, const std::string& text, const std::strin
     for (std::string word; stream >> word;) {
         words.push_back(word);
     }
-    std::int64_t count = 1;
-    if (!words.empty() && words.front().ends_with('x')) {
-        const auto given = parse_count("--job", words.front().substr(0, words.front().size() - 1));
-        if (given) {
-            count = *given;
-            words.erase(words.begin());
-        }
-    }
+    const std::int64_t count = take_count(words);
     if (words.size() == 1 && !words.front().starts_with('-')) {
-        const auto file = platform::read_file(words.front(), kJobFileBytesMax);
-        const auto specs = file ? parse_job_file(*file) : tl::unexpected(file.error());
-        if (!specs) {
-            return fail(
-                specs.error().code, "--job: " + (file ? words.front() + ": " : std::string()) +
-                                        specs.error().message +
-                                        (file ? ""
-                                              : "; write flags as of `reeve run`, '3x --gpus "
-                                                "2 -t 1h', or the name of a job file"));
-        }
-        for (const model::JobSpec& spec : *specs) {
-            add_job(jobs, model::to_json(spec), count);
-        }
-        return {};
+        return add_job_file(jobs, words.front(), count);
     }
     const auto spec = job_of_flags(words, {}, project);
     if (!spec) {
@@ -324,6 +345,63 @@ Result<std::int64_t> parse_seconds_or_none(const std::string& text) {
         [](std::chrono::seconds span) { return static_cast<std::int64_t>(span.count()); });
 }
 
+// ---- The members of the body: "" for what is not asked.
+
+Result<std::string> nodes_member(const std::vector<std::string>& added) {
+    List list;
+    for (const std::string& text : added) {
+        const auto nodes = added_nodes(text);
+        if (!nodes) {
+            return nodes;
+        }
+        list.add(*nodes);
+    }
+    return list.member("add_nodes");
+}
+
+Result<std::string> projects_member(Client& client, const std::vector<std::string>& quotas) {
+    List list;
+    for (const std::string& text : quotas) {
+        const auto quota = quota_of(client, text);
+        if (!quota) {
+            return quota;
+        }
+        list.add(*quota);
+    }
+    return list.member("projects");
+}
+
+Result<std::string> changes_member(const SimFlags& flags) {
+    JobMembers changed;
+    const auto as_integer = [](const std::string& text) { return parse_integer(text); };
+    Result<void> done = add_wish("--cancel", "cancel", flags.cancelled, changed);
+    done = done ? add_wish("--hold", "hold", flags.held, changed) : done;
+    done = done ? add_wish("--release", "release", flags.released, changed) : done;
+    done =
+        done ? add_values("--priority", "priority", flags.priorities, as_integer, changed) : done;
+    done = done ? add_values("--time", "time_limit_s", flags.limits, parse_seconds_or_none, changed)
+                : done;
+    if (!done) {
+        return tl::unexpected(std::move(done.error()));
+    }
+    List list;
+    for (const auto& [id, members] : changed) {
+        list.add(R"({"id":)" + std::to_string(id) + members + "}");
+    }
+    return list.member("change_jobs");
+}
+
+Result<std::string> horizon_member(const std::string& horizon) {
+    if (horizon.empty()) {
+        return "";
+    }
+    const auto within = parse_duration(horizon);
+    if (!within || within->count() == 0) {
+        return wrong("--horizon", horizon, "a time, such as 7d");
+    }
+    return R"("horizon_s":)" + std::to_string(within->count()) + ",";
+}
+
 }  // namespace
 
 void SimFlags::add_to(CLI::App& app) {
@@ -352,49 +430,23 @@ void SimFlags::add_to(CLI::App& app) {
 
 Result<std::string> SimFlags::body(Client& client, const SimJobWords& words, bool is_short) const {
     List job_list;
-    List node_list;
-    List project_list;
-    List change_list;
-    JobMembers changed;
-    Result<void> done = add_jobs(job_list, *this, words);
-    for (const std::string& text : added) {
-        const auto nodes = added_nodes(text);
-        done = done && !nodes ? tl::unexpected(nodes.error()) : done;
-        node_list.add(nodes.value_or(""));
+    if (auto done = add_jobs(job_list, *this, words); !done) {
+        return tl::unexpected(std::move(done.error()));
     }
-    for (std::size_t i = 0; done && i < quotas.size(); ++i) {
-        const auto quota = quota_of(client, quotas[i]);
-        done = quota ? done : tl::unexpected(quota.error());
-        project_list.add(quota.value_or(""));
-    }
-    done = done ? add_wish("--cancel", "cancel", cancelled, changed) : done;
-    done = done ? add_wish("--hold", "hold", held, changed) : done;
-    done = done ? add_wish("--release", "release", released, changed) : done;
-    done = done ? add_values(
-                      "--priority", "priority", priorities,
-                      [](const std::string& text) { return parse_integer(text); }, changed)
-                : done;
-    done =
-        done ? add_values("--time", "time_limit_s", limits, parse_seconds_or_none, changed) : done;
-    const auto within = horizon.empty() ? Result<std::int64_t>(0) : parse_seconds_or_none(horizon);
-    if (done && (!within || (*within == 0 && !horizon.empty()))) {
-        done = wrong("--horizon", horizon, "a time, such as 7d");
-    }
-    if (!done) {
-        return tl::unexpected(done.error());
-    }
-    for (const auto& [id, members] : changed) {
-        change_list.add(R"({"id":)" + std::to_string(id) + members + "}");
+    const auto nodes = nodes_member(added);
+    const auto projects = nodes ? projects_member(client, quotas) : nodes;
+    const auto changes = projects ? changes_member(*this) : projects;
+    auto within = changes ? horizon_member(horizon) : changes;
+    if (!within) {
+        return within;
     }
     std::string json = "{" + job_list.member("jobs") + names_member("drain", drained) +
-                       names_member("resume", resumed) + names_member("remove", removed) +
-                       node_list.member("add_nodes") + project_list.member("projects") +
-                       change_list.member("change_jobs");
+                       names_member("resume", resumed) + names_member("remove", removed) + *nodes +
+                       *projects + *changes;
     json += backfill.empty() ? "" : R"("backfill":)" + quoted_json(backfill) + ",";
     json += policy.empty() ? "" : R"("policy":)" + quoted_json(policy) + ",";
-    json += *within == 0 ? "" : R"("horizon_s":)" + std::to_string(*within) + ",";
-    const int limit = shows_all ? kShownMax : is_short ? kShown : 100;
-    return json + R"("limit":)" + std::to_string(limit) + "}";
+    const int limit = shows_all ? kShownMax : is_short ? kShown : kShownAsDocument;
+    return json + *within + R"("limit":)" + std::to_string(limit) + "}";
 }
 
 }  // namespace reeve::cli

@@ -82,6 +82,7 @@ class Maker {
 
     [[nodiscard]] std::vector<std::string> project_names() const {
         std::vector<std::string> names;
+        names.reserve(made_.view.projects.size());
         for (const ProjectStatus& project : made_.view.projects) {
             names.push_back(project.record.name);
         }

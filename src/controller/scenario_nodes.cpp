@@ -22,6 +22,10 @@ void subtract(model::Usage& from, const model::Usage& less) {
     from.running_elements -= less.running_elements;
 }
 
+std::string both_of(const std::string& node, const std::string& one, const std::string& other) {
+    return "node '" + node + "' is to be " + one + " and " + other + "; ask for one of them";
+}
+
 class NodeChanger {
   public:
     NodeChanger(View& view, const WhatIf& what_if, std::set<JobId>& lost)
@@ -61,9 +65,7 @@ class NodeChanger {
                 }
                 const auto [known, is_new] = wish_of.emplace(name, wish);
                 if (!is_new && known->second != wish) {
-                    return fail(
-                        ErrorCode::kInvalid, "node '" + name + "' is to be " + known->second +
-                                                 " and " + wish + "; ask for one of them");
+                    return fail(ErrorCode::kInvalid, both_of(name, known->second, wish));
                 }
             }
         }

@@ -88,6 +88,12 @@ std::int64_t weight_of(const Compared& compared) {
     return compared.before.fate == compared.after.fate ? 0 : INT64_MAX;
 }
 
+/// In the queue.
+scheduler::Place place_of(const Compared& compared) {
+    const model::JobRecord& job = compared.job->record;
+    return {.priority_negated = -std::int64_t{job.priority}, .job = job.id};
+}
+
 void classify(Compared& compared, Comparison& all) {
     const Fate before = compared.before.fate;
     const Fate after = compared.after.fate;
@@ -138,6 +144,7 @@ Forecast forecast(const Scenario& scenario, const ForecastLimits& limits) {
         names.emplace(node->record.id, node->record.name);
     }
     std::vector<Use> uses;
+    uses.reserve(situation.running.size() + scenario.queue.size());
     for (const scheduler::RunningTask& task : situation.running) {
         uses.push_back(
             {.from = situation.now,
@@ -187,8 +194,9 @@ Comparison compare(
         classify(compared, all);
         all.jobs.push_back(std::move(compared));
     }
-    std::ranges::stable_sort(
-        all.jobs, [](const Compared& a, const Compared& b) { return weight_of(a) > weight_of(b); });
+    std::ranges::sort(all.jobs, [](const Compared& a, const Compared& b) {
+        return std::tuple(weight_of(b), place_of(a)) < std::tuple(weight_of(a), place_of(b));
+    });
     return all;
 }
 

@@ -57,22 +57,11 @@ class Forward {
                 return projects_.without_quota_for(project, usage_of(parts.front().grant));
             };
         for (std::size_t step = 0; step <= steps_max; ++step) {
-            bool has_more = true;
-            while (has_more) {
-                std::size_t looks = SIZE_MAX;
-                while (const std::optional<Start> start = core_.next(now_, looks, quota_check)) {
-                    if (!goes_on(begin(*start))) {
-                        return true;
-                    }
-                    if (is_over && is_over()) {
-                        return false;
-                    }
+            do {
+                if (const auto answer = start_all(quota_check, goes_on, is_over)) {
+                    return *answer;
                 }
-                has_more = preempt();
-            }
-            if (is_over && is_over()) {
-                return false;
-            }
+            } while (preempt());
             if (waiting_.empty() || !advance()) {
                 return true;
             }
@@ -81,6 +70,23 @@ class Forward {
     }
 
   private:
+    /// What starts at this moment. Gives what run() gives, if it is over by that.
+    std::optional<bool> start_all(
+        const Core::QuotaCheck& quota_check,
+        const std::function<bool(const Ahead&)>& goes_on,
+        const std::function<bool()>& is_over) {
+        std::size_t looks = SIZE_MAX;
+        while (const std::optional<Start> start = core_.next(now_, looks, quota_check)) {
+            if (!goes_on(begin(*start))) {
+                return true;
+            }
+            if (is_over && is_over()) {
+                return false;
+            }
+        }
+        return is_over && is_over() ? std::optional(false) : std::nullopt;
+    }
+
     /// Tells the core whether the job has an element to place now.
     void refresh(JobId id) {
         const WaitingJob& job = waiting_.at(id);

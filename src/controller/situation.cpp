@@ -1,6 +1,7 @@
 #include "controller/situation.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "controller/why.hpp"
 
@@ -68,26 +69,23 @@ void SituationBuilder::add(const ledger::JobRow& job) {
 }
 
 model::RequestId SituationBuilder::id_of(const ledger::JobRow& job) {
-    if (job.record.request == model::RequestId(0)) {  // Of a job that was not submitted.
-        return id_of(resolved_request(job, view_));
-    }
-    const auto known = ids_.find(job.record.request);
-    if (known != ids_.end()) {
+    if (job.record.request != model::RequestId(0)) {
+        const auto [known, is_new] = ids_.try_emplace(job.record.request, model::RequestId(0));
+        if (is_new) {
+            known->second = add_request(resolved_request(job, view_));
+        }
         return known->second;
     }
-    const model::RequestId id = id_of(resolved_request(job, view_));
-    ids_.emplace(job.record.request, id);
-    return id;
+    const model::Request request = resolved_request(job, view_);
+    const auto same = std::ranges::find_if(not_submitted_, [&](model::RequestId id) {
+        return situation_.requests[id.value() - 1].second == request;
+    });
+    return same != not_submitted_.end() ? *same : not_submitted_.emplace_back(add_request(request));
 }
 
-model::RequestId SituationBuilder::id_of(const model::Request& request) {
-    const auto known = std::ranges::find(
-        situation_.requests, request, [](const auto& each) { return each.second; });
-    if (known != situation_.requests.end()) {
-        return known->first;
-    }
+model::RequestId SituationBuilder::add_request(model::Request request) {
     const model::RequestId id(situation_.requests.size() + 1);
-    situation_.requests.emplace_back(id, request);
+    situation_.requests.emplace_back(id, std::move(request));
     return id;
 }
 

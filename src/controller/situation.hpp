@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "controller/view.hpp"
 #include "ledger/reader.hpp"
@@ -11,7 +12,7 @@
 namespace reeve::controller {
 
 /// Makes what the scheduler would be told of a view and of jobs that wait: of whatever may start
-/// one day if nobody does anything. Equal requests get one id.
+/// one day if nobody does anything.
 class SituationBuilder {
   public:
     /// `view` outlives it.
@@ -28,12 +29,13 @@ class SituationBuilder {
 
   private:
     model::RequestId id_of(const ledger::JobRow& job);
-    model::RequestId id_of(const model::Request& request);
+    model::RequestId add_request(model::Request request);
 
     const View& view_;
     scheduler::Situation situation_;
     std::map<std::string, ProjectId> projects_;
     std::map<model::RequestId, model::RequestId> ids_;  // Of the ledger's.
+    std::vector<model::RequestId> not_submitted_;       // Of jobs that there are not.
     std::map<JobId, std::uint32_t> held_by_;            // Tasks in the view.
 };
 

@@ -262,6 +262,12 @@ class Core {
 
     // preemption.cpp
     struct Scene;
+
+    /// Whose jobs may have it stopped (any's: ProjectId(0)), and its priority.
+    using PreemptibleKey = std::pair<ProjectId, std::int32_t>;
+
+    [[nodiscard]] PreemptibleKey key_of(ProjectId project, std::int32_t priority) const;
+    [[nodiscard]] bool has_lower(const GroupKey& group) const;
     void count_preemptible(const Hold& hold, int sign);
     [[nodiscard]] bool may_stop(const Hold& hold, const GroupKey& group) const;
     [[nodiscard]] std::vector<Scene> scenes_for(const Group& group, Instant now);
@@ -287,9 +293,9 @@ class Core {
     std::set<AskKey> hopeless_;  // Until nodes come, go, or change what they could hold.
     std::vector<Reservation> reservations_;
     bool are_reservations_stale_ = false;
-    std::map<std::int32_t, std::size_t> preemptible_;  // Holds that go on, by priority.
-    bool is_preemption_due_ = false;                   // Something changed that it depends on.
-    std::optional<Instant> protected_until_;           // The first of those that were passed over.
+    std::map<PreemptibleKey, std::size_t> preemptible_;  // Holds that go on.
+    bool is_preemption_due_ = false;                     // Something changed that it depends on.
+    std::optional<Instant> protected_until_;  // The first of those that were passed over.
     std::uint64_t decisions_ = 0;
 };
 

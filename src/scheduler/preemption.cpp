@@ -30,17 +30,29 @@ Result<PreemptionMode> parse_preemption(std::string_view name) {
         "there is no preemption '" + std::string(name) + "'; there are " + names);
 }
 
+Core::PreemptibleKey Core::key_of(ProjectId project, std::int32_t priority) const {
+    return {options_.preemption == PreemptionMode::kAny ? ProjectId(0) : project, priority};
+}
+
+/// True if something runs that may be stopped for a job of `group`, now or once it is no longer
+/// protected.
+bool Core::has_lower(const GroupKey& group) const {
+    const auto lowest = preemptible_.lower_bound(key_of(group.project, INT32_MIN));
+    return lowest != preemptible_.end() && lowest->first < key_of(group.project, group.priority);
+}
+
 /// Keeps preemptible_: a hold is there from now on (+1), or no more (-1).
 void Core::count_preemptible(const Hold& hold, int sign) {
     if (!hold.preemptible || hold.is_ending) {
         return;
     }
+    const auto key = key_of(hold.preemptible->project, hold.preemptible->priority);
     if (sign > 0) {
-        ++preemptible_[hold.preemptible->priority];
+        ++preemptible_[key];
         is_preemption_due_ = true;
         return;
     }
-    const auto same = preemptible_.find(hold.preemptible->priority);
+    const auto same = preemptible_.find(key);
     REEVE_ASSERT(same != preemptible_.end(), "what ends was counted");
     if (--same->second == 0) {
         preemptible_.erase(same);
@@ -53,7 +65,6 @@ const Hold& Core::hold_with(AllocationId id) const {
 
 /// A node on which the job may get room, with what may be stopped there.
 struct Core::Scene {
-    const Node* node;
     NodeView view;  // As if all that was told to stop had ended.
     std::vector<Stoppable> stoppable;
 };
@@ -65,31 +76,37 @@ bool Core::may_stop(const Hold& hold, const GroupKey& group) const {
             hold.preemptible->project == group.project);
 }
 
+namespace {
+
+bool has_room_without(
+    NodeView view, const std::vector<Stoppable>& stopped, const model::Request& request) {
+    for (const Stoppable& each : stopped) {
+        view.free = model::give_back(std::move(view.free), each.hold->grant);
+    }
+    return can_take(view, request);
+}
+
+}  // namespace
+
 /// The nodes that could serve the job, some of which only with victims.
 std::vector<Core::Scene> Core::scenes_for(const Group& group, Instant now) {
     std::vector<Scene> scenes;
     protected_until_.reset();
     for (const auto& [id, node] : nodes_) {
-        if (node.timeline.view().availability != Availability::kReady) {
-            continue;
-        }
-        Scene scene{.node = &node, .view = node.timeline.view(), .stoppable = {}};
-        NodeView most = scene.view;
+        Scene scene{.view = node.timeline.view(), .stoppable = {}};
         for (const auto& [hold_id, hold] : node.timeline.holds()) {
             if (hold.is_ending) {
                 scene.view.free = model::give_back(std::move(scene.view.free), hold.grant);
-                most.free = model::give_back(std::move(most.free), hold.grant);
             } else if (may_stop(hold, group.key)) {
                 const Instant until = hold.preemptible->protected_until;
                 if (until > now) {
                     protected_until_ = std::min(protected_until_.value_or(until), until);
-                    continue;
+                } else {
+                    scene.stoppable.push_back({.id = hold_id, .hold = &hold});
                 }
-                most.free = model::give_back(std::move(most.free), hold.grant);
-                scene.stoppable.push_back({.id = hold_id, .hold = &hold});
             }
         }
-        if (can_take(most, *group.ask->request)) {
+        if (has_room_without(scene.view, scene.stoppable, *group.ask->request)) {
             scenes.push_back(std::move(scene));
         }
     }
@@ -104,14 +121,6 @@ std::vector<Stoppable> up_to(const std::vector<Stoppable>& all, std::int32_t pri
         return each.hold->preemptible->priority <= priority;
     });
     return some;
-}
-
-bool has_room_without(
-    NodeView view, const std::vector<Stoppable>& stopped, const model::Request& request) {
-    for (const Stoppable& each : stopped) {
-        view.free = model::give_back(std::move(view.free), each.hold->grant);
-    }
-    return can_take(view, request);
 }
 
 }  // namespace
@@ -163,13 +172,13 @@ std::optional<Preemption> Core::preempt(Instant now) {
         is_preemption_due_ = true;
     }
     if (options_.preemption == PreemptionMode::kNone || reservations_.empty() ||
-        are_reservations_stale_ || preemptible_.empty()) {
+        are_reservations_stale_) {
         return std::nullopt;
     }
     const Reservation& first = reservations_.front();
     const auto found = groups_.find(first.group);
     if (!is_preemption_due_ || found == groups_.end() || first.at <= now + kStopTakes ||
-        preemptible_.begin()->first >= first.group.priority) {
+        !has_lower(first.group)) {
         return std::nullopt;
     }
     is_preemption_due_ = false;

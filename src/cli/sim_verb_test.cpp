@@ -1,43 +1,19 @@
-#include <algorithm>
-#include <sstream>
-#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "cli/fake_transport.hpp"
 #include "cli/sim_flags.hpp"
-#include "cli/usage.hpp"
-#include "cli/verb.hpp"
+#include "cli/verb_call.hpp"
 
 namespace reeve::cli {
 namespace {
 
 using Words = std::vector<std::string>;
 
-struct Call {
-    Result<int> code = 0;
-    std::string out;
-};
-
 /// `reeve sim FLAGS run REST -- COMMAND`.
 Call sim(FakeTransport& server, const Words& words, const Words& command = {}) {
-    std::ostringstream out;
-    std::ostringstream err;
-    const CliEnvironment environment{.out = out, .err = err};
-    const auto row = std::ranges::find(verb_table(), "sim", &VerbRow::name);
-    const auto verb = row->make();
-    Session session(environment);
-    CLI::App app;
-    verb->add_options(app);
-    add_global_flags(app, session.flags);
-    app.prefix_command(verb->takes_command());
-    EXPECT_TRUE(parse_arguments(app, words));
-    verb->take_rest(app.remaining(), command);
-    EXPECT_TRUE(session.settle());
-    session.use(server);
-    auto code = verb->run(session);
-    return {std::move(code), out.str()};
+    return call(server, "sim", words, Out::kPipe, command);
 }
 
 constexpr const char* kAnswer =

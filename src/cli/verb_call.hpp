@@ -27,12 +27,13 @@ struct Call {
 
 enum class Out : std::uint8_t { kPipe, kTerminal };
 
-/// Runs a verb against `server`, as from a pipe or a terminal.
+/// Runs a verb against `server`, as from a pipe or a terminal; `command` is what came behind "--".
 inline Call call(
     FakeTransport& server,
     std::string_view name,
     const std::vector<std::string>& words,
-    Out kind = Out::kPipe) {
+    Out kind = Out::kPipe,
+    const std::vector<std::string>& command = {}) {
     std::ostringstream out;
     std::ostringstream err;
     const CliEnvironment environment{
@@ -46,7 +47,7 @@ inline Call call(
     add_global_flags(app, session.flags);
     app.prefix_command(verb->takes_command());
     EXPECT_TRUE(parse_arguments(app, words));
-    verb->take_rest(app.remaining(), {});
+    verb->take_rest(app.remaining(), command);
     EXPECT_TRUE(session.settle());
     session.use(server);
     session.pause = [&](std::chrono::milliseconds pause) { server.paused.push_back(pause); };

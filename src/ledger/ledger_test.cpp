@@ -386,13 +386,7 @@ TEST(Ledger, AControlIsRecordedWithItsActor) {
         .control = Control::kStopForced,
         .targets = {{job, 3}}
     }));
-    std::vector<model::ControlRecord> found;
-    for (const Change& change : world.ledger.changes()) {
-        if (const auto* put = std::get_if<Put<model::ControlRecord>>(&change.body)) {
-            EXPECT_EQ(put->after->rev, change.rev);
-            found.push_back(*put->after);
-        }
-    }
+    const std::vector<model::ControlRecord> found = world.controls();
     ASSERT_EQ(found.size(), 1U);
     const model::ControlRecord want{
         .job = job,

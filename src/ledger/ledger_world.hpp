@@ -104,6 +104,19 @@ class World {
         return record == nullptr ? "gone" : std::string(word_of(record->waiting_state));
     }
 
+    /// What was noted of who asked what, and is not committed yet; each has the number of its
+    /// change.
+    [[nodiscard]] std::vector<model::ControlRecord> controls() const {
+        std::vector<model::ControlRecord> found;
+        for (const Change& change : ledger.changes()) {
+            if (const auto* put = std::get_if<Put<model::ControlRecord>>(&change.body)) {
+                REEVE_ASSERT(put->after->rev == change.rev, "a control is numbered as its change");
+                found.push_back(*put->after);
+            }
+        }
+        return found;
+    }
+
     Ledger ledger;
     Lookups lookups;
     Instant now = kStart;

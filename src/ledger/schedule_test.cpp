@@ -1,6 +1,5 @@
 // What the scheduler decides, as the ledger makes it true.
-#include <algorithm>
-#include <variant>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -57,15 +56,25 @@ TEST(LedgerSchedule, AReservationThatFallsDueIsAReasonToLookAgain) {
     EXPECT_GT(world.ledger.state().core().reservations().front().at, due);
 }
 
+/// A job on all of the one GPU that may be stopped for others.
+JobId run_preemptible(World& world) {
+    model::JobTerms terms = gpus_for(1, 3600);
+    terms.is_preemptible = true;
+    const JobId job = world.submit(terms);
+    world.start(job);
+    return job;
+}
+
+model::JobTerms urgent_terms() {
+    model::JobTerms terms = gpus_for(1, 3600);
+    terms.priority = 5;
+    return terms;
+}
+
 TEST(LedgerSchedule, APreemptibleJobGivesWayAndComesBack) {
     World world(1);
-    model::JobTerms low = gpus_for(1, 3600);
-    low.is_preemptible = true;
-    const JobId victim = world.submit(low);
-    world.start(victim);
-    model::JobTerms high = gpus_for(1, 3600);
-    high.priority = 5;
-    const JobId urgent = world.submit(high);
+    const JobId victim = run_preemptible(world);
+    const JobId urgent = world.submit(urgent_terms());
     EXPECT_EQ(world.state(victim), "stopping");
     EXPECT_EQ(world.ledger.state().element({victim, 0})->intent, model::StopIntent::kPreempt);
     EXPECT_EQ(world.state(urgent), "queued") << "not before the end was seen";
@@ -80,19 +89,12 @@ TEST(LedgerSchedule, APreemptibleJobGivesWayAndComesBack) {
 
 TEST(LedgerSchedule, APreemptionNamesTheJobItIsFor) {
     World world(1);
-    model::JobTerms low = gpus_for(1, 3600);
-    low.is_preemptible = true;
-    const JobId victim = world.submit(low);
-    world.start(victim);
-    model::JobTerms high = gpus_for(1, 3600);
-    high.priority = 5;
-    ASSERT_TRUE(world.try_submit({high}));
+    const JobId victim = run_preemptible(world);
+    ASSERT_TRUE(world.try_submit({urgent_terms()}));
     ASSERT_FALSE(world.ledger.schedule(100, 100));
-    const auto control = std::ranges::find_if(world.ledger.changes(), [](const Change& change) {
-        return std::holds_alternative<Put<model::ControlRecord>>(change.body);
-    });
-    ASSERT_NE(control, world.ledger.changes().end());
-    const model::ControlRecord& record = *std::get<Put<model::ControlRecord>>(control->body).after;
+    const std::vector<model::ControlRecord> controls = world.controls();
+    ASSERT_EQ(controls.size(), 1U);
+    const model::ControlRecord& record = controls.front();
     EXPECT_EQ(record.job, victim);
     EXPECT_EQ(record.control, model::JobControl::kPreempt);
     EXPECT_EQ(record.actor, "job 2");

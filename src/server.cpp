@@ -269,6 +269,7 @@ Result<void> Server::add_node(std::string name, std::unique_ptr<model::GpuSource
     }
     auto runtime = agent::process::ProcessRuntime::open(
         {.directory = agent::process::tasks_directory(config_.data, name),
+         .node_name = name,
          .cluster_id = cluster_id_,
          .boot_id = *boot,
          .log_bytes_max = config_.log_bytes_max,

@@ -85,7 +85,9 @@ struct Execution {
     std::map<std::string, std::string> environment = {};
     std::int32_t stop_signal = 15;
     std::int64_t stop_grace_s = 30;  // From the signal to the kill.
-    bool splits_output = false;      // Standard error to a log of its own.
+    bool splits_output = false;      // Standard error to a log of its own. So if it has a file.
+    std::string output_file = {};    // Gets a copy, see output_file.hpp; "": there is none.
+    std::string error_file = {};     // The same of standard error; "": where output goes.
 
     friend bool operator==(const Execution&, const Execution&) = default;
 };

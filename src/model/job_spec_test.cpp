@@ -65,6 +65,8 @@ void fill_execution(Random& random, Execution& run) {
     run.stop_signal = static_cast<std::int32_t>(1 + random.below(64));
     run.stop_grace_s = static_cast<std::int64_t>(random.below(86401));
     run.splits_output = random.below(2) == 0;
+    run.output_file = random.below(2) == 0 ? "" : some_text(random) + "%x%%";
+    run.error_file = random.below(2) == 0 || !run.splits_output ? "" : some_text(random) + "%j";
 }
 
 JobSpec some_spec(Random& random) {
@@ -131,7 +133,8 @@ TEST(JobSpecJson, ReadsEveryField) {
             "memory_mib":8192},"time_limit_s":3600,"priority":-7,"labels":{"k":"v"},
             "array":{"first":1,"last":100,"step":2,"max_running":8},"after":[{"kind":"notok","job_id":12}],
             "retries":{"max":2,"backoff_s":20},"hold":true,"stop":{"signal":"USR1","grace_s":5},
-            "on_node_loss":"requeue","preemptible":true,"split_output":true})");
+            "on_node_loss":"requeue","preemptible":true,"split_output":true,"output":"%x.out",
+            "error":"/tmp/%j"})");
     ASSERT_TRUE(spec) << spec.error().message;
     JobSpec want;
     want.terms.name = "train";
@@ -156,9 +159,17 @@ TEST(JobSpecJson, ReadsEveryField) {
     want.execution = {
         {"python", "train.py"},
         "", "/home/a", {{"K", "V"}},
-        10, 5, true
+        10, 5, true, "%x.out", "/tmp/%j"
     };
     EXPECT_EQ(*spec, want);
+}
+
+TEST(JobSpecJson, AFileForStandardErrorSplitsTheOutput) {
+    const auto spec = parse_job_spec(R"({"command":["a"],"error":"err.txt"})");
+    ASSERT_TRUE(spec) << spec.error().message;
+    EXPECT_TRUE(spec->execution.splits_output);
+    EXPECT_FALSE(
+        parse_job_spec(R"({"command":["a"],"output":"out.txt"})")->execution.splits_output);
 }
 
 struct Refusal {
@@ -220,6 +231,9 @@ TEST(JobSpecJson, RefusesAndSaysWhatItAccepts) {
          "project: a project's name has 1 to 63"},
         {"a relative folder", run + R"("working_dir":"home"})",
          "working_dir: a working directory is an absolute path"},
+        {"an empty file", run + R"("output":""})", "output: is empty; give the path of a file"},
+        {"a NUL in a file", run + R"("error":"a\u0000b"})", "error: contains a NUL byte"},
+        {"an unknown letter", run + R"("error":"%t.err"})", "error: '%t' means nothing here"},
         {"our variable", run + R"("env":{"CUDA_VISIBLE_DEVICES":"0"}})",
          "env: CUDA_VISIBLE_DEVICES is set by Reeve"},
         {"NVIDIA's", run + R"("env":{"NVIDIA_VISIBLE_DEVICES":"0"}})",

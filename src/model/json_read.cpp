@@ -11,6 +11,7 @@
 
 #include "base/text.hpp"
 #include "model/job_spec.hpp"
+#include "model/output_file.hpp"
 #include "model/resources.hpp"
 #include "model/spec_rules.hpp"
 #include "model/task.hpp"
@@ -428,6 +429,8 @@ constexpr auto kSpecFields = std::to_array<Field<JobSpec>>({
     {"on_node_loss", in<kTerms, in<&JobTerms::on_node_loss, read_on_node_loss>>},
     {"preemptible", in<kTerms, flag<&JobTerms::is_preemptible>>},
     {"split_output", in<kExecution, flag<&Execution::splits_output>>},
+    {"output", in<kExecution, text<&Execution::output_file, fault_of_output_file>>},
+    {"error", in<kExecution, text<&Execution::error_file, fault_of_output_file>>},
 });
 
 Read read_spec(const Value& value, JobSpec& spec) {
@@ -437,6 +440,8 @@ Read read_spec(const Value& value, JobSpec& spec) {
     if (spec.terms.name.empty()) {
         spec.terms.name = default_name(spec.execution);
     }
+    Execution& run = spec.execution;
+    run.splits_output = run.splits_output || !run.error_file.empty();
     if (const std::string found = fault_of_spec(spec); !found.empty()) {
         const std::size_t colon = found.find(": ");
         return fault(found.substr(colon + 2), found.substr(0, colon));
@@ -512,34 +517,13 @@ Read read_order(const Value& value, TaskOrder& order) {
 
 // ---- Text to values.
 
-/// RapidJSON recurses once per level: what is too deep must not reach it.
-bool is_too_deep(std::string_view json) {
-    int depth = 0;
-    bool is_in_text = false;
-    for (std::size_t i = 0; i < json.size(); ++i) {
-        const char c = json[i];
-        if (c == '"') {
-            is_in_text = !is_in_text;
-        } else if (is_in_text) {
-            i += c == '\\' ? 1U : 0U;
-        } else if (c == '{' || c == '[') {
-            if (++depth > kJsonDepthMax) {
-                return true;
-            }
-        } else if (c == '}' || c == ']') {
-            --depth;
-        }
-    }
-    return false;
-}
-
 constexpr std::size_t kScratchBytes = 16 << 10;  // Enough for a common spec without the heap.
 
 /// `out` as `read` leaves it.
 template <class Target>
 Result<Target> read_json(
     std::string_view json, Read (*read)(const Value&, Target&), Target out = {}) {
-    if (is_too_deep(json)) {
+    if (is_nested_deeper(json, kJsonDepthMax)) {  // RapidJSON recurses once per level.
         return fail(
             ErrorCode::kInvalid,
             "the JSON is nested more than " + std::to_string(kJsonDepthMax) + " levels deep");

@@ -226,6 +226,12 @@ std::string to_json(const JobSpec& spec) {
     if (spec.execution.splits_output) {
         json.flag("split_output", true);
     }
+    if (!spec.execution.output_file.empty()) {
+        json.text("output", spec.execution.output_file);
+    }
+    if (!spec.execution.error_file.empty()) {
+        json.text("error", spec.execution.error_file);
+    }
     json.close();
     return json.take();
 }

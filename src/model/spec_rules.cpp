@@ -91,6 +91,26 @@ std::optional<std::int64_t> whole_of(double number) {
     return is_whole ? std::optional(static_cast<std::int64_t>(number)) : std::nullopt;
 }
 
+bool is_nested_deeper(std::string_view json, int depth) {
+    int open = 0;
+    bool is_in_text = false;
+    for (std::size_t i = 0; i < json.size(); ++i) {
+        const char c = json[i];
+        if (c == '"') {
+            is_in_text = !is_in_text;
+        } else if (is_in_text) {
+            i += c == '\\' ? 1U : 0U;
+        } else if (c == '{' || c == '[') {
+            if (++open > depth) {
+                return true;
+            }
+        } else if (c == '}' || c == ']') {
+            --open;
+        }
+    }
+    return false;
+}
+
 std::string default_name(const Execution& execution) {
     if (!execution.script.empty()) {
         return "script";

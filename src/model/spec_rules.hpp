@@ -46,6 +46,9 @@ inline constexpr std::int32_t kSignalMax = 64;
 [[nodiscard]] std::string_view name_of(DependencyKind kind);
 [[nodiscard]] std::optional<DependencyKind> dependency_kind(std::string_view name);
 
+/// True if objects and lists are nested more than `depth` levels deep in the text of a JSON value.
+[[nodiscard]] bool is_nested_deeper(std::string_view json, int depth);
+
 /// Bytes of the texts in it that may be large: script, arguments, environment.
 [[nodiscard]] std::size_t text_bytes_of(const JobSpec& spec);
 

@@ -64,6 +64,7 @@ class RequestsTest(unittest.TestCase):
             ("priority", "high"), ("priority", 1.5), ("priority", True), ("env", []), ("env", {"A": 1}),
             ("resources", 3), ("resources", None), ("labels", "a=b"), ("array", "1-10"), ("after", {}),
             ("hold", "yes"), ("hold", 1), ("time_limit_s", "1h"), ("retries", 3), ("split_output", 0),
+            ("output", 1), ("error", ["a"]),
         ]
         for field, value in cases:
             with self.subTest(field=field, value=value):
@@ -128,6 +129,9 @@ class RequestsTest(unittest.TestCase):
         self.refused(with_(command=["/bin/echo", "a\0b"]), 400, "INVALID", "command")
         self.refused(with_(env={"A": "x\0y"}), 400, "INVALID", "env")
         self.refused(with_(working_dir="/tmp\0/x"), 400, "INVALID", "working_dir")
+        for path in ("", "/tmp\0/x", "logs/", "%t.out", "a%", "x" * 4096):
+            self.refused(with_(output=path), 400, "INVALID", "output")
+            self.refused(with_(error=path), 400, "INVALID", "error")
         self.refused({"script": "#!/bin/sh\necho \0"}, 400, "INVALID", "script")
 
     def test_a_dependency_on_an_unknown_job_is_refused(self):

@@ -5,7 +5,7 @@
 namespace reeve::agent::process {
 namespace {
 
-constexpr std::int64_t kMagic = 0x314E4C50'56454552;  // "REEVPLN1": change it with the format.
+constexpr std::int64_t kMagic = 0x324E4C50'56454552;  // "REEVPLN2": change it with the format.
 
 void put_numbers(ByteWriter& writer, const std::vector<std::int32_t>& numbers) {
     writer.put(static_cast<std::int64_t>(numbers.size()));
@@ -28,8 +28,9 @@ std::string encode(const ShimPlan& plan) {
     writer.put(std::string_view(plan.boot_id));
     for (const std::int64_t number :
          {plan.stop_signal, plan.stop_grace_s, plan.time_limit_s, plan.log_bytes_max,
-          plan.splits_output, static_cast<std::int64_t>(plan.cgroup.kind),
-          plan.limits.cpu_millicores, plan.limits.memory_mib, plan.limits.pids_max}) {
+          plan.splits_output, plan.copies_output, plan.file_uid, plan.file_gid,
+          static_cast<std::int64_t>(plan.cgroup.kind), plan.limits.cpu_millicores,
+          plan.limits.memory_mib, plan.limits.pids_max}) {
         writer.put(number);
     }
     for (const std::string* path :
@@ -49,6 +50,9 @@ std::string encode(const ChildPlan& plan) {
     writer.put(plan.gid);
     put_numbers(writer, plan.groups);
     writer.put(std::string_view(plan.working_dir));
+    writer.put(std::string_view(plan.output_file));
+    writer.put(std::string_view(plan.error_file));
+    writer.put(plan.keeps_files);
     writer.put(std::string_view(plan.script));
     writer.put(plan.argv);
     writer.put(plan.environment);
@@ -84,6 +88,9 @@ Result<ShimPlan> decode_shim_plan(std::string_view bytes) {
     plan.time_limit_s = reader.number();
     plan.log_bytes_max = reader.number();
     plan.splits_output = reader.number();
+    plan.copies_output = reader.number();
+    plan.file_uid = reader.number();
+    plan.file_gid = reader.number();
     plan.cgroup.kind = static_cast<CgroupKind>(reader.number());
     plan.limits.cpu_millicores = reader.number();
     plan.limits.memory_mib = reader.number();
@@ -115,6 +122,9 @@ Result<ChildPlan> decode_child_plan(std::string_view bytes) {
     plan.gid = reader.number();
     plan.groups = take_numbers(reader);
     plan.working_dir = reader.text();
+    plan.output_file = reader.text();
+    plan.error_file = reader.text();
+    plan.keeps_files = reader.number();
     plan.script = reader.text();
     plan.argv = reader.texts();
     plan.environment = reader.texts();

@@ -19,6 +19,9 @@ struct ShimPlan {
     std::int64_t time_limit_s = 0;  // 0: none.
     std::int64_t log_bytes_max = std::int64_t{1} << 30;
     std::int64_t splits_output = 0;  // 1: standard error has a log of its own.
+    std::int64_t copies_output = 0;  // 1: the command's process passes files for copies.
+    std::int64_t file_uid = -1;      // Whose they are; -1: of whoever runs this.
+    std::int64_t file_gid = -1;
     CgroupPaths cgroup = {};
     CgroupLimits limits = {};
 
@@ -32,7 +35,10 @@ struct ChildPlan {
     std::int64_t gid = 0;
     std::vector<std::int32_t> groups = {};
     std::string working_dir = {};
-    std::string script = {};                    // Path; "" if argv[0] is the command.
+    std::string output_file = {};  // Gets a copy; "": none. Relative to the working directory.
+    std::string error_file = {};   // Of standard error; "": the same as output_file.
+    std::int64_t keeps_files = 0;  // 1: they are gone on with, and not begun anew.
+    std::string script = {};       // Path; "" if argv[0] is the command.
     std::vector<std::string> argv = {};         // With a script: argv[0] stands for it.
     std::vector<std::string> environment = {};  // "K=V".
 

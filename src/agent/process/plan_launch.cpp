@@ -5,6 +5,8 @@
 
 #include "agent/process/task_directory.hpp"
 #include "agent/process/task_environment.hpp"
+#include "model/output_file.hpp"
+#include "model/spec_rules.hpp"
 #include "platform/clock.hpp"
 
 namespace reeve::agent::process {
@@ -53,6 +55,41 @@ ShimPlan shim_plan(
                      .gpu_minors = granted_minors(order, rules.gpus),
                      },
     };
+}
+
+/// Where its output is copied to. Errors: kInvalid if a path is too long.
+Result<void> plan_files(
+    const model::TaskOrder& order,
+    const model::JobSpec& spec,
+    const LaunchRules& rules,
+    LaunchPlan& plan) {
+    const model::OutputNames names = {
+        .element = element_name(order),
+        .job = to_string(order.key.element.job),
+        .index = std::to_string(order.key.element.index),
+        .job_name = spec.terms.name,
+        .user = order.identity.user,
+        .node_name = rules.node_name,
+    };
+    const model::Execution& execution = spec.execution;
+    plan.child.output_file = model::expand_output_file(execution.output_file, names);
+    plan.child.error_file = model::expand_output_file(execution.error_file, names);
+    plan.child.keeps_files = order.key.attempt > 1 ? 1 : 0;
+    for (const std::string* path : {&plan.child.output_file, &plan.child.error_file}) {
+        if (path->size() > model::kPathBytesMax) {
+            return fail(
+                ErrorCode::kInvalid, "an output file's path has " + std::to_string(path->size()) +
+                                         " bytes with the names of this task in it; " +
+                                         std::to_string(model::kPathBytesMax) + " are accepted");
+        }
+    }
+    const bool is_copied = !execution.output_file.empty() || !execution.error_file.empty();
+    plan.shim.copies_output = is_copied ? 1 : 0;
+    if (plan.child.changes_identity != 0) {
+        plan.shim.file_uid = plan.child.uid;
+        plan.shim.file_gid = plan.child.gid;
+    }
+    return {};
 }
 
 }  // namespace
@@ -109,6 +146,9 @@ Result<PlannedLaunch> plan_launch(
     }
     child.working_dir = execution.working_dir.empty() ? user.entry.home : execution.working_dir;
     child.argv = execution.argv;
+    if (auto files = plan_files(order, *spec, rules, planned.plan); !files) {
+        return tl::unexpected(std::move(files.error()));
+    }
     if (!execution.script.empty()) {
         child.script = directory + kScriptFile;
         child.argv.insert(child.argv.begin(), child.script);

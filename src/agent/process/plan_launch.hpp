@@ -17,6 +17,7 @@ namespace reeve::agent::process {
 
 /// What holds for every task of a node.
 struct LaunchRules {
+    std::string node_name = {};
     std::string boot_id = {};
     std::int64_t log_bytes_max = std::int64_t{1} << 30;
     std::int64_t pids_max = 4096;

@@ -75,6 +75,7 @@ bool has_run(const model::TaskOutcome& outcome) {
 ProcessRuntime::ProcessRuntime(RuntimeOptions options, Spawner& spawner, const CgroupTree& cgroups)
     : options_(std::move(options)), spawner_(spawner), cgroups_(cgroups) {
     rules_ = {
+        .node_name = options_.node_name,
         .boot_id = options_.boot_id,
         .log_bytes_max = options_.log_bytes_max,
         .pids_max = options_.pids_max,

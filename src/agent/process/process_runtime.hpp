@@ -21,6 +21,7 @@ namespace reeve::agent::process {
 
 struct RuntimeOptions {
     std::string directory = {};  // tasks_directory(data, node). Made if missing.
+    std::string node_name = {};
     std::string cluster_id = {};
     std::string boot_id = {};
     std::int64_t log_bytes_max = std::int64_t{1} << 30;

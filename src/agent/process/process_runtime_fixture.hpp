@@ -73,6 +73,7 @@ class TaskTest : public testing::Test {
         runtime.reset();
         runtime = ProcessRuntime::open(
                       {.directory = root + "/tasks",
+                       .node_name = "n1",
                        .cluster_id = cluster,
                        .boot_id = boot_id,
                        .log_bytes_max = log_bytes_max,

@@ -4,7 +4,9 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include <fcntl.h>
@@ -21,10 +23,11 @@
 #include "agent/process/spawn_message.hpp"
 #include "agent/process/task_child.hpp"
 #include "agent/process/task_directory.hpp"
-#include "agent/process/task_log.hpp"
 #include "agent/process/task_status.hpp"
+#include "agent/process/task_stream.hpp"
 #include "platform/clock.hpp"
 #include "platform/files.hpp"
+#include "platform/packets.hpp"
 #include "platform/process.hpp"
 #include "platform/system_error.hpp"
 
@@ -36,6 +39,7 @@ using platform::UniqueFd;
 using std::chrono::microseconds;
 
 constexpr microseconds kKillAgainAfter = std::chrono::milliseconds(20);
+constexpr microseconds kCopyPatience = std::chrono::seconds(5);  // After the task is over.
 constexpr microseconds kFullRetryAfter = std::chrono::seconds(1);
 
 /// The first part of the plan, without reading a large environment into this process.
@@ -49,15 +53,6 @@ Result<ShimPlan> read_plan(const std::string& directory) {
     bytes.resize(static_cast<std::size_t>(got));
     return decode_shim_plan(bytes);
 }
-
-/// One output: the pipe, and the log that it goes to.
-struct Stream {
-    UniqueFd read_end = {};
-    UniqueFd write_end = {};
-    std::optional<TaskLog> log = {};
-    bool is_open = false;  // Somebody may still write to it.
-    bool is_full = false;  // The disk is; tried again later.
-};
 
 class Shim {
   public:
@@ -79,14 +74,16 @@ class Shim {
 
   private:
     Result<void> prepare();
-    Result<void> open_stream(Stream& stream, OutputStatus& status, const char* name);
+    Result<void> open_stream(TaskStream& stream, OutputStatus& status, const char* name);
     void start_command();
     void wait();
     void step();
+    void read_files();
     void read_start_result();
+    void note_copy_errors();
     void read_control();
     void reap();
-    void pump(Stream& stream);
+    void pump(TaskStream& stream);
     void begin_stop(TaskEnd cause);
     void kill_all();
     void signal_all();
@@ -107,17 +104,19 @@ class Shim {
     ShimPlan plan_;
     StatusFile status_file_;
     TaskStatus status_ = {};
-    std::array<Stream, 2> streams_ = {};
+    std::array<TaskStream, 2> streams_ = {};
     UniqueFd control_ = {};
     UniqueFd signals_ = {};
     UniqueFd timer_ = {};
     UniqueFd start_result_ = {};  // Open until the command runs, or failed to.
+    UniqueFd files_ = {};         // Open until the files for copies came. Nothing is read before.
     bool is_group_made_ = false;
 
     pid_t main_ = 0;
     std::optional<int> main_status_ = {};  // As waitpid gives it.
     bool has_children_ = false;
     std::optional<std::string> start_failure_ = {};
+    std::string copy_failure_ = {};      // What the user's files lack; "": nothing.
     std::optional<TaskEnd> cause_ = {};  // Why it is being stopped, if it is.
     bool is_killing_ = false;
     std::optional<microseconds> time_limit_at_ = {};
@@ -166,7 +165,7 @@ Result<void> Shim::prepare() {
     return {};
 }
 
-Result<void> Shim::open_stream(Stream& stream, OutputStatus& status, const char* name) {
+Result<void> Shim::open_stream(TaskStream& stream, OutputStatus& status, const char* name) {
     status.pipe_fd = stream.read_end.get();
     status.pipe_inode = static_cast<std::int64_t>(platform::inode_of(stream.read_end.get()));
     Result<TaskLog> log = TaskLog::open({
@@ -198,6 +197,14 @@ void Shim::start_command() {
     }
     start_result_ = UniqueFd(result[0]);
     UniqueFd failure(result[1]);
+    std::array<int, 2> files = {-1, -1};
+    if (plan_.copies_output != 0 &&
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, files.data()) != 0) {
+        start_failure_ = "cannot start the command: " + platform::error_text(errno);
+        return;
+    }
+    files_ = UniqueFd(files[0]);
+    const UniqueFd to_files(files[1]);
     const bool is_split = streams_[1].write_end.is_open();
     const ChildSetup setup = {
         .directory = input_.directory,
@@ -206,6 +213,7 @@ void Shim::start_command() {
         .output = streams_[0].write_end.get(),
         .errors = streams_[is_split ? 1 : 0].write_end.get(),
         .failure = failure.get(),
+        .files = to_files.get(),
     };
     main_ = fork();
     if (main_ == 0) {
@@ -220,7 +228,7 @@ void Shim::start_command() {
     if (const auto facts = platform::process_facts(main_); facts) {
         status_.main = facts->id;
     }
-    for (Stream& stream : streams_) {
+    for (TaskStream& stream : streams_) {
         stream.write_end.reset();
     }
     // The clock of the limit starts with the command, so that no hanging directory escapes it.
@@ -242,17 +250,18 @@ void Shim::wait() {
         at.it_value = {us / 1'000'000, us % 1'000'000 * 1000};
     }
     timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &at, nullptr);
-    const auto open_end = [](const Stream& stream) {
-        return stream.is_open && !stream.is_full ? stream.read_end.get() : -1;
+    const auto wanted_of = [this](const TaskStream& stream) {
+        return files_.is_open() ? pollfd{-1, 0, 0} : stream.wanted();
     };
-    std::array<pollfd, 6> wanted = {
+    std::array<pollfd, 7> wanted = {
         {
          {signals_.get(), POLLIN, 0},
          {timer_.get(), POLLIN, 0},
          {control_.get(), POLLIN, 0},
          {start_result_.get(), POLLIN, 0},
-         {open_end(streams_[0]), POLLIN, 0},
-         {open_end(streams_[1]), POLLIN, 0},
+         {files_.get(), POLLIN, 0},
+         wanted_of(streams_[0]),
+         wanted_of(streams_[1]),
          }
     };
     poll(wanted.data(), wanted.size(), -1);
@@ -262,13 +271,60 @@ void Shim::step() {
     std::array<char, 512> drained = {};
     while (read(signals_.get(), drained.data(), drained.size()) > 0) {
     }
+    read_files();
     read_start_result();
     reap();  // Before the control: what has ended by itself was not stopped.
     read_control();
-    for (Stream& stream : streams_) {
+    for (TaskStream& stream : streams_) {
         pump(stream);
     }
+    note_copy_errors();
     keep_deadlines();
+}
+
+/// What the command's process opened as its user. It is gone if nothing came.
+void Shim::read_files() {
+    if (!files_.is_open()) {
+        return;
+    }
+    std::byte which = {};
+    platform::PassedFds files;
+    const ssize_t got = platform::receive_packet(files_.get(), std::span(&which, 1), files);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    files_.reset();
+    const bool has_owner = plan_.file_uid >= 0;
+    const FileOwner owner = {
+        static_cast<uid_t>(plan_.file_uid), static_cast<gid_t>(plan_.file_gid)};
+    const std::array<char, 2> marks = {kHasOutputFile, kHasErrorFile};
+    std::size_t next = 0;
+    for (std::size_t i = 0; got > 0 && i < marks.size(); ++i) {
+        if ((static_cast<int>(which) & marks.at(i)) == 0) {
+            continue;
+        }
+        auto copy = OutputCopy::start(
+            std::move(files.at(next++)), has_owner ? std::optional(owner) : std::nullopt);
+        if (copy) {
+            streams_.at(i).copy = *std::move(copy);
+        } else {
+            streams_.at(i).copy_error = EAGAIN;  // There was no room for a thread.
+        }
+    }
+}
+
+/// Once of each file: in its log, and in what is said of the task's end.
+void Shim::note_copy_errors() {
+    for (std::size_t i = 0; i < streams_.size(); ++i) {
+        const int error = std::exchange(streams_.at(i).copy_error, 0);
+        if (error == 0) {
+            continue;
+        }
+        const StartStage which = i == 0 ? StartStage::kOutputFile : StartStage::kErrorFile;
+        const std::string words = message_of_unwritten({which, error}, input_.directory);
+        streams_.at(i).log->note("[reeve: " + words + "]");
+        copy_failure_ = copy_failure_.empty() ? words : copy_failure_;
+    }
 }
 
 void Shim::read_start_result() {
@@ -334,11 +390,11 @@ void Shim::read_control() {
     }
 }
 
-void Shim::pump(Stream& stream) {
-    if (!stream.is_open || stream.is_full) {
+void Shim::pump(TaskStream& stream) {
+    if (!stream.is_open || stream.is_full || files_.is_open()) {
         return;
     }
-    switch (stream.log->pump(stream.read_end.get())) {
+    switch (stream.pump()) {
         case Pumped::kSome:
         case Pumped::kNothing: break;
         case Pumped::kEnd:     stream.is_open = false; break;
@@ -398,7 +454,7 @@ void Shim::keep_deadlines() {
     }
     if (full_retry_at_ && *full_retry_at_ <= now) {
         full_retry_at_.reset();
-        for (Stream& stream : streams_) {
+        for (TaskStream& stream : streams_) {
             stream.is_full = false;
             pump(stream);
         }
@@ -420,20 +476,16 @@ bool Shim::is_over() {
 }
 
 void Shim::finish() {
+    read_files();
     read_start_result();
-    for (Stream& stream : streams_) {
+    for (TaskStream& stream : streams_) {
         if (!stream.log) {
             continue;
         }
         // Nobody of the task is left. Whoever else has the pipe is not waited for.
-        Pumped pumped = Pumped::kSome;
-        while (pumped == Pumped::kSome) {
-            pumped = stream.log->pump(stream.read_end.get());
-        }
-        if (pumped == Pumped::kFull) {
-            stream.log->discard(stream.read_end.get());
-        }
+        stream.finish(kCopyPatience);
     }
+    note_copy_errors();
     status_.outcome = outcome();
     if (is_group_made_) {
         for (int i = 0; i < 100 && !remove_cgroup(plan_.cgroup); ++i) {
@@ -459,7 +511,7 @@ model::TaskOutcome Shim::outcome() const {
         outcome.memory_peak_mib = std::max(usage.memory_peak_mib, std::int64_t{0});
         oom_kills = usage.oom_kills;
     }
-    for (const Stream& stream : streams_) {
+    for (const TaskStream& stream : streams_) {
         outcome.log_bytes += stream.log ? stream.log->size() : 0;
     }
     const int status = main_status_.value_or(0);
@@ -476,6 +528,7 @@ model::TaskOutcome Shim::outcome() const {
     } else {
         outcome.end = WIFSIGNALED(status) ? TaskEnd::kSignalled : TaskEnd::kExited;
     }
+    outcome.message = outcome.message.empty() ? copy_failure_ : outcome.message;
     return outcome;
 }
 

@@ -2,12 +2,13 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <span>
 #include <utility>
 
 #include <sys/socket.h>
 
 #include "agent/process/spawner_process.hpp"
+#include "platform/packets.hpp"
 #include "platform/system_error.hpp"
 
 namespace reeve::agent::process {
@@ -18,22 +19,15 @@ using platform::UniqueFd;
 /// So that neither side ever waits for room in the socket while the other one does.
 constexpr std::size_t kInFlightMax = 64;
 
-/// What the descriptors in `message` are, by the reply they came with.
-void take_fds(msghdr& message, SpawnAnswer& answer) {
-    std::array<int, 3> fds = {-1, -1, -1};
-    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
-         header = CMSG_NXTHDR(&message, header)) {
-        if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
-            std::memcpy(fds.data(), CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
-        }
-    }
+/// What the descriptors are, by the reply that they came with.
+void take_fds(platform::PassedFds& fds, SpawnAnswer& answer) {
     std::size_t next = 0;
     if (answer.reply.has_pidfd != 0) {
-        answer.shim = UniqueFd(fds.at(next++));
+        answer.shim = std::move(fds.at(next++));
     }
-    answer.output = UniqueFd(fds.at(next++));
+    answer.output = std::move(fds.at(next++));
     if (answer.reply.pipes > 1) {
-        answer.errors = UniqueFd(fds.at(next));
+        answer.errors = std::move(fds.at(next));
     }
 }
 
@@ -86,16 +80,11 @@ void Spawner::send_waiting() {
 void Spawner::collect() {
     while (is_alive_) {
         SpawnAnswer answer;
-        iovec part = {&answer.reply, sizeof answer.reply};
-        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * 3)> control = {};
-        msghdr message = {};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        message.msg_control = control.data();
-        message.msg_controllen = control.size();
-        const ssize_t got = recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        platform::PassedFds fds;
+        const ssize_t got = platform::receive_packet(
+            socket_.get(), std::as_writable_bytes(std::span(&answer.reply, 1)), fds);
         if (got == sizeof answer.reply) {
-            take_fds(message, answer);
+            take_fds(fds, answer);
             tell(std::move(answer));
         } else if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
             is_alive_ = false;

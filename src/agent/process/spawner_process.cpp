@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,7 @@
 
 #include "agent/process/shim.hpp"
 #include "agent/process/spawn_message.hpp"
+#include "platform/packets.hpp"
 #include "platform/signals.hpp"
 
 namespace reeve::agent::process {
@@ -46,24 +48,10 @@ std::optional<Pipe> make_pipe() {
     return made;
 }
 
-void send_reply(int socket, const SpawnReply& reply, const std::array<int, 3>& fds, int count) {
-    SpawnReply copy = reply;
-    iovec part = {&copy, sizeof copy};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * 3)> control = {};
-    msghdr message = {};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    if (count > 0) {
-        const std::size_t bytes = sizeof(int) * static_cast<std::size_t>(count);
-        message.msg_control = control.data();
-        message.msg_controllen = CMSG_SPACE(bytes);
-        cmsghdr* header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(bytes);
-        std::memcpy(CMSG_DATA(header), fds.data(), bytes);
-    }
-    sendmsg(socket, &message, MSG_NOSIGNAL);  // A server that is gone is seen at the next receive.
+void send_reply(int socket, const SpawnReply& reply, std::span<const int> fds) {
+    // A server that is gone is seen at the next receive.
+    [[maybe_unused]] const bool sent =
+        platform::send_packet(socket, std::as_bytes(std::span(&reply, 1)), fds);
 }
 
 /// Read ends of the pipes of a task. They are second ends: as long as they are open, what the task
@@ -119,7 +107,7 @@ void Worker::fork_shim(ShimInput input) {
     if (shim < 0) {
         reply.news = SpawnNews::kFailed;
         reply.error = errno;
-        send_reply(socket_, reply, {}, 0);
+        send_reply(socket_, reply, {});
         return;
     }
     // Without room for one more descriptor the log is as safe as its shim is.
@@ -130,14 +118,9 @@ void Worker::fork_shim(ShimInput input) {
     reply.pid = shim;
     reply.has_pidfd = process.is_open() ? 1 : 0;
     reply.pipes = is_split ? 2 : 1;
-    std::array<int, 3> fds = {};
-    int count = 0;
-    for (const int fd : {process.get(), input.output_read.get(), input.errors_read.get()}) {
-        if (fd >= 0) {
-            fds.at(static_cast<std::size_t>(count++)) = fd;
-        }
-    }
-    send_reply(socket_, reply, fds, count);
+    send_reply(
+        socket_, reply,
+        std::array{process.get(), input.output_read.get(), input.errors_read.get()});
 }
 
 void Worker::serve(const char* packet, std::size_t size) {
@@ -150,7 +133,7 @@ void Worker::serve(const char* packet, std::size_t size) {
     if (!output || !errors) {
         const SpawnReply failed = {
             .request = input.request, .news = SpawnNews::kFailed, .error = errno};
-        send_reply(socket_, failed, {}, 0);
+        send_reply(socket_, failed, {});
         return;
     }
     input.output_read = std::move(output->read_end);

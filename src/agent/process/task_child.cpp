@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstddef>
+#include <span>
 #include <vector>
 
 #include <fcntl.h>
@@ -15,13 +17,23 @@
 #include "agent/process/task_directory.hpp"
 #include "base/text.hpp"
 #include "platform/files.hpp"
+#include "platform/packets.hpp"
 #include "platform/signals.hpp"
 #include "platform/system_error.hpp"
 
 namespace reeve::agent::process {
 namespace {
 
+using platform::UniqueFd;
+
 constexpr int kExitStartFailed = 127;
+
+bool is_same_file(int one, int other) {
+    struct stat first = {};
+    struct stat second = {};
+    return fstat(one, &first) == 0 && fstat(other, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
 
 class Child {
   public:
@@ -41,6 +53,7 @@ class Child {
         open_script();
         become_user();
         enter_directory();
+        open_files();
         execute();
     }
 
@@ -116,6 +129,48 @@ class Child {
         if (chdir(plan_.working_dir.c_str()) != 0) {
             give_up(StartStage::kDirectory, errno);
         }
+    }
+
+    /// As the user, from the user's own directory: nothing of the agent's rights is in it.
+    void open_files() const {
+        if (setup_.files < 0) {
+            return;
+        }
+        const UniqueFd output = open_file(plan_.output_file, StartStage::kOutputFile);
+        const UniqueFd errors = plan_.error_file == plan_.output_file
+                                    ? UniqueFd()
+                                    : open_file(plan_.error_file, StartStage::kErrorFile);
+        const bool is_split = setup_.errors != setup_.output;
+        const int second = errors.is_open() ? errors.get() : is_split ? output.get() : -1;
+        const int which =
+            (output.is_open() ? kHasOutputFile : 0) | (second >= 0 ? kHasErrorFile : 0);
+        const auto mark = static_cast<std::byte>(which);
+        if (!platform::send_packet(
+                setup_.files, std::span(&mark, 1), std::array{output.get(), second})) {
+            give_up(StartStage::kOutputFile, errno);
+        }
+    }
+
+    /// Not open if there is no path.
+    [[nodiscard]] UniqueFd open_file(const std::string& path, StartStage stage) const {
+        if (path.empty()) {
+            return {};
+        }
+        // A FIFO that nobody reads is an error, and nothing to wait for.
+        const int begin = plan_.keeps_files != 0 ? 0 : O_TRUNC;
+        UniqueFd file(open(
+            path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | begin,
+            0666));
+        if (!file.is_open()) {
+            give_up(stage, errno);
+        }
+        fcntl(file.get(), F_SETFL, O_APPEND);
+        for (const int own : {setup_.output, setup_.errors}) {
+            if (is_same_file(own, file.get())) {
+                give_up(stage, EDEADLK);
+            }
+        }
+        return file;
     }
 
     [[noreturn]] void execute() {
@@ -196,6 +251,41 @@ std::string script_message(int error) {
     }
 }
 
+/// What names it, or its end if it is long.
+std::string shown_path(const std::string& path) {
+    constexpr std::size_t kShownMax = 400;
+    if (path.size() <= kShownMax) {
+        return path;
+    }
+    std::size_t begin = path.size() - kShownMax;
+    while (begin < path.size() && (static_cast<unsigned char>(path[begin]) & 0xC0U) == 0x80) {
+        ++begin;  // Never half a character.
+    }
+    return "…" + path.substr(begin);
+}
+
+/// "output file /srv/out.txt"
+std::string file_words(StartStage stage, const ChildPlan& plan) {
+    const bool is_of_errors = stage == StartStage::kErrorFile && !plan.error_file.empty();
+    const std::string& path = is_of_errors ? plan.error_file : plan.output_file;
+    const std::string folder = path.starts_with('/') ? "" : plan.working_dir + "/";
+    return (is_of_errors ? "error file " : "output file ") + shown_path(folder + path);
+}
+
+std::string open_message(const StartFailure& failure, const ChildPlan& plan) {
+    const std::string what = file_words(failure.stage, plan) + ": ";
+    const std::string why = platform::error_text(failure.error);
+    switch (failure.error) {
+        case ENOENT: return what + "its folder is not there; make it, or name another file";
+        case EACCES:
+            return what + why + "; name one in a folder where the user of the job may write";
+        case EISDIR:  return what + "is a folder; name a file in it";
+        case ENXIO:   return what + "nobody reads from this FIFO; name a file";
+        case EDEADLK: return what + "that is what the task writes to; name a file";
+        default:      return what + why;
+    }
+}
+
 }  // namespace
 
 void become_command(const ChildSetup& setup) {
@@ -212,12 +302,24 @@ std::string message_of(const StartFailure& failure, const std::string& directory
         case StartStage::kIdentity: return "cannot become the user: " + why;
         case StartStage::kDirectory:
             return "working directory " + (plan ? plan->working_dir : "") + ": " + why;
+        case StartStage::kOutputFile:
+        case StartStage::kErrorFile:
+            return plan ? open_message(failure, *plan) : "an output file: " + why;
         case StartStage::kScript: return script_message(failure.error);
         case StartStage::kCommand:
             return plan && !plan->argv.empty() ? command_message(failure.error, plan->argv.front())
                                                : why;
     }
     return why;
+}
+
+std::string message_of_unwritten(const StartFailure& failure, const std::string& directory) {
+    const auto bytes = platform::read_file(directory + kTakenPlan, kPlanBytesMax);
+    const Result<ChildPlan> plan = decode_child_plan(bytes.value_or(""));
+    const std::string why = failure.error == ETIMEDOUT ? "its file system did not take all in time"
+                                                       : platform::error_text(failure.error);
+    return (plan ? file_words(failure.stage, *plan) : "an output file") + " is incomplete: " + why +
+           "; see `reeve logs`";
 }
 
 }  // namespace reeve::agent::process

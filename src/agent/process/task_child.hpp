@@ -14,6 +14,8 @@ enum class StartStage : std::uint8_t {
     kCgroup,
     kIdentity,
     kDirectory,
+    kOutputFile,
+    kErrorFile,
     kScript,
     kCommand,
 };
@@ -32,6 +34,7 @@ struct ChildSetup {
     int output = -1;
     int errors = -1;   // The same one, unless the output is split.
     int failure = -1;  // Where a StartFailure goes; closed by a successful exec.
+    int files = -1;    // Where opened files go, in one packet: of output, of errors. -1: none.
 };
 
 /// Turns the calling process into the task's command. Does not return.
@@ -39,5 +42,13 @@ struct ChildSetup {
 
 /// What to tell the user, from the directory's plan.
 [[nodiscard]] std::string message_of(const StartFailure& failure, const std::string& directory);
+
+/// The same of a file that could be opened, and not written.
+[[nodiscard]] std::string message_of_unwritten(
+    const StartFailure& failure, const std::string& directory);
+
+/// The first byte of the packet with the files says which they are.
+inline constexpr char kHasOutputFile = 1;
+inline constexpr char kHasErrorFile = 2;
 
 }  // namespace reeve::agent::process

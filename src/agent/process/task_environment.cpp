@@ -7,11 +7,6 @@ namespace {
 
 using Variables = std::map<std::string, std::string>;
 
-std::string element_name(const model::TaskOrder& order) {
-    const std::string job = to_string(order.key.element.job);
-    return order.array_count == 0 ? job : job + "_" + std::to_string(order.key.element.index);
-}
-
 std::string join(const std::vector<std::string>& words) {
     std::string text;
     for (const std::string& word : words) {
@@ -65,6 +60,11 @@ Variables reeve_of(const model::TaskOrder& order) {
 }
 
 }  // namespace
+
+std::string element_name(const model::TaskOrder& order) {
+    const std::string job = to_string(order.key.element.job);
+    return order.array_count == 0 ? job : job + "_" + std::to_string(order.key.element.index);
+}
 
 std::vector<std::string> task_environment(
     const model::TaskOrder& order,

@@ -9,6 +9,9 @@
 
 namespace reeve::agent::process {
 
+/// "1842", or "1842_7" of an array.
+[[nodiscard]] std::string element_name(const model::TaskOrder& order);
+
 /// The environment of a task, "K=V" each, sorted. Nothing of the server's own is in it: PATH HOME
 /// USER LOGNAME LANG SHELL TMPDIR by default, over that what the job sets, over that what Reeve
 /// says: CUDA_VISIBLE_DEVICES, CUDA_DEVICE_ORDER, NVIDIA_VISIBLE_DEVICES and REEVE_*.

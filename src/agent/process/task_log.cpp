@@ -12,15 +12,14 @@
 namespace reeve::agent::process {
 namespace {
 
-constexpr std::size_t kMoveBytes = 1 << 20;
 constexpr std::int64_t kPunchStep = 1 << 20;  // Holes are made in steps, not for each line.
 constexpr std::int64_t kBlock = 4096;
 constexpr std::size_t kCopyBytes = 16'384;
 
 /// Reads what splice cannot move, on a file system without it.
-std::int64_t copy_bytes(int pipe_fd, int file_fd, std::int64_t at) {
+std::int64_t copy_bytes(int pipe_fd, int file_fd, std::int64_t at, std::size_t most) {
     static std::array<char, kCopyBytes> buffer;  // Not on the heap: a shim's memory is counted.
-    const ssize_t got = read(pipe_fd, buffer.data(), buffer.size());
+    const ssize_t got = read(pipe_fd, buffer.data(), std::min(most, buffer.size()));
     if (got <= 0) {
         return got;
     }
@@ -28,9 +27,9 @@ std::int64_t copy_bytes(int pipe_fd, int file_fd, std::int64_t at) {
 }
 
 /// Empties the pipe; tells how much was in it.
-std::int64_t read_away(int pipe_fd) {
+std::int64_t read_away(int pipe_fd, std::size_t most = kCopyBytes) {
     static std::array<char, kCopyBytes> buffer;
-    const ssize_t got = read(pipe_fd, buffer.data(), buffer.size());
+    const ssize_t got = read(pipe_fd, buffer.data(), std::min(most, buffer.size()));
     return got;
 }
 
@@ -51,8 +50,8 @@ Result<TaskLog> TaskLog::open(Options options) {
     return log;
 }
 
-Pumped TaskLog::pump(int pipe_fd) {
-    const std::int64_t moved = move_bytes(pipe_fd);
+Pumped TaskLog::pump(int pipe_fd, std::size_t most) {
+    const std::int64_t moved = move_bytes(pipe_fd, std::min(most, kMoveBytes));
     if (moved > 0) {
         size_ += moved;
         drop_middle();
@@ -65,6 +64,14 @@ Pumped TaskLog::pump(int pipe_fd) {
         return Pumped::kNothing;
     }
     return Pumped::kFull;
+}
+
+void TaskLog::note(std::string_view line) {
+    char last = '\n';
+    const bool is_inside = size_ > 0 && pread(fd_.get(), &last, 1, size_ - 1) == 1 && last != '\n';
+    std::string text = is_inside ? "\n" : "";
+    text.append(line).append("\n");
+    size_ += std::max<std::int64_t>(0, pwrite(fd_.get(), text.data(), text.size(), size_));
 }
 
 void TaskLog::discard(int pipe_fd) {
@@ -82,9 +89,9 @@ void TaskLog::discard(int pipe_fd) {
 }
 
 /// Bytes moved; 0 at the end of the pipe; -1 with errno.
-std::int64_t TaskLog::move_bytes(int pipe_fd) {
+std::int64_t TaskLog::move_bytes(int pipe_fd, std::size_t most) {
     if (!can_punch_ && size_ >= options_.bytes_max) {
-        const std::int64_t gone = read_away(pipe_fd);
+        const std::int64_t gone = read_away(pipe_fd, most);
         if (gone > 0) {
             dropped_ = {dropped_.is_empty() ? size_ : dropped_.begin, size_ + gone};
             if (options_.record) {
@@ -95,9 +102,9 @@ std::int64_t TaskLog::move_bytes(int pipe_fd) {
     }
     loff_t at = size_;
     const ssize_t moved =
-        splice(pipe_fd, nullptr, fd_.get(), &at, kMoveBytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        splice(pipe_fd, nullptr, fd_.get(), &at, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (moved < 0 && (errno == EINVAL || errno == ENOSYS)) {
-        return copy_bytes(pipe_fd, fd_.get(), size_);
+        return copy_bytes(pipe_fd, fd_.get(), size_, most);
     }
     return moved;
 }

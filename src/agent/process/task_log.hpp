@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "agent/process/task_status.hpp"
 #include "base/result.hpp"
@@ -39,8 +40,13 @@ class TaskLog {
     /// Opens the log, or makes it, and goes on at its end.
     [[nodiscard]] static Result<TaskLog> open(Options options);
 
-    /// Moves up to 1 MiB from `pipe_fd`, which does not block.
-    [[nodiscard]] Pumped pump(int pipe_fd);
+    static constexpr std::size_t kMoveBytes = 1 << 20;
+
+    /// Moves up to `most` bytes from `pipe_fd`, which does not block.
+    [[nodiscard]] Pumped pump(int pipe_fd, std::size_t most = kMoveBytes);
+
+    /// Writes a line of our own, if there is room for it.
+    void note(std::string_view line);
 
     /// Throws away what is in the pipe, when it can no longer wait for a full disk, and records it.
     void discard(int pipe_fd);
@@ -53,7 +59,7 @@ class TaskLog {
   private:
     TaskLog(Options options, platform::UniqueFd fd);
 
-    [[nodiscard]] std::int64_t move_bytes(int pipe_fd);
+    [[nodiscard]] std::int64_t move_bytes(int pipe_fd, std::size_t most);
     void drop_middle();
 
     Options options_;

@@ -100,12 +100,15 @@ TEST(Plan, IsReadAsItWasWritten) {
         .stop_signal = 2,
         .time_limit_s = 60,
         .splits_output = 1,
+        .copies_output = 1,
+        .file_uid = 1000,
+        .file_gid = 1001,
         .cgroup = {CgroupKind::kV1, "/a", "/b", "/c", "/d", "/e", ""},
         .limits = {500, 64, 100, {{0, 2}}},
     };
     plan.child = {
         1, 1000, 1001, {5, 6},
-           "/work", "/s", {"a", ""},
+           "/work", "out", "err", 1, "/s", {"a", ""},
            {"K=V"}
     };
     const std::string bytes = encode(plan);

@@ -226,24 +226,6 @@ Done take_nice(const std::string& value, Sbatch& sbatch) {
     return {};
 }
 
-/// Files as of sbatch are not written. The job runs as well without them, so this is no refusal.
-std::string no_file(const std::string& file, std::string_view what, std::string_view shown_by) {
-    return "'" + file + "' is not written; Reeve keeps " + std::string(what) + ", and `" +
-           std::string(shown_by) +
-           "` shows it (for a file of the job's own, let the script say exec >FILE)";
-}
-
-Done take_output(const std::string& value, Sbatch& sbatch) {
-    sbatch.warnings.push_back(no_file(value, "the output", "reeve logs"));
-    return {};
-}
-
-Done take_error(const std::string& value, Sbatch& sbatch) {
-    sbatch.warnings.push_back(no_file(value, "standard error", "reeve logs --stderr"));
-    sbatch.flags.emplace_back("--split-output");
-    return {};
-}
-
 Done take_partition(const std::string& value, Sbatch& sbatch) {
     sbatch.warnings.push_back("there are no partitions here; '" + value + "' has no effect");
     return {};
@@ -268,6 +250,8 @@ Done set_flag(const std::string& /*value*/, Sbatch& sbatch) {
 
 constexpr const char* kName = "--name";
 constexpr const char* kWorkdir = "--workdir";
+constexpr const char* kOutput = "--output";
+constexpr const char* kError = "--error";
 constexpr const char* kGpus = "--gpus";
 constexpr const char* kArray = "--array";
 constexpr const char* kHold = "--hold";
@@ -285,8 +269,8 @@ struct Option {
 /// Every option of sbatch that is read (SEMANTICS 9). What is not here is refused.
 constexpr auto kOptions = std::to_array<Option>({
     {'J', "job-name",      Needs::kValue,   pass_on<kName>    },
-    {'o', "output",        Needs::kValue,   take_output       },
-    {'e', "error",         Needs::kValue,   take_error        },
+    {'o', "output",        Needs::kValue,   pass_on<kOutput>  },
+    {'e', "error",         Needs::kValue,   pass_on<kError>   },
     {'D', "chdir",         Needs::kValue,   pass_on<kWorkdir> },
     {'t', "time",          Needs::kValue,   take_time         },
     {'c', "cpus-per-task", Needs::kValue,   take_cpus         },

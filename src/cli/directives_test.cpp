@@ -46,6 +46,8 @@ TEST(Directives, TurnSbatchIntoFlags) {
         {"-w n1,n2",                  {"--on", "node.name in (n1, n2)"}      },
         {"--exclude=n3",              {"--on", "!(node.name in (n3))"}       },
         {"-C 'a&(b|c)'",              {"--on", "(a && (b || c))"}            },
+        {"-o out-%j.txt",             {"--output", "out-%j.txt"}             },
+        {"--error=/tmp/%A_%a",        {"--error", "/tmp/%A_%a"}              },
         {"-J a # a comment",          {"--name", "a"}                        },
     };
     for (const Case& c : cases) {
@@ -59,21 +61,12 @@ TEST(Directives, TurnSbatchIntoFlags) {
 }
 
 TEST(Directives, WarnOfWhatHasNoEffect) {
-    const auto found = read_directives(
-        "#!/bin/sh\n#SBATCH -o out.txt -e err.txt\n#SBATCH -p gpu\n#SBATCH --mail-type=END\n");
+    const auto found = read_directives("#!/bin/sh\n#SBATCH -p gpu\n#SBATCH --mail-type=END\n");
     ASSERT_TRUE(found);
-    ASSERT_EQ(found->sbatch.size(), 1U);
-    EXPECT_EQ(found->sbatch[0].line, 2U);
-    EXPECT_EQ(found->sbatch[0].flags, Words{"--split-output"});
-    ASSERT_EQ(found->warnings.size(), 4U);
-    EXPECT_TRUE(
-        found->warnings[0].starts_with("line 2: 'out.txt' is not written; Reeve keeps the "
-                                       "output, and `reeve logs` shows it"));
-    EXPECT_TRUE(
-        found->warnings[1].starts_with("line 2: 'err.txt' is not written; Reeve keeps "
-                                       "standard error, and `reeve logs --stderr`"));
-    EXPECT_TRUE(found->warnings[2].starts_with("line 3: there are no partitions"));
-    EXPECT_TRUE(found->warnings[3].starts_with("line 4: no mail"));
+    EXPECT_TRUE(found->sbatch.empty());
+    ASSERT_EQ(found->warnings.size(), 2U);
+    EXPECT_TRUE(found->warnings[0].starts_with("line 2: there are no partitions"));
+    EXPECT_TRUE(found->warnings[1].starts_with("line 3: no mail"));
 }
 
 TEST(Directives, AskForNodesOfAllLinesTogether) {

@@ -5,7 +5,9 @@
 
 #include "base/text.hpp"
 #include "cli/directives.hpp"
+#include "cli/render.hpp"
 #include "cli/usage.hpp"
+#include "model/output_file.hpp"
 #include "model/spec_rules.hpp"
 
 namespace reeve::cli {
@@ -115,6 +117,43 @@ Result<void> apply_shape(const RunFlags& flags, model::JobSpec& spec) {
     return {};
 }
 
+/// Words that -o takes: whoever gives one of them to --output meant the format.
+bool is_format(const std::string& text) {
+    const std::vector<std::string> names = split(kFormatNames, ' ');
+    return std::ranges::find(names, text) != names.end();
+}
+
+Result<void> apply_files(const RunFlags& flags, model::JobSpec& spec) {
+    struct File {
+        std::string_view flag;
+        const std::optional<std::string>& given;
+        std::string& target;
+    };
+
+    model::Execution& run = spec.execution;
+    for (const File& file : {
+             File{"--output", flags.output, run.output_file},
+             File{"--error",  flags.error,  run.error_file },
+    }) {
+        if (!file.given) {
+            continue;
+        }
+        const std::string& path = *file.given;
+        if (is_format(path)) {
+            std::string why(file.flag);
+            why.append(": names a file of the job; write -o ").append(path);
+            why.append(" for the format, or ./").append(path).append(" for the file");
+            return fail(ErrorCode::kInvalid, std::move(why));
+        }
+        if (const std::string fault = model::fault_of_output_file(path); !fault.empty()) {
+            return fail(ErrorCode::kInvalid, std::string(file.flag) + ": " + fault);
+        }
+        file.target = path;
+    }
+    run.splits_output = run.splits_output || flags.splits_output || !run.error_file.empty();
+    return {};
+}
+
 Result<void> apply_labels(const RunFlags& flags, model::JobSpec& spec) {
     for (const std::string& label : flags.labels) {
         const std::size_t equals = label.find('=');
@@ -165,10 +204,11 @@ Result<void> apply_environment(const RunFlags& flags, const Caller& caller, mode
     return {};
 }
 
-}  // namespace
+void group(CLI::Option* option, const char* name) {
+    option->group(name);
+}
 
-void add_run_flags(CLI::App& app, RunFlags& flags) {
-    const auto group = [](CLI::Option* option, const char* name) { option->group(name); };
+void add_terms(CLI::App& app, RunFlags& flags) {
     const char* what = "Job";
     group(
         app.add_option("-n,--name", flags.name, "Name of the job (default: the program's)"), what);
@@ -216,7 +256,10 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
             "-t,--time", flags.time,
             "Limit: 90s, 2h30m, 02:30:00, 1-00:00:00; a bare number is seconds"),
         what);
-    what = "Execution";
+}
+
+void add_execution(CLI::App& app, RunFlags& flags) {
+    const char* what = "Execution";
     group(
         app.add_option("-C,--workdir", flags.working_dir, "Working directory (default: this one)"),
         what);
@@ -228,6 +271,23 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
     group(
         app.add_flag("--split-output", flags.splits_output, "Standard error to a log of its own"),
         what);
+    group(
+        app.add_option(
+            "--output", flags.output,
+            "File that gets a copy of the output, such as logs/%x-%j.out"),
+        what);
+    group(
+        app.add_option(
+            "--error", flags.error,
+            "The same of standard error, which goes to --output without it"),
+        what);
+}
+
+}  // namespace
+
+void add_run_flags(CLI::App& app, RunFlags& flags) {
+    add_terms(app, flags);
+    add_execution(app, flags);
     for (const char* name : {"--label", "--after", "--env"}) {
         app.get_option(name)
             ->type_size(1)
@@ -260,12 +320,11 @@ Result<void> apply(const RunFlags& flags, const Caller& caller, model::JobSpec& 
             is_absolute ? flags.working_dir : caller.working_dir + "/" + flags.working_dir;
     }
     spec.terms.is_held = spec.terms.is_held || flags.is_held;
-    spec.execution.splits_output = spec.execution.splits_output || flags.splits_output;
     spec.terms.is_preemptible = spec.terms.is_preemptible || flags.is_preemptible;
     if (flags.requeues || flags.is_preemptible) {
         spec.terms.on_node_loss = model::OnNodeLoss::kRequeue;
     }
-    for (const auto& step : {apply_numbers, apply_shape, apply_labels}) {
+    for (const auto& step : {apply_numbers, apply_shape, apply_labels, apply_files}) {
         if (auto applied = step(flags, spec); !applied) {
             return applied;
         }

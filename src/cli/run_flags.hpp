@@ -33,6 +33,8 @@ struct RunFlags {
     std::string signal = {};
     std::string grace = {};
     std::string working_dir = {};
+    std::optional<std::string> output = {};  // Of a file; "" is not the same as none.
+    std::optional<std::string> error = {};
     std::vector<std::string> labels = {};
     std::vector<std::string> variables = {};  // "K=V", or "K": taken from the caller.
     bool exports_all = false;

@@ -69,6 +69,9 @@ TEST(RunFlags, BecomeASpec) {
         {{"--env", "A=b=c", "--env", "HERE"},             R"(,"env":{"A":"b=c","HERE":"yes"})"                },
         {{"--export-env", "--env", "A=2"},                R"(,"env":{"A":"2","HERE":"yes"})"                  },
         {{"--split-output"},                              R"(,"split_output":true)"                           },
+        {{"--output", "a b/%x-%j.out"},                   R"(,"output":"a b/%x-%j.out")"                      },
+        {{"--error", "e"},                                R"(,"split_output":true,"error":"e")"               },
+        {{"--output", "./json"},                          R"(,"output":"./json")"                             },
     };
     for (const Case& c : cases) {
         SCOPED_TRACE(c.words.empty() ? "-" : c.words.front());
@@ -101,6 +104,10 @@ TEST(RunFlags, SayWhatTheyAccept) {
         {{"--label", "a"},                    "--label: 'a' is not a label"                },
         {{"--project", "Vision"},             "project: a project's name"                  },
         {{"--grace", "2d"},                   "stop.grace_s: expects"                      },
+        {{"--output", ""},                    "--output: is empty; give the path"          },
+        {{"--error="},                        "--error"                                    },
+        {{"--error", "%t"},                   "--error: '%t' means nothing here; there are"},
+        {{"--output", "json"},                "write -o json for the format, or ./json"    },
         {{"--name"},                          "--name"                                     },
         {{"stray"},                           "one argument too many"                      },
     };

@@ -48,7 +48,11 @@ void add_global_flags(CLI::App& app, GlobalFlags& flags) {
     const char* group = "Global";
     app.add_option("-s,--server", flags.server, "unix:/path/reeve.sock or http://host:port")
         ->group(group);
-    app.add_option("-o,--output", flags.output, "table, wide, json, jsonl, yaml, csv or name")
+    // `reeve run --output FILE` is something else.
+    const bool is_taken = app.get_option_no_throw("--output") != nullptr;
+    app.add_option(
+           is_taken ? "-o" : "-o,--output", flags.output,
+           "table, wide, json, jsonl, yaml, csv or name")
         ->group(group);
     app.add_option("--color", flags.colour, "auto, always or never")->group(group);
     app.add_option("--timeout", flags.timeout, "For one answer (30s)")->group(group);

@@ -10,7 +10,7 @@
 namespace reeve::model {
 namespace {
 
-const OutputNames kNames = {
+const OutputNames names = {
     .element = "1842_7",
     .job = "1842",
     .index = "7",
@@ -38,7 +38,7 @@ TEST(OutputFile, NamesTheTask) {
     for (const Case& c : cases) {
         SCOPED_TRACE(c.pattern);
         EXPECT_EQ(fault_of_output_file(c.pattern), "");
-        EXPECT_EQ(expand_output_file(c.pattern, kNames), c.want);
+        EXPECT_EQ(expand_output_file(c.pattern, names), c.want);
     }
 }
 

@@ -2,6 +2,7 @@
 // whatever becomes of the file, the job, its log and its end are what they are without one.
 // Method: real tasks under real shims, and /dev/full, FIFOs and missing folders for a bad disk.
 #include <csignal>
+#include <filesystem>
 #include <string>
 
 #include <fcntl.h>
@@ -254,8 +255,8 @@ TEST_F(OutputFileTest, IsWrittenWithNoRightsButTheUsers) {
     std::string writers;
     const std::vector<std::string> names = platform::list_directory(threads).value();
     for (const std::string& thread : names) {
-        const std::string facts =
-            platform::read_file(threads + "/" + thread + "/status", 16 << 10).value();
+        const std::string path = std::filesystem::path(threads) / thread / "status";
+        const std::string facts = platform::read_file(path, 16 << 10).value();
         if (facts.find("CapEff:\t0000000000000000\n") != std::string::npos) {
             writers += facts;
         }

@@ -99,6 +99,37 @@ Result<std::chrono::seconds> as_min_run(const std::string& text) {
     return seconds;
 }
 
+/// A time, or "off".
+Result<std::chrono::seconds> as_time_or_off(
+    const std::string& text, std::chrono::seconds least, const char* range) {
+    if (text == "off") {
+        return std::chrono::seconds(0);
+    }
+    Result<std::chrono::seconds> seconds = parse_duration(text);
+    if (seconds && (*seconds < least || *seconds > std::chrono::days(366))) {
+        return fail(
+            ErrorCode::kInvalid, std::string(range) + " or off was expected, not '" + text + "'");
+    }
+    return seconds;
+}
+
+Result<std::chrono::seconds> as_half_life(const std::string& text) {
+    return as_time_or_off(text, std::chrono::hours(1), "from 1h to 366d");
+}
+
+Result<std::chrono::seconds> as_ageing(const std::string& text) {
+    return as_time_or_off(text, std::chrono::minutes(1), "from 1m to 366d");
+}
+
+template <auto Parse>
+Result<std::int64_t> as_above_0(const std::string& text) {
+    Result<std::int64_t> value = Parse(text);
+    if (value && *value <= 0) {
+        return fail(ErrorCode::kInvalid, "'" + text + "' is not above 0");
+    }
+    return value;
+}
+
 ledger::Gate& gate_of(ServerConfig& config) {
     if (!config.ledger.gate) {
         config.ledger.gate.emplace();
@@ -146,6 +177,16 @@ const std::map<std::string, Setter>& setters() {
          set(as_min_run,                                              [](C& c) -> auto& { return c.ledger.scheduling.min_run; })         },
         {"scheduler.assumed_run",
          set(as_run,                                                  [](C& c) -> auto& { return c.ledger.scheduling.assumed_run; })     },
+        {"scheduler.ageing",
+         set(as_ageing,                                               [](C& c) -> auto& { return c.ledger.scheduling.order.ageing; })    },
+        {"fair_share.half_life",
+         set(as_half_life,                                            [](C& c) -> auto& { return c.ledger.scheduling.order.half_life; }) },
+        {"fair_share.cpus_per_gpu",
+         set(as_above_0<parse_milli>,
+             [](C& c) -> auto& { return c.ledger.scheduling.order.cpu_millicores_per_gpu; })                                             },
+        {"fair_share.memory_per_gpu",
+         set(as_above_0<parse_size_mib>,
+             [](C& c) -> auto& { return c.ledger.scheduling.order.memory_mib_per_gpu; })                                                 },
         {"gate.gpu_memory_free_above",
          set(parse_size_mib,                                          [](C& c) -> auto& { return gate_of(c).gpu_memory_free_mib_above; })},
         {"gate.gpu_utilization_below",

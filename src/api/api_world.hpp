@@ -68,7 +68,7 @@ class FakeReader final : public ledger::Reader {
         if (page.rows.size() > limit) {
             page.rows.resize(limit);
             const model::JobRecord& last = page.rows.back().record;
-            page.next = ledger::JobCursor{.priority = last.priority, .id = last.id};
+            page.next = ledger::JobCursor{.rank = last.rank, .id = last.id};
         }
         return page;
     }
@@ -124,7 +124,7 @@ class FakeReader final : public ledger::Reader {
         return found;
     }
 
-    [[nodiscard]] Result<std::uint64_t> position(std::int32_t /*priority*/, JobId id) override {
+    [[nodiscard]] Result<std::uint64_t> position(std::int64_t /*rank*/, JobId id) override {
         const std::scoped_lock lock(store_.mutex);
         std::uint64_t position = 1;
         for (const ledger::JobRow& job : store_.jobs) {
@@ -140,8 +140,8 @@ class FakeReader final : public ledger::Reader {
         const std::vector<ledger::JobCursor>& jobs) override {
         std::vector<std::uint64_t> all;
         all.reserve(jobs.size());
-        for (const auto& [priority, id] : jobs) {
-            all.push_back(position(priority, id).value());
+        for (const auto& [rank, id] : jobs) {
+            all.push_back(position(rank, id).value());
         }
         return all;
     }

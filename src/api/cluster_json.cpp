@@ -196,13 +196,19 @@ void write_node_gpus(JsonText& json, const NodePicture& picture, const Caller& c
     }
 }
 
-void write_project(JsonText& json, const controller::ProjectStatus& project) {
+void write_project(
+    JsonText& json, const controller::ProjectStatus& project, const controller::View& view) {
     const model::Quota& quota = project.record.quota;
     const model::Usage& usage = project.usage;
     json.begin_object();
     json.field("name", project.record.name);
     if (!project.parent.empty()) {
         json.field("parent", project.parent);
+    }
+    json.field("share", project.record.share);
+    if (view.fair_share) {
+        json.field(
+            "fair_used_milli_s", view.fair_share->used(project.record.id, std::nullopt, view.at));
     }
     json.key("quota");
     json.begin_object();

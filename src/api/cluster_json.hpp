@@ -23,7 +23,8 @@ void write_node(JsonText& json, const NodePicture& picture);
 /// All GPUs of the node. Others' allocations are shown to `caller` without names.
 void write_node_gpus(JsonText& json, const NodePicture& picture, const Caller& caller);
 
-void write_project(JsonText& json, const controller::ProjectStatus& project);
+void write_project(
+    JsonText& json, const controller::ProjectStatus& project, const controller::View& view);
 
 /// The fields of `observed` that a driver could tell.
 void write_gpu_sample(JsonText& json, const model::GpuSample& sample);

@@ -128,7 +128,7 @@ std::uint64_t position_of(ledger::Reader& reader, JobId id) {
     if (!job || job->record.counts.pending() == 0) {
         return 1;
     }
-    return reader.position(job->record.priority, id).value_or(1);
+    return reader.position(job->record.rank, id).value_or(1);
 }
 
 void submit(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {

@@ -56,7 +56,7 @@ HttpResponse foretell(ledger::Reader& reader, const ApiParts& parts, const ledge
     const auto view = parts.commands.view();
     std::optional<std::uint64_t> position;
     if (job.record.counts[model::ElementState::kQueued] > 0) {
-        const auto found = reader.position(job.record.priority, kLast);
+        const auto found = reader.position(job.record.rank, kLast);
         if (!found) {
             return refuse(found.error());
         }

@@ -299,6 +299,10 @@ void write_job(
     }
     json.field("priority", record.priority);
     json.field("submitted_at", record.submitted_at);
+    if (record.fair_load > 0 && view.fair_share) {
+        json.field(
+            "fair_delay_s", scheduler::delay_of(view.scheduling.order, record.fair_load).count());
+    }
     if (job.element) {
         write_attempt(json, *job.element, view, extras.allocation);
         if (const auto* node = extras.allocation ? find_node(view, job.element->node) : nullptr) {

@@ -34,7 +34,7 @@ std::optional<std::uint64_t> position_of(ledger::Reader& reader, const ledger::J
     if (!is_queued(job)) {
         return std::nullopt;
     }
-    const auto position = reader.position(job.record.priority, job.record.id);
+    const auto position = reader.position(job.record.rank, job.record.id);
     return position ? std::optional(*position) : std::nullopt;
 }
 
@@ -44,7 +44,7 @@ Result<std::vector<std::uint64_t>> positions_of(
     std::vector<ledger::JobCursor> queued;
     for (const ledger::JobRow& job : rows) {
         if (is_queued(job)) {
-            queued.push_back({.priority = job.record.priority, .id = job.record.id});
+            queued.push_back({.rank = job.record.rank, .id = job.record.id});
         }
     }
     return queued.empty() ? std::vector<std::uint64_t>() : reader.positions(queued);

@@ -34,7 +34,7 @@ HttpResponse show_project(const ApiParts& parts, const std::string& name) {
         return refuse(no_project(name).value());
     }
     JsonText json;
-    write_project(json, *project);
+    write_project(json, *project, *view);
     return {.body = json.take()};
 }
 
@@ -51,12 +51,19 @@ HttpResponse list_projects(const ApiParts& parts) {
     json.key("items");
     json.begin_array();
     for (const ProjectStatus* project : projects) {
-        write_project(json, *project);
+        write_project(json, *project, *view);
     }
     json.end_array();
     write_as_of(json, view->incarnation, view->rev, parts.now());
     json.end_object();
     return {.body = json.take()};
+}
+
+Result<std::optional<std::int32_t>> share_of(const JsonBody& body) {
+    return body.integer("share", {.least = 1, .most = model::kShareMax})
+        .map([](const std::optional<std::int64_t>& share) {
+            return share ? std::optional(static_cast<std::int32_t>(*share)) : std::nullopt;
+        });
 }
 
 /// Sends the command, and answers with the project as it is then.
@@ -79,18 +86,20 @@ void submit(
 }
 
 Result<ledger::PutProject> creation(const ApiParts& parts, const HttpRequest& request) {
-    const auto body = JsonBody::parse(request.body, {"name", "parent", "quota"});
+    const auto body = JsonBody::parse(request.body, {"name", "parent", "quota", "share"});
     if (!body) {
         return tl::unexpected<Error>(body.error());
     }
     auto name = body->text("name", kNameCharacters);
     auto parent = body->text("parent", kNameCharacters);
     auto quota = quota_of(*body);
-    if (!name || !parent || !quota) {
+    const auto share = share_of(*body);
+    if (!name || !parent || !quota || !share) {
         return tl::unexpected<Error>(
             !name     ? name.error()
             : !parent ? parent.error()
-                      : quota.error());
+            : !quota  ? quota.error()
+                      : share.error());
     }
     if (!*name) {
         return fail(ErrorCode::kInvalid, "name: is missing; a project needs one");
@@ -109,18 +118,20 @@ Result<ledger::PutProject> creation(const ApiParts& parts, const HttpRequest& re
         .actor = actor_of(request),
         .name = **name,
         .parent = *parent,
-        .quota = quota->value_or(model::Quota())};
+        .quota = quota->value_or(model::Quota()),
+        .share = *share};
 }
 
 Result<ledger::PutProject> replacement(const ApiParts& parts, const HttpRequest& request) {
     const std::string& name = request.capture("name");
-    const auto body = JsonBody::parse(request.body, {"quota"});
+    const auto body = JsonBody::parse(request.body, {"quota", "share"});
     if (!body) {
         return tl::unexpected<Error>(body.error());
     }
     auto quota = quota_of(*body);
-    if (!quota) {
-        return tl::unexpected<Error>(std::move(quota.error()));
+    const auto share = share_of(*body);
+    if (!quota || !share) {
+        return tl::unexpected<Error>(quota ? share.error() : quota.error());
     }
     if (!*quota) {
         return fail(ErrorCode::kInvalid, "quota: is missing; {} is a project without limits");
@@ -128,7 +139,8 @@ Result<ledger::PutProject> replacement(const ApiParts& parts, const HttpRequest&
     if (find_project(*parts.commands.view(), name) == nullptr) {
         return no_project(name);
     }
-    return ledger::PutProject{.actor = actor_of(request), .name = name, .quota = **quota};
+    return ledger::PutProject{
+        .actor = actor_of(request), .name = name, .quota = **quota, .share = *share};
 }
 
 }  // namespace

@@ -100,7 +100,7 @@ Result<void> take_filter(const HttpRequest& request, ledger::JobFilter& filter) 
     return take_whose(request, filter);
 }
 
-/// "<priority>.<id>", of either order: the one by id only looks at the id.
+/// "<rank>.<id>", of either order: the one by id only looks at the id.
 Result<std::optional<ledger::JobCursor>> parse_job_cursor(std::optional<std::string_view> text) {
     if (!text) {
         return std::nullopt;
@@ -109,12 +109,12 @@ Result<std::optional<ledger::JobCursor>> parse_job_cursor(std::optional<std::str
     if (parts.size() != 2) {
         return bad_cursor();
     }
-    const auto priority = number_of<std::int32_t>(parts[0]);
+    const auto rank = number_of<std::int64_t>(parts[0]);
     const auto id = number_of<std::int64_t>(parts[1]);
-    if (!priority || !id || *id < 0) {
+    if (!rank || !id || *id < 0) {
         return bad_cursor();
     }
-    return ledger::JobCursor{.priority = *priority, .id = JobId(static_cast<std::uint64_t>(*id))};
+    return ledger::JobCursor{.rank = *rank, .id = JobId(static_cast<std::uint64_t>(*id))};
 }
 
 }  // namespace
@@ -207,7 +207,7 @@ Result<JobListQuery> job_list_query(const HttpRequest& request) {
 }
 
 std::string encode(const ledger::JobCursor& cursor) {
-    return std::to_string(cursor.priority) + "." + std::to_string(cursor.id.value());
+    return std::to_string(cursor.rank) + "." + std::to_string(cursor.id.value());
 }
 
 std::string encode(const ElementCursor& cursor) {

@@ -41,7 +41,7 @@ TEST_F(RoutesTest, PassesTheFilterOn) {
     }));
     EXPECT_EQ(store.order, ledger::JobOrder::kQueue);
     EXPECT_EQ(store.limit, 7U);
-    EXPECT_EQ(store.after->priority, -5);
+    EXPECT_EQ(store.after->rank, -5);
     EXPECT_EQ(store.after->id, JobId(12));
 }
 

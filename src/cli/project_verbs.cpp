@@ -32,6 +32,7 @@ Listing project_listing() {
     listing.columns = {
         plain("PROJECT", "name"),
         plain("PARENT", "parent"),
+        plain("SHARE", "share"),
         column("GPUS", "gpu_milli", format_milli),
         column("CPU", "cpu_millicores", format_milli),
         column("MEMORY", "memory_mib", format_mib),
@@ -134,10 +135,12 @@ class ProjectChangeVerb : public Verb {
                 kLimits.at(i).flag, limits_.at(i),
                 std::string(kLimits.at(i).what) + "; none: no limit");
         }
+        app.add_option("--share", share_, "What it may have beside its siblings, by fair share: 1")
+            ->check(CLI::Range(1, 10'000));
     }
 
   protected:
-    /// {"quota": …} of `before`, changed as the flags say.
+    /// "quota": …, of `before` and changed as the flags say, and what else they say.
     [[nodiscard]] Result<std::string> quota(const JsonValue& before) const {
         std::string text;
         for (std::size_t i = 0; i < kLimits.size(); ++i) {
@@ -152,13 +155,15 @@ class ProjectChangeVerb : public Verb {
                         std::to_string(**value);
             }
         }
-        return R"("quota":{)" + text + "}";
+        return R"("quota":{)" + text + "}" +
+               (share_ ? R"(,"share":)" + std::to_string(*share_) : "");
     }
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
   private:
     std::string name_;
+    std::optional<int> share_;
     std::array<std::string, kLimits.size()> limits_;
 };
 

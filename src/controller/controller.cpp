@@ -13,8 +13,9 @@ namespace {
 
 using model::ElementState;
 
-constexpr std::size_t kPlacementsMax = 1000;  // Of one scheduling step.
-constexpr std::size_t kGroupsMax = 800;       // About 2 ms where each is looked at first.
+constexpr std::size_t kPlacementsMax = 1000;   // Of one scheduling step.
+constexpr std::size_t kRankedAtOnce = 50'000;  // Jobs in one commit, at a start with other rules.
+constexpr std::size_t kGroupsMax = 800;        // About 2 ms where each is looked at first.
 constexpr std::chrono::seconds kProbeInterval(1);
 constexpr std::chrono::seconds kPruneInterval(10);
 constexpr std::size_t kPrunedMax = 500;              // Jobs at a time: the writer waits for it.
@@ -41,10 +42,14 @@ Result<std::unique_ptr<Controller>> Controller::open(
         return tl::unexpected<Error>(recovered.error());
     }
     made->ledger_.begin(now);
-    if (Result<void> done = made->commit(); !done) {
-        return tl::unexpected<Error>(done.error());
+    bool has_more = true;
+    while (has_more) {
+        has_more = made->ledger_.rank_anew(kRankedAtOnce);
+        if (Result<void> done = made->commit(); !done) {
+            return tl::unexpected<Error>(done.error());
+        }
+        made->ledger_.committed();
     }
-    made->ledger_.committed();
     made->publish();
     return made;
 }
@@ -425,6 +430,15 @@ void Controller::publish() {
              .usage = state.usage(id)});
     }
     next->scheduling = ledger_.options().scheduling;
+    next->fair_share = ledger_.take_fair_share(view_ ? view_->fair_share : nullptr);
+    next->user_ids = view_ ? view_->user_ids : nullptr;
+    if (next->fair_share && (!next->user_ids || next->user_ids->size() != state.users().size())) {
+        auto ids = std::make_shared<std::map<std::string, UserId>>();
+        for (const auto& [id, user] : state.users()) {
+            ids->emplace(user.name, id);
+        }
+        next->user_ids = std::move(ids);
+    }
     next->kept = kept_room();
     const std::set<NodeId> dirty = ledger_.take_dirty_nodes();
     std::map<NodeId, std::shared_ptr<const NodeStatus>> before;

@@ -38,6 +38,9 @@ class Maker {
         for (const JobChange& change : what_if_.changes) {
             done = done ? change_job(change) : done;
         }
+        if (made_.view.fair_share) {
+            fair_share_ = *made_.view.fair_share;
+        }
         done = done ? add_jobs() : done;
         if (!done) {
             return tl::unexpected<Error>(std::move(done.error()));
@@ -141,6 +144,7 @@ class Maker {
         }
         row.record.priority = change.priority.value_or(row.record.priority);
         row.record.time_limit_s = change.time_limit_s.value_or(row.record.time_limit_s);
+        rank(row.record);
         put_row(std::move(row));
         return {};
     }
@@ -262,9 +266,34 @@ class Maker {
         row->record.after = *std::move(after);
         for (std::uint32_t i = 0; i < jobs.count; ++i) {
             row->record.id = JobId(kFirstHypothetical.value() + hypothetical_++);
+            submit(row->record, ledger::usage_of_one(asked_by(*row)));
             put_row(*row);
         }
         return {};
+    }
+
+    /// Where the job is in the queue, if it is submitted now.
+    void submit(model::JobRecord& job, const model::Usage& one) {
+        if (fair_share_) {
+            const std::int64_t seconds =
+                job.time_limit_s > 0 ? job.time_limit_s : made_.view.scheduling.assumed_run.count();
+            const std::int64_t each =
+                scheduler::dominant_milli(fair_share_->rules(), one) * seconds;
+            const auto id = made_.view.user_ids->find(what_if_.user);
+            const UserId user = id == made_.view.user_ids->end() ? UserId(0) : id->second;
+            const scheduler::Load load =
+                fair_share_->load_of(job.project, user, each, made_.view.at);
+            job.fair_load = load.before;
+            job.fair_step = job.is_array ? load.each : 0;
+            fair_share_->plan(job.project, user, each * job.range.count());
+        }
+        rank(job);
+    }
+
+    void rank(model::JobRecord& job) const {
+        job.rank = scheduler::rank_of(
+            made_.view.scheduling.order,
+            {.priority = job.priority, .submitted_at = job.submitted_at, .load = job.fair_load});
     }
 
     [[nodiscard]] Result<JobRow> row_of(const model::JobTerms& terms) const {
@@ -348,9 +377,13 @@ class Maker {
         return project.record.parent ? project_named(project.parent) : nullptr;
     }
 
+    [[nodiscard]] static model::RequestRecord asked_by(const JobRow& job) {
+        return {.gpus = job.gpus, .host = job.host, .on = job.on};
+    }
+
     /// Some node could hold one of it, and so could its project and those above.
     [[nodiscard]] Result<void> check_size(const JobRow& job, ProjectStatus& project) {
-        const model::RequestRecord request{.gpus = job.gpus, .host = job.host, .on = job.on};
+        const model::RequestRecord request = asked_by(job);
         ledger::Hardware hardware{.name_of_model = [this](GpuModelId model) {
             const auto name = made_.view.gpu_models.find(model);
             return name == made_.view.gpu_models.end() ? std::string() : name->second;
@@ -378,6 +411,7 @@ class Maker {
     std::set<JobId> changed_;
     std::set<JobId> lost_;  // With something on a removed node.
     std::uint64_t hypothetical_ = 0;
+    std::optional<scheduler::FairShare> fair_share_ = {};  // With the jobs that are added.
 };
 
 }  // namespace

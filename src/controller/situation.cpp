@@ -42,7 +42,8 @@ void SituationBuilder::add(const ledger::JobRow& job) {
     const std::uint32_t started_since = live_seen > live ? live_seen - live : 0;
     const std::uint32_t queued = record.counts[ElementState::kQueued];
     const bool is_held = record.counts[ElementState::kHeld] > 0;
-    const bool may_be_over = queued + live_seen > 0;
+    // What is held may still end, by what it waits for.
+    const bool may_be_over = queued + live_seen > 0 || !record.after.empty();
     if (project == projects_.end() || !may_be_over || (queued <= started_since && !is_held)) {
         return;
     }
@@ -54,6 +55,9 @@ void SituationBuilder::add(const ledger::JobRow& job) {
                     .project = project->second,
                     .request = id_of(job),
                     .limit = scheduler::planning_limit(limit)},
+        .submitted_at = record.submitted_at,
+        .fair_load = record.fair_load,
+        .fair_step = record.fair_step,
         .run = limit,
         .elements = queued > started_since ? queued - started_since : 0,
         .running_max = record.range.running_max,

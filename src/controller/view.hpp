@@ -13,6 +13,7 @@
 #include "base/strong_id.hpp"
 #include "model/records.hpp"
 #include "scheduler/core.hpp"
+#include "scheduler/fair_share.hpp"
 #include "scheduler/placement.hpp"
 
 namespace reeve::controller {
@@ -77,6 +78,8 @@ struct View {
     std::vector<ProjectStatus> projects = {};                   // By id.
     std::vector<KeptRoom> kept = {};                            // By place in the queue.
     scheduler::CoreOptions scheduling = {};
+    std::shared_ptr<const scheduler::FairShare> fair_share = {};         // Null if it is off.
+    std::shared_ptr<const std::map<std::string, UserId>> user_ids = {};  // By name. Likewise.
     std::map<GpuModelId, std::string> gpu_models = {};
     std::array<std::uint64_t, model::kElementStates> element_counts =
         {};  // In memory, so not ended.

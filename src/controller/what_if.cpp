@@ -91,7 +91,7 @@ std::int64_t weight_of(const Compared& compared) {
 /// In the queue.
 scheduler::Place place_of(const Compared& compared) {
     const model::JobRecord& job = compared.job->record;
-    return {.priority_negated = -std::int64_t{job.priority}, .job = job.id};
+    return {.rank = job.rank, .job = job.id};
 }
 
 void classify(Compared& compared, Comparison& all) {

@@ -221,6 +221,7 @@ Result<Reply> Ledger::put_project(const PutProject& command) {
         record.parent = parent->id;
     }
     record.quota = command.quota;
+    record.share = command.share.value_or(record.share);
     if (change.before != record) {
         change.after = record;
         put(std::move(change));

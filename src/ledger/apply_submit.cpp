@@ -160,6 +160,12 @@ Result<void> Ledger::submit_one(
         .is_preemptible = terms.is_preemptible,
         .waiting_state = terms.is_held ? model::ElementState::kHeld : model::ElementState::kQueued,
         .after = std::move(*after)};
+    if (state_.has_fair_share()) {
+        const scheduler::Load load = state_.fair_share().load_of(
+            project, user, state_.milli_seconds_of(record), state_.now());
+        record.fair_load = load.before;
+        record.fair_step = record.is_array ? load.each : 0;
+    }
     record.counts[record.waiting_state] = record.range.count();
     put_job(
         std::move(record), JobTexts{

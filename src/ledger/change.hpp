@@ -50,6 +50,7 @@ using Body = std::variant<
     ElementPut,
     Put<model::AllocationRecord>,
     Put<model::ControlRecord>,
+    Put<model::AccountRecord>,
     Put<model::IdempotencyRecord>>;
 
 /// One change of the ledger. Revisions are contiguous from 1, over every restart.

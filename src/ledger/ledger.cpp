@@ -59,6 +59,20 @@ void Ledger::begin(Instant now) {
     }
 }
 
+bool Ledger::rank_anew(std::size_t jobs_max) {
+    act_for_nobody();
+    std::vector<JobId> elsewhere;
+    for (const auto& [id, job] : state_.jobs()) {
+        if (elsewhere.size() < jobs_max && job.rank != state_.rank_of(job)) {
+            elsewhere.push_back(id);
+        }
+    }
+    for (const JobId id : elsewhere) {
+        put_job(*state_.job(id));
+    }
+    return elsewhere.size() == jobs_max;
+}
+
 /// What changes from now on follows by itself.
 void Ledger::act_for_nobody() {
     actor_ = kOwnActor;
@@ -137,6 +151,7 @@ void Ledger::put_job(model::JobRecord job, std::optional<JobTexts> texts) {
     const bool ends_now =
         has_ended && change.before && change.before->counts.ended() < change.before->range.count();
     const JobId id = job.id;
+    job.rank = state_.rank_of(job);
     job.rev = Revision(last_rev_.value() + 1);  // put() gives it this one.
     change.after = std::move(job);
     change.texts = std::move(texts);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -64,6 +65,10 @@ class Ledger {
     /// Called once all is restored: makes the root project if it is missing.
     void begin(Instant now);
 
+    /// Once it has begun: puts jobs where the rules say, if they were submitted under others; so
+    /// many at most. False if there are no more.
+    [[nodiscard]] bool rank_anew(std::size_t jobs_max);
+
     /// Errors: kInvalid, kForbidden, kNotFound, kConflict, kUnsatisfiable, kQuota, kLimit; then
     /// nothing has changed.
     [[nodiscard]] Result<Reply> apply(Command command, const Lookups& lookups, Instant now);
@@ -91,6 +96,12 @@ class Ledger {
 
     /// When a tick has something to do, if nothing else happens before.
     [[nodiscard]] std::optional<Instant> next_wakeup() const;
+
+    /// What jobs are put in order by, or `last` if that is it still; null without fair share.
+    [[nodiscard]] std::shared_ptr<const scheduler::FairShare> take_fair_share(
+        const std::shared_ptr<const scheduler::FairShare>& last) {
+        return state_.take_fair_share(last);
+    }
 
     [[nodiscard]] std::set<NodeId> take_dirty_nodes() { return state_.take_dirty_nodes(); }
 
@@ -195,6 +206,7 @@ class Ledger {
     void requeue(
         model::ElementRecord element, model::EndReason reason, std::chrono::microseconds delay);
     void release(AllocationId id);
+    void charge(const model::AllocationRecord& allocation);
     void settle_dependents();
     std::uint32_t end_waiting(JobId job, model::ElementEvent event);
     void move(model::ElementRecord& element, model::ElementEvent event);

@@ -33,14 +33,16 @@ bool is_same(const State& a, const State& b) {
         return usage;
     };
     return a.jobs() == b.jobs() && a.elements() == b.elements() &&
-           a.allocations() == b.allocations() && a.core().was_told_the_same(b.core()) &&
-           views(a) == views(b) && usages(a) == usages(b) &&
+           a.allocations() == b.allocations() && a.fair_share() == b.fair_share() &&
+           a.core().was_told_the_same(b.core()) && views(a) == views(b) && usages(a) == usages(b) &&
            a.element_counts() == b.element_counts() && a.next_timer() == b.next_timer();
 }
 
 /// What a store would give back.
 State rebuilt(const State& state) {
-    Ledger fresh({}, {.cluster_id = "c", .last_at = state.now()});
+    Ledger fresh(
+        {.scheduling = {.order = state.fair_share().rules()}},
+        {.cluster_id = "c", .last_at = state.now()});
     for (const auto& [id, record] : state.users()) {
         fresh.restore(record);
     }
@@ -51,6 +53,9 @@ State rebuilt(const State& state) {
         fresh.restore(record);
     }
     for (const auto& [id, record] : state.projects()) {
+        fresh.restore(record);
+    }
+    for (const model::AccountRecord& record : state.fair_share().accounts()) {
         fresh.restore(record);
     }
     for (const auto& [id, node] : state.nodes()) {
@@ -148,11 +153,17 @@ void check_capacity(const State& state) {
     }
 }
 
+scheduler::OrderRules rules_of(std::uint64_t seed) {
+    return {
+        .half_life = std::chrono::hours(seed % 3 == 0 ? 0 : 1),
+        .ageing = std::chrono::hours(seed % 2)};
+}
+
 TEST(LedgerProperty, UndoLeavesNoTraceAndARestartChangesNothing) {
     for (std::uint64_t seed = 0; seed < 60; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         SeededRandom random(seed);
-        World world(3);
+        World world(3, {.scheduling = {.order = rules_of(seed)}});
         for (int turn = 0; turn < 120; ++turn) {
             const State before = world.ledger.state();
             for (std::uint64_t i = 0; i <= random.below(3); ++i) {

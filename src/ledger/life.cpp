@@ -224,6 +224,25 @@ void Ledger::release(AllocationId id) {
     REEVE_ASSERT(is_end(allocation.state), "seen to its end, an allocation is released");
     allocation.released_at = state_.now();
     put_allocation(allocation);
+    charge(allocation);
+}
+
+/// What it held counts for its user, for fair share.
+void Ledger::charge(const model::AllocationRecord& allocation) {
+    const model::JobRecord* job = state_.job(allocation.task.element.job);
+    if (!state_.has_fair_share() || job == nullptr) {
+        return;
+    }
+    const auto held = std::chrono::duration_cast<std::chrono::seconds>(
+        allocation.released_at - allocation.reserved_at);
+    const std::int64_t milli = scheduler::dominant_milli(
+        state_.fair_share().rules(), scheduler::usage_of(allocation.grant));
+    if (milli * held.count() > 0) {
+        put(Put<model::AccountRecord>{
+            .before = state_.fair_share().account(job->project, job->user),
+            .after = state_.fair_share().charged(
+                job->project, job->user, milli * held.count(), state_.now())});
+    }
 }
 
 std::vector<model::ElementKey> Ledger::elements_of(JobId id) const {

@@ -21,7 +21,7 @@ inline constexpr std::uint64_t kPositionMax = 10'000;  // Exact up to here; then
 enum class JobOrder : std::uint8_t {
     kNewestFirst,  // By id, descending.
     kOldestFirst,  // By id.
-    kQueue,        // Pending jobs alone, as they will be looked at: priority, then id.
+    kQueue,        // Pending jobs alone, as they will be looked at: by rank, then id.
 };
 
 /// What a list is cut down to. Empty or absent: no such filter.
@@ -36,7 +36,7 @@ struct JobFilter {
 
 /// Where a page ended. Opaque to clients; the API encodes it.
 struct JobCursor {
-    std::int32_t priority = 0;
+    std::int64_t rank = 0;
     JobId id = JobId(0);
 };
 
@@ -114,7 +114,7 @@ class Reader {
 
     /// How many pending jobs are looked at before this one, plus 1; kPositionMax + 1 stands for
     /// more.
-    [[nodiscard]] virtual Result<std::uint64_t> position(std::int32_t priority, JobId id) = 0;
+    [[nodiscard]] virtual Result<std::uint64_t> position(std::int64_t rank, JobId id) = 0;
 
     /// The position() of each, in the order given. Costs one walk of the queue, kPositionMax jobs
     /// of it at most, however many are asked for.

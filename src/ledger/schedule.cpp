@@ -68,6 +68,11 @@ void Ledger::place(const scheduler::Start& start) {
         .reserved_at = state_.now()
     };
     put_allocation(allocation);
+    if (state_.job(id)->fair_step > 0) {  // Its next element is due later.
+        model::JobRecord job = *state_.job(id);
+        job.fair_load += job.fair_step;
+        put_job(std::move(job));
+    }
 
     const ElementState from = element.state;
     move(element, model::ElementEvent::kPlaced);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "ledger/fit.hpp"
 
 namespace reeve::ledger {
 namespace {
@@ -47,7 +48,10 @@ model::Grant negated(model::Grant grant) {
 }  // namespace
 
 State::State(const scheduler::CoreOptions& scheduling)
-    : core_(scheduling), min_run_(scheduling.min_run) {}
+    : core_(scheduling),
+      min_run_(scheduling.min_run),
+      assumed_run_(scheduling.assumed_run),
+      fair_share_(scheduling.order) {}
 
 // ---- Records.
 
@@ -246,9 +250,12 @@ void State::apply(const Put<model::ProjectRecord>& put) {
     put_in(projects_, either(put).id, put.after);
     if (put.after) {
         tree_.put(*put.after);
+        fair_share_.put_project(*put.after);
     } else {
         tree_.drop(put.before->id);
+        fair_share_.drop_project(put.before->id);
     }
+    is_fair_share_dirty_ = true;
     core_.free_quota(either(put).id);  // A larger one may let something start.
 }
 
@@ -351,6 +358,32 @@ void State::rebuild_free(NodeState& node) {
     }
 }
 
+scheduler::Place State::place_of(const model::JobRecord& job) {
+    return {.rank = job.rank, .job = job.id};
+}
+
+std::int64_t State::rank_of(const model::JobRecord& job) const {
+    return scheduler::rank_of(
+        fair_share_.rules(),
+        {.priority = job.priority, .submitted_at = job.submitted_at, .load = job.fair_load});
+}
+
+std::int64_t State::milli_seconds_of(const model::JobRecord& job) const {
+    const model::RequestRecord& asked = requests_.at(job.request);
+    const std::int64_t seconds = job.time_limit_s > 0 ? job.time_limit_s : assumed_run_.count();
+    return scheduler::dominant_milli(fair_share_.rules(), usage_of_one(asked)) * seconds;
+}
+
+std::shared_ptr<const scheduler::FairShare> State::take_fair_share(
+    const std::shared_ptr<const scheduler::FairShare>& last) {
+    if (!has_fair_share()) {
+        return nullptr;
+    }
+    return last && !std::exchange(is_fair_share_dirty_, false)
+               ? last
+               : std::make_shared<const scheduler::FairShare>(fair_share_);
+}
+
 scheduler::GroupKey State::group_of(const model::JobRecord& job) {
     return {
         .priority = job.priority,
@@ -370,8 +403,9 @@ void State::apply(const JobPut& put) {
                 dependents_.erase(dependency.job);
             }
         }
-        if (!put.after || group_of(*put.before) != group_of(*put.after)) {
-            core_.drop_waiting(id, group_of(*put.before));
+        if (!put.after || place_of(*put.before) != place_of(*put.after) ||
+            group_of(*put.before) != group_of(*put.after)) {
+            core_.drop_waiting(place_of(*put.before), group_of(*put.before));
         }
     }
     put_in(jobs_, id, put.after);
@@ -395,9 +429,9 @@ void State::refresh_queue(JobId id) {
     }
     const scheduler::GroupKey group = group_of(*record);
     if (next_of(id)) {
-        core_.put_waiting(id, group);
+        core_.put_waiting(place_of(*record), group);
     } else {
-        core_.drop_waiting(id, group);
+        core_.drop_waiting(place_of(*record), group);
     }
 }
 
@@ -462,6 +496,11 @@ void State::count_job(const model::JobRecord& job, std::int64_t sign) {
     tree_.add(
         job.project,
         {.running_elements = job.counts.live(), .pending_elements = job.counts.pending()}, sign);
+    if (has_fair_share()) {
+        const std::int64_t open = job.counts.live() + job.counts.pending();
+        fair_share_.plan(job.project, job.user, sign * open * milli_seconds_of(job));
+        is_fair_share_dirty_ = true;
+    }
 }
 
 void State::apply(const Put<model::AllocationRecord>& put) {
@@ -499,6 +538,11 @@ void State::count_allocation(const model::AllocationRecord& allocation, std::int
         node.allocations.erase(allocation.id);
         node.free = give_back(std::move(node.free), allocation.grant);
     }
+}
+
+void State::apply(const Put<model::AccountRecord>& put) {
+    fair_share_.put_account(either(put).project, either(put).user, put.after);
+    is_fair_share_dirty_ = true;
 }
 
 void State::apply(const Put<model::ControlRecord>& /*put*/) {

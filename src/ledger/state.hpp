@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -16,6 +17,7 @@
 #include "ledger/node_classes.hpp"
 #include "model/records.hpp"
 #include "scheduler/core.hpp"
+#include "scheduler/fair_share.hpp"
 #include "scheduler/placement.hpp"
 #include "scheduler/project_tree.hpp"
 
@@ -112,6 +114,17 @@ class State {
 
     [[nodiscard]] const model::Usage& usage_of_all() const { return tree_.usage_of_all(); }
 
+    [[nodiscard]] const scheduler::FairShare& fair_share() const { return fair_share_; }
+
+    [[nodiscard]] bool has_fair_share() const { return fair_share_.rules().half_life.count() > 0; }
+
+    /// Where the job is in the queue by the rules of now.
+    [[nodiscard]] std::int64_t rank_of(const model::JobRecord& job) const;
+
+    /// What each element of such a job counts for, for fair share: thousandths of a GPU, times
+    /// seconds, if it takes all its time.
+    [[nodiscard]] std::int64_t milli_seconds_of(const model::JobRecord& job) const;
+
     /// The element of `job` to place next: a ready retry before what never left the queue.
     [[nodiscard]] std::optional<model::ElementKey> next_of(JobId job) const;
 
@@ -145,6 +158,9 @@ class State {
     /// Drops what ended from memory: jobs, elements and released allocations.
     void forget_ended();
 
+    [[nodiscard]] std::shared_ptr<const scheduler::FairShare> take_fair_share(
+        const std::shared_ptr<const scheduler::FairShare>& last);
+
     /// Nodes whose view changed since the last call.
     [[nodiscard]] std::set<NodeId> take_dirty_nodes() { return std::exchange(dirty_nodes_, {}); }
 
@@ -164,6 +180,7 @@ class State {
     void apply(const JobPut& put);
     void apply(const ElementPut& put);
     void apply(const Put<model::AllocationRecord>& put);
+    void apply(const Put<model::AccountRecord>& put);
     void apply(const Put<model::ControlRecord>& put);
     void apply(const Put<model::IdempotencyRecord>& put);
 
@@ -180,6 +197,7 @@ class State {
     void resolve(const model::RequestRecord& record);
     void reclassify();
     void rebuild_free(NodeState& node);
+    [[nodiscard]] static scheduler::Place place_of(const model::JobRecord& job);
     [[nodiscard]] static scheduler::GroupKey group_of(const model::JobRecord& job);
 
     std::map<UserId, model::UserRecord> users_;
@@ -200,6 +218,9 @@ class State {
 
     scheduler::Core core_;
     std::chrono::seconds min_run_;  // See CoreOptions.
+    std::chrono::seconds assumed_run_;
+    scheduler::FairShare fair_share_;
+    bool is_fair_share_dirty_ = true;
     std::map<JobId, Waiting> waiting_;
     std::set<std::pair<Instant, model::ElementKey>> timers_;
     std::map<NodeId, std::set<model::ElementKey>> live_;

@@ -31,6 +31,7 @@ using Recovered = std::variant<
     model::RequestRecord,
     model::GpuModelRecord,
     model::ProjectRecord,
+    model::AccountRecord,
     model::NodeRecord,
     model::JobRecord,          // Not ended.
     model::ElementRecord,      // Not ended, the latest attempt of each.

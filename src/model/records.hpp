@@ -58,13 +58,26 @@ struct Usage {
     friend bool operator==(const Usage&, const Usage&) = default;
 };
 
+inline constexpr std::int32_t kShareMax = 10'000;
+
 struct ProjectRecord {
     ProjectId id = ProjectId(0);
     std::string name = {};
     std::optional<ProjectId> parent = {};
     Quota quota = {};
+    std::int32_t share = 1;  // Beside its siblings, for fair share: 1..kShareMax.
 
     friend bool operator==(const ProjectRecord&, const ProjectRecord&) = default;
+};
+
+/// What a user of a project has used, for fair share. It decays: see scheduler::decayed().
+struct AccountRecord {
+    ProjectId project = ProjectId(0);
+    UserId user = UserId(0);
+    std::int64_t used_milli_s = 0;  // Thousandths of a GPU, times seconds.
+    Instant at = kNever;            // It was so much then.
+
+    friend bool operator==(const AccountRecord&, const AccountRecord&) = default;
 };
 
 struct GpuModelRecord {
@@ -159,6 +172,9 @@ struct JobRecord {
     RequestId request = RequestId(0);
     std::int32_t priority = 0;
     std::int32_t retries_max = 0;
+    std::int64_t rank = 0;       // In the queue: lower comes first, then the lower id.
+    std::int64_t fair_load = 0;  // With which its next element is submitted, for fair share,
+    std::int64_t fair_step = 0;  // and what each element adds: scheduler::Load.
     std::int64_t retry_backoff_s = 0;
     std::int64_t time_limit_s = 0;  // 0: none.
     Instant submitted_at = kNever;

@@ -51,6 +51,10 @@ std::chrono::seconds planning_step(std::chrono::seconds limit) noexcept {
     return std::chrono::seconds(std::int64_t{1} << static_cast<unsigned>(dropped));
 }
 
+Place place_of(const Reservation& reservation) {
+    return {.rank = reservation.rank, .job = reservation.job};
+}
+
 }  // namespace
 
 std::chrono::seconds planning_limit(std::chrono::seconds limit) noexcept {
@@ -77,8 +81,8 @@ Core::Core(const Core& other) : Core(other.options_) {
         }
     }
     for (const auto& [key, group] : other.groups_) {
-        for (const JobId job : group.jobs) {
-            put_waiting(job, key);
+        for (const Place& place : group.jobs) {
+            put_waiting(place, key);
         }
         if (group.waits_for_quota_of) {
             put_aside(groups_.at(key), *group.waits_for_quota_of);
@@ -225,35 +229,31 @@ Core::Group& Core::group_with(const GroupKey& key) {
     return group;
 }
 
-Place Core::place_of(const GroupKey& key, JobId job) {
-    return {.priority_negated = -std::int64_t{key.priority}, .job = job};
-}
-
-void Core::put_waiting(JobId job, const GroupKey& key) {
+void Core::put_waiting(const Place& place, const GroupKey& key) {
     Group& group = group_with(key);
-    const bool is_first = group.jobs.empty() || job < *group.jobs.begin();
+    const bool is_first = group.jobs.empty() || place < *group.jobs.begin();
     if (!is_first) {
-        group.jobs.insert(group.jobs.end(), job);  // Most come in order.
+        group.jobs.insert(group.jobs.end(), place);  // Most come in order.
         return;
     }
     remove_head(group);
-    group.jobs.insert(job);
+    group.jobs.insert(place);
     add_head(group);
 }
 
-void Core::drop_waiting(JobId job, const GroupKey& key) {
+void Core::drop_waiting(const Place& place, const GroupKey& key) {
     const auto found = groups_.find(key);
     if (found == groups_.end()) {
         return;
     }
     Group& group = found->second;
-    const bool is_first = !group.jobs.empty() && *group.jobs.begin() == job;
+    const bool is_first = !group.jobs.empty() && *group.jobs.begin() == place;
     if (!is_first) {
-        group.jobs.erase(job);
+        group.jobs.erase(place);
         return;
     }
     remove_head(group);
-    group.jobs.erase(job);
+    group.jobs.erase(place);
     if (group.jobs.empty()) {
         drop_group(group);
     } else {
@@ -278,7 +278,7 @@ void Core::add_head(Group& group) {
     if (group.waits_for_quota_of || group.jobs.empty()) {
         return;
     }
-    const Place place = place_of(group.key, *group.jobs.begin());
+    const Place place = *group.jobs.begin();
     if (!group.ask->is_hopeless) {
         order_.emplace(place, &group);
     }
@@ -291,7 +291,7 @@ void Core::remove_head(Group& group) {
     if (group.waits_for_quota_of || group.jobs.empty()) {
         return;
     }
-    const Place place = place_of(group.key, *group.jobs.begin());
+    const Place place = *group.jobs.begin();
     Ask& ask = *group.ask;
     order_.erase(place);
     ask.heads.erase(place);
@@ -405,10 +405,10 @@ std::optional<Start> Core::next(Instant now, std::size_t& looks, const QuotaChec
         }
         --looks;
         std::optional<Start> start;
-        if (owner != reservations_.end() &&
-            (active_.empty() || place_of(owner->group, owner->job) <= active_.begin()->first)) {
+        const Place first = owner == reservations_.end() ? Place() : place_of(*owner);
+        if (owner != reservations_.end() && (active_.empty() || first <= active_.begin()->first)) {
             owner->is_worth_a_look = false;
-            start = try_start(owner->job, groups_.at(owner->group), now, quota_check);
+            start = try_start(first, groups_.at(owner->group), now, quota_check);
         } else {
             start = look(now, quota_check);
         }
@@ -425,7 +425,7 @@ std::optional<Start> Core::look(Instant now, const QuotaCheck& quota_check) {
     Ask& ask = *active_.begin()->second;
     const auto [place, group] = *eligible(ask);
     const bool was_blocked = ask.is_blocked;
-    std::optional<Start> start = try_start(place.job, *group, now, quota_check);
+    std::optional<Start> start = try_start(place, *group, now, quota_check);
     if (start || group->waits_for_quota_of) {
         return start;
     }
@@ -439,12 +439,11 @@ std::optional<Start> Core::look(Instant now, const QuotaCheck& quota_check) {
 }
 
 std::optional<Start> Core::try_start(
-    JobId job, Group& group, Instant now, const QuotaCheck& quota_check) {
-    std::vector<Placed> parts = find(group, job, now);
+    const Place& place, Group& group, Instant now, const QuotaCheck& quota_check) {
+    std::vector<Placed> parts = find(group, place.job, now);
     if (parts.empty() || lacks_quota(group, parts, quota_check)) {
         return std::nullopt;
     }
-    const Place place = place_of(group.key, job);
     return Start{
         .place = place,
         .group = group.key,

@@ -16,6 +16,7 @@
 #include "base/strong_id.hpp"
 #include "model/records.hpp"
 #include "scheduler/backfill.hpp"
+#include "scheduler/order.hpp"
 #include "scheduler/placement_engine.hpp"
 #include "scheduler/policy.hpp"
 #include "scheduler/preemption.hpp"
@@ -43,15 +44,21 @@ struct GroupKey {
 
 /// A place in the queue. Lower comes first.
 struct Place {
-    std::int64_t priority_negated = 0;
+    std::int64_t rank = 0;  // See rank_of().
     JobId job = JobId(0);
 
     friend auto operator<=>(const Place&, const Place&) = default;
 };
 
+/// The place of a job where a higher priority comes first, and nothing else counts.
+[[nodiscard]] inline Place strict_place(const GroupKey& group, JobId job) {
+    return {.rank = -std::int64_t{group.priority}, .job = job};
+}
+
 struct CoreOptions {
     Policy policy = Policy::kTightest;
     Backfill backfill = Backfill::kEasy;
+    OrderRules order = {};  // For its owner to heed, who says at which place a job is.
 
     /// How long what has no time limit is taken to run.
     std::chrono::seconds assumed_run = std::chrono::hours(24);
@@ -78,6 +85,7 @@ struct Start {
 /// When and where a job that waits for room will start at the latest.
 struct Reservation {
     JobId job = JobId(0);
+    std::int64_t rank = 0;  // Of its place.
     GroupKey group = {};
     Instant at = Instant(std::chrono::microseconds(0));
     std::vector<Placed> parts = {};
@@ -96,7 +104,7 @@ struct Preemption {
 /// owner tells it of every change, takes one decision at a time with next(), makes it true, and
 /// asks again.
 ///
-/// Order is by priority, then by submission. Who does not fit is passed by those behind, as far as
+/// Order is by place. Who does not fit is passed by those behind, as far as
 /// the backfill mode lets them. Jobs that differ in nothing that matters are a group that is looked
 /// at once, and a group that did not fit is not looked at again before some node has room for it:
 /// the cost of an event grows with the requests that differ, not with the jobs that wait.
@@ -131,9 +139,9 @@ class Core {
 
     // ---- Who waits.
 
-    /// `job` has something to place. Inserting twice is inserting once. The request is known.
-    void put_waiting(JobId job, const GroupKey& group);
-    void drop_waiting(JobId job, const GroupKey& group);
+    /// A job has something to place. Inserting twice is inserting once. The request is known.
+    void put_waiting(const Place& place, const GroupKey& group);
+    void drop_waiting(const Place& place, const GroupKey& group);
 
     /// What `project` (0: the whole cluster) holds became less, or what it may hold more.
     void free_quota(ProjectId project);
@@ -204,7 +212,7 @@ class Core {
     struct Group {
         GroupKey key = {};
         Ask* ask = nullptr;
-        std::set<JobId> jobs = {};
+        std::set<Place> jobs = {};
         std::optional<ProjectId> waits_for_quota_of = {};
     };
 
@@ -214,7 +222,6 @@ class Core {
     };
 
     [[nodiscard]] Group& group_with(const GroupKey& key);
-    [[nodiscard]] static Place place_of(const GroupKey& key, JobId job);
     void add_head(Group& group);
     void remove_head(Group& group);
     void drop_group(Group& group);
@@ -226,7 +233,7 @@ class Core {
     void unblock(Ask& ask);
     [[nodiscard]] std::optional<Start> look(Instant now, const QuotaCheck& quota_check);
     [[nodiscard]] std::optional<Start> try_start(
-        JobId job, Group& group, Instant now, const QuotaCheck& quota_check);
+        const Place& place, Group& group, Instant now, const QuotaCheck& quota_check);
     [[nodiscard]] bool lacks_quota(
         Group& group, const std::vector<Placed>& parts, const QuotaCheck& quota_check);
     void put_aside(Group& group, ProjectId over);
@@ -247,14 +254,15 @@ class Core {
     struct Candidate;
     class Walk;
     [[nodiscard]] std::size_t reservations_max() const noexcept;
-    [[nodiscard]] std::vector<std::pair<JobId, Group*>> first_waiting() const;
+    [[nodiscard]] std::vector<Heads::value_type> first_waiting() const;
     [[nodiscard]] std::size_t reservations_in_order(
-        const std::vector<std::pair<JobId, Group*>>& wanted) const;
+        const std::vector<Heads::value_type>& wanted) const;
     [[nodiscard]] bool is_owner_active() const;
     [[nodiscard]] std::vector<std::pair<Instant, const Node*>> bounds_of(
         const Group& group, Instant now) const;
     void ensure_reservations(Instant now, const QuotaCheck& quota_check);
-    [[nodiscard]] bool reserve(JobId job, Group& group, Instant now, const QuotaCheck& quota_check);
+    [[nodiscard]] bool reserve(
+        const Place& place, Group& group, Instant now, const QuotaCheck& quota_check);
     [[nodiscard]] std::vector<Candidate> earliest_slots(const Group& group, Instant now) const;
     void promise(Reservation reservation);
     void drop_reservations();

@@ -345,7 +345,8 @@ void disturb(CoreWorld& world, Random& random, const std::vector<model::Request>
             .request = world.put_request(requests[random.below(requests.size())]),
             .limit = planning_limit(limit)};
         const std::int64_t most = limit.count() > 0 ? limit.count() : 5000;
-        world.submit(group, seconds(pick(random, 1, most)));
+        const std::int64_t rank = 4 * strict_place(group, JobId(0)).rank + pick(random, 0, 6);
+        world.submit_at(rank, group, seconds(pick(random, 1, most)));
     }
     if (one_in(random, 5) && !world.waiting().empty()) {
         auto job = world.waiting().begin();

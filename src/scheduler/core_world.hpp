@@ -23,6 +23,7 @@ class CoreWorld {
   public:
     struct Job {
         GroupKey group = {};
+        std::int64_t rank = 0;
         std::chrono::seconds run = {};
         std::vector<Placed> parts = {};  // Once it runs.
         Instant since = Instant(std::chrono::microseconds(0));
@@ -86,14 +87,24 @@ class CoreWorld {
     }
 
     JobId submit(const GroupKey& group, std::chrono::seconds run, bool is_preemptible = false) {
+        return submit_at(strict_place(group, JobId(0)).rank, group, run, is_preemptible);
+    }
+
+    /// Likewise, wherever its rank puts it.
+    JobId submit_at(
+        std::int64_t rank,
+        const GroupKey& group,
+        std::chrono::seconds run,
+        bool is_preemptible = false) {
         const JobId id(++last_job_);
-        waiting_.emplace(id, Job{.group = group, .run = run, .is_preemptible = is_preemptible});
-        core_.put_waiting(id, group);
+        waiting_.emplace(
+            id, Job{.group = group, .rank = rank, .run = run, .is_preemptible = is_preemptible});
+        core_.put_waiting({.rank = rank, .job = id}, group);
         return id;
     }
 
     void cancel(JobId id) {
-        core_.drop_waiting(id, waiting_.at(id).group);
+        core_.drop_waiting(place_of(id, waiting_.at(id)), waiting_.at(id).group);
         waiting_.erase(id);
     }
 
@@ -143,7 +154,7 @@ class CoreWorld {
         Job job = waiting_.at(id);
         ASSERT_EQ(job.group, start.group);
         ASSERT_EQ(start.parts.size(), static_cast<std::size_t>(job.group.nodes));
-        core_.drop_waiting(id, job.group);
+        core_.drop_waiting(place_of(id, job), job.group);
         waiting_.erase(id);
         job.parts = start.parts;
         job.since = now_;
@@ -176,10 +187,11 @@ class CoreWorld {
         if (job.is_stopping) {
             waiting_.emplace(
                 id, Job{.group = job.group,
+                        .rank = job.rank,
                         .run = job.run,
                         .is_preemptible = job.is_preemptible,
                         .attempts = job.attempts});
-            core_.put_waiting(id, job.group);
+            core_.put_waiting(place_of(id, job), job.group);
         }
     }
 
@@ -233,9 +245,8 @@ class CoreWorld {
     /// The waiting jobs in the order of the queue.
     [[nodiscard]] std::vector<std::pair<JobId, Job>> in_order() const {
         std::vector<std::pair<JobId, Job>> jobs(waiting_.begin(), waiting_.end());
-        std::ranges::sort(jobs, {}, [](const auto& job) {
-            return std::pair(-job.second.group.priority, job.first);
-        });
+        std::ranges::sort(
+            jobs, {}, [](const auto& job) { return place_of(job.first, job.second); });
         return jobs;
     }
 
@@ -322,6 +333,8 @@ class CoreWorld {
     }
 
     static JobId job_of(AllocationId hold) { return JobId(hold.value() / kRanks); }
+
+    static Place place_of(JobId id, const Job& job) { return {.rank = job.rank, .job = id}; }
 
     /// What the scheduler is told of a part of a job that runs.
     static Hold hold_of(JobId id, const Job& job, const Placed& part) {

@@ -93,10 +93,18 @@ class Forward {
         const bool is_ready = job.after.empty() && job.not_before <= now_;
         const bool may_start = job.running_max == 0 || job.live < job.running_max;
         if (job.elements > 0 && is_ready && may_start) {
-            core_.put_waiting(id, job.group);
+            core_.put_waiting(place_of(job), job.group);
         } else {
-            core_.drop_waiting(id, job.group);
+            core_.drop_waiting(place_of(job), job.group);
         }
+    }
+
+    [[nodiscard]] Place place_of(const WaitingJob& job) const {
+        const Standing standing{
+            .priority = job.group.priority,
+            .submitted_at = job.submitted_at,
+            .load = job.fair_load};
+        return {.rank = rank_of(options_.order, standing), .job = job.job};
     }
 
     Ahead begin(const Start& start) {
@@ -128,6 +136,10 @@ class Forward {
             projects_.add(task.project, used, 1);
             running_.emplace(task.id, task);
             ends_.emplace(ahead.until, task.id);
+        }
+        if (job.fair_step > 0) {
+            core_.drop_waiting(start.place, job.group);
+            job.fair_load += job.fair_step;
         }
         --job.elements;
         ++job.live;

@@ -26,6 +26,9 @@ struct RunningTask {
 struct WaitingJob {
     JobId job = JobId(0);
     GroupKey group = {};
+    Instant submitted_at = Instant(std::chrono::microseconds(0));
+    std::int64_t fair_load = 0;     // See Standing.
+    std::int64_t fair_step = 0;     // What that gains with each start.
     std::chrono::seconds run = {};  // Of each element. 0: what is assumed.
     std::uint32_t elements = 1;
     std::uint32_t running_max = 0;  // At once; 0: any number.

@@ -34,9 +34,9 @@ class Core::Walk {
     [[nodiscard]] std::optional<Heads::value_type> next() {
         if (last_) {  // What comes behind it in its group is next of that group.
             const Group& group = *last_->second;
-            const auto behind = group.jobs.upper_bound(last_->first.job);
+            const auto behind = group.jobs.upper_bound(last_->first);
             if (behind != group.jobs.end()) {
-                behind_.emplace(Place{last_->first.priority_negated, *behind}, last_->second);
+                behind_.emplace(*behind, last_->second);
             }
             last_.reset();
         }
@@ -62,24 +62,24 @@ class Core::Walk {
 };
 
 /// The first jobs in order that found no room, up to the first that will be looked at.
-std::vector<std::pair<JobId, Core::Group*>> Core::first_waiting() const {
-    std::vector<std::pair<JobId, Group*>> first;
+std::vector<Core::Heads::value_type> Core::first_waiting() const {
+    std::vector<Heads::value_type> first;
     Walk walk(order_);
     while (first.size() < reservations_max()) {
         const auto waiting = walk.next();
         if (!waiting || !waiting->second->ask->is_blocked) {
             break;
         }
-        first.emplace_back(waiting->first.job, waiting->second);
+        first.push_back(*waiting);
     }
     return first;
 }
 
 /// How many of the reservations there are belong to the first that wait, in that order.
-std::size_t Core::reservations_in_order(const std::vector<std::pair<JobId, Group*>>& wanted) const {
+std::size_t Core::reservations_in_order(const std::vector<Heads::value_type>& wanted) const {
     std::size_t kept = 0;
     while (kept < reservations_.size() && kept < wanted.size() &&
-           reservations_[kept].job == wanted[kept].first &&
+           reservations_[kept].job == wanted[kept].first.job &&
            reservations_[kept].group == wanted[kept].second->key) {
         ++kept;
     }
@@ -101,7 +101,7 @@ void Core::ensure_reservations(Instant now, const QuotaCheck& quota_check) {
     }
     bool has_all = false;
     while (!has_all) {
-        const std::vector<std::pair<JobId, Group*>> wanted = first_waiting();
+        const std::vector<Heads::value_type> wanted = first_waiting();
         const std::size_t kept = reservations_in_order(wanted);
         const bool is_due = std::ranges::any_of(
             reservations_, [&](const Reservation& each) { return each.at <= now; });
@@ -121,13 +121,14 @@ void Core::ensure_reservations(Instant now, const QuotaCheck& quota_check) {
 
 /// False if the job is not one to reserve for: it lacks quota, or no node will ever do; then who
 /// the first ones are has changed.
-bool Core::reserve(JobId job, Group& group, Instant now, const QuotaCheck& quota_check) {
+bool Core::reserve(const Place& place, Group& group, Instant now, const QuotaCheck& quota_check) {
     std::vector<Candidate> slots = earliest_slots(group, now);
     if (slots.empty()) {
         set_hopeless(*group.ask, true);
         return false;
     }
-    Reservation reservation{.job = job, .group = group.key, .at = slots.back().at};
+    Reservation reservation{
+        .job = place.job, .rank = place.rank, .group = group.key, .at = slots.back().at};
     for (Candidate& slot : slots) {
         reservation.parts.push_back({.node = slot.node, .grant = std::move(slot.grant)});
     }

@@ -176,7 +176,8 @@ class Replay {
             return;
         }
         core_.observe(workload_.requests[job.request]);
-        core_.put_waiting(JobId(place + 1), group_of(job));
+        const GroupKey group = group_of(job);
+        core_.put_waiting(scheduler::strict_place(group, JobId(place + 1)), group);
         ++sample_.waiting;
     }
 
@@ -193,7 +194,7 @@ class Replay {
     void begin(const scheduler::Start& start) {
         const std::size_t place = start.place.job.value() - 1;
         const TraceJob& job = workload_.jobs[place];
-        core_.drop_waiting(start.place.job, start.group);
+        core_.drop_waiting(start.place, start.group);
         Running& running = runs_[place];
         running = {.parts = start.parts, .first_hold = AllocationId(last_hold_ + 1)};
         for (const Placed& part : start.parts) {

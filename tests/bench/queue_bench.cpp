@@ -103,7 +103,8 @@ class FullCluster {
                      scheduler::planning_limit(std::chrono::seconds(kLimits[random.below(4)]))});
         }
         for (std::size_t i = 1; i <= jobs; ++i) {
-            core_.put_waiting(JobId(i), keys[random.below(keys.size())]);
+            const GroupKey& key = keys[random.below(keys.size())];
+            core_.put_waiting(scheduler::strict_place(key, JobId(i)), key);
         }
         return core_.group_count();
     }
@@ -123,7 +124,7 @@ class FullCluster {
     }
 
     void take(const scheduler::Start& start) {
-        core_.drop_waiting(start.place.job, start.group);
+        core_.drop_waiting(start.place, start.group);
         for (const scheduler::Placed& part : start.parts) {
             NodeView& node = nodes_[part.node.value() - 1];
             node.free = *model::take(node.free, part.grant);
@@ -228,7 +229,7 @@ void print_preemption() {
         {.host = {.cpu_millicores = 8000}, .gpus = model::WholeGpus{.count = kGpusOfANode}});
     const GroupKey gang{
         .priority = 10, .project = ProjectId(0), .request = model::RequestId(1), .nodes = 64};
-    cluster.core().put_waiting(JobId(1), gang);
+    cluster.core().put_waiting(scheduler::strict_place(gang, JobId(1)), gang);
     const auto begin = Clock::now();
     std::size_t looks = SIZE_MAX;
     const bool has_started = cluster.core().next(kNow, looks, {}).has_value();

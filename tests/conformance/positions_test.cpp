@@ -11,6 +11,7 @@ class Positions : public StoreSuite {
     void submit(std::uint64_t id, std::int32_t priority, ElementState state) {
         model::JobRecord job = job_in(id, state);
         job.priority = priority;
+        job.rank = -std::int64_t{job.priority};
         changes_.submit(job);
     }
 
@@ -23,7 +24,7 @@ class Positions : public StoreSuite {
         std::vector<std::uint64_t> singly;
         singly.reserve(jobs.size());
         for (const ledger::JobCursor& job : jobs) {
-            singly.push_back(from->position(job.priority, job.id).value());
+            singly.push_back(from->position(job.rank, job.id).value());
         }
         EXPECT_EQ(*positions, singly);
     }
@@ -53,12 +54,12 @@ TEST_P(Positions, InAnyOrderAndOfJobsThatHaveLeftTheQueue) {
     const auto from = reader();
     EXPECT_EQ(from->positions({}).value(), std::vector<std::uint64_t>());
     const std::vector<ledger::JobCursor> jobs = {
-        {-3, JobId(5)},
+        {3,  JobId(5)},
         {0,  JobId(4)},
-        {7,  JobId(2)},
+        {-7, JobId(2)},
         {0,  JobId(3)}, // Held: where it would stand.
         {0,  JobId(1)},
-        {7,  JobId(6)},
+        {-7, JobId(6)},
         {0,  JobId(4)},
     };
     EXPECT_EQ(from->positions(jobs).value(), (std::vector<std::uint64_t>{4, 3, 1, 3, 2, 2, 3}));
@@ -75,9 +76,9 @@ TEST_P(Positions, EndAtTenThousand) {
         {0,  JobId(most + 2)},
         {0,  JobId(most + 1)},
         {0,  JobId(most)    },
-        {1,  JobId(5)       },
+        {-1, JobId(5)       },
         {0,  JobId(6)       },
-        {-1, JobId(1)       }
+        {1,  JobId(1)       }
     };
     EXPECT_EQ(
         reader()->positions(jobs).value(),

@@ -29,6 +29,7 @@ class Reader : public StoreSuite {
         });
         model::JobRecord urgent = job_in(6, ElementState::kQueued);
         urgent.priority = 10;
+        urgent.rank = -std::int64_t{urgent.priority};
         urgent.project = ProjectId(2);
         changes.submit(urgent, {.name = "a"});
         changes.submit(job_in(7, ElementState::kHeld), {.name = "a", .labels = {{"k", "w"}}});
@@ -39,6 +40,7 @@ class Reader : public StoreSuite {
         changes.submit(array, {.name = "a"});
         model::JobRecord low = job_in(9, ElementState::kQueued);
         low.priority = -5;
+        low.rank = -std::int64_t{low.priority};
         changes.submit(low, {.name = "c"});
         ASSERT_TRUE(changes.commit(store()));
     }
@@ -127,6 +129,7 @@ TEST_P(Reader, FollowsAJobThroughItsStates) {
     add_jobs();
     model::JobRecord job = job_in(9, ElementState::kQueued);
     job.priority = -5;
+    job.rank = -std::int64_t{job.priority};
     auto changes = Script(store().open_epoch().value());
     for (const ElementState state :
          {ElementState::kHeld, ElementState::kQueued, ElementState::kScheduled,
@@ -207,11 +210,11 @@ TEST_P(Reader, ListsStayWholeWhileJobsCome) {
 TEST_P(Reader, CountsPositions) {
     add_jobs();
     const auto from = reader();
-    EXPECT_EQ(from->position(10, JobId(6)).value(), 1U);
+    EXPECT_EQ(from->position(-10, JobId(6)).value(), 1U);
     EXPECT_EQ(from->position(0, JobId(5)).value(), 2U);
     EXPECT_EQ(from->position(0, JobId(8)).value(), 3U);  // Job 7 is held: nobody waits for it.
-    EXPECT_EQ(from->position(-5, JobId(9)).value(), 4U);
-    EXPECT_EQ(from->position(1000, JobId(1)).value(), 1U);
+    EXPECT_EQ(from->position(5, JobId(9)).value(), 4U);
+    EXPECT_EQ(from->position(-1000, JobId(1)).value(), 1U);
 }
 
 TEST_P(Reader, PositionsEndAtTenThousand) {
@@ -219,6 +222,7 @@ TEST_P(Reader, PositionsEndAtTenThousand) {
     for (std::uint64_t id = 1; id <= ledger::kPositionMax + 1; ++id) {
         model::JobRecord job = job_in(id, ElementState::kQueued);
         job.priority = id <= 5 ? 1 : 0;
+        job.rank = -std::int64_t{job.priority};
         changes.submit(job);
     }
     ASSERT_TRUE(changes.commit(store()));
@@ -226,7 +230,7 @@ TEST_P(Reader, PositionsEndAtTenThousand) {
     EXPECT_EQ(from->position(0, JobId(6)).value(), 6U);
     EXPECT_EQ(from->position(0, JobId(ledger::kPositionMax)).value(), ledger::kPositionMax);
     EXPECT_EQ(from->position(0, JobId(ledger::kPositionMax + 1)).value(), ledger::kPositionMax + 1);
-    EXPECT_EQ(from->position(-1, JobId(1)).value(), ledger::kPositionMax + 1);
+    EXPECT_EQ(from->position(1, JobId(1)).value(), ledger::kPositionMax + 1);
 }
 
 TEST_P(Reader, PagesAttempts) {

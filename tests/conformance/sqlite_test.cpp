@@ -23,6 +23,13 @@ using store_sqlite::SqliteStore;
 
 constexpr std::size_t kFileBytesMax = std::size_t{256} << 20U;
 
+/// Makes of a database what it was before schema 5.
+constexpr const char* kBeforeFairShare =
+    "UPDATE jobs SET rank = -priority; ALTER TABLE jobs RENAME COLUMN rank TO priority_negated; "
+    "ALTER TABLE jobs DROP COLUMN priority; ALTER TABLE jobs DROP COLUMN fair_load; "
+    "ALTER TABLE jobs DROP COLUMN fair_step; ALTER TABLE projects DROP COLUMN share; "
+    "DROP TABLE accounts; ";
+
 /// Runs SQL on a file behind the store's back.
 void tamper(const std::string& path, const std::string& sql) {
     sqlite3* handle = nullptr;
@@ -80,9 +87,10 @@ TEST_F(Sqlite, BringsTheFirstSchemaUpToDate) {
     make(3);
     tamper(
         path(),
-        "ALTER TABLE requests DROP COLUMN node_expression; ALTER TABLE nodes DROP COLUMN "
-        "labels; DROP TABLE controls; ALTER TABLE jobs DROP COLUMN rev; ALTER TABLE jobs DROP "
-        "COLUMN is_preemptible; PRAGMA user_version = 1");
+        std::string(kBeforeFairShare) +
+            "ALTER TABLE requests DROP COLUMN node_expression; ALTER TABLE nodes DROP COLUMN "
+            "labels; DROP TABLE controls; ALTER TABLE jobs DROP COLUMN rev; ALTER TABLE jobs DROP "
+            "COLUMN is_preemptible; PRAGMA user_version = 1");
     const auto store = open_sqlite({.path = path()});
     ASSERT_TRUE(store) << store.error().context;
     const auto header = (*store)->open_epoch().value();
@@ -98,6 +106,28 @@ TEST_F(Sqlite, BringsTheFirstSchemaUpToDate) {
     EXPECT_EQ((*store)->open_reader().value()->job(JobId(3))->record.rev, held.rev);
 }
 
+TEST_F(Sqlite, JobsKeepTheirPlaceFromBeforeFairShare) {
+    {
+        const auto store = open();
+        Script changes(store->open_epoch().value());
+        add_people(changes);
+        for (std::uint64_t id = 1; id <= 3; ++id) {
+            model::JobRecord job = job_in(id, ElementState::kQueued);
+            job.priority = id == 2 ? 7 : 0;
+            job.rank = -std::int64_t{job.priority};
+            changes.submit(job, {.name = "n", .spec_json = "{}"});
+        }
+        ASSERT_TRUE(changes.commit(*store));
+    }
+    tamper(path(), std::string(kBeforeFairShare) + "PRAGMA user_version = 4");
+    const auto store = open();
+    const auto reader = store->open_reader().value();
+    EXPECT_EQ(reader->job(JobId(2))->record.priority, 7);
+    EXPECT_EQ(reader->job(JobId(2))->record.rank, -7);
+    EXPECT_EQ(reader->position(-7, JobId(2)).value(), 1U);
+    EXPECT_EQ(reader->position(0, JobId(1)).value(), 2U);
+}
+
 TEST_F(Sqlite, BringsTheSecondSchemaUpToDate) {
     {
         const auto store = open();
@@ -109,8 +139,9 @@ TEST_F(Sqlite, BringsTheSecondSchemaUpToDate) {
     }
     tamper(
         path(),
-        "ALTER TABLE requests DROP COLUMN node_expression; ALTER TABLE nodes DROP COLUMN "
-        "labels; ALTER TABLE jobs DROP COLUMN is_preemptible; PRAGMA user_version = 2");
+        std::string(kBeforeFairShare) +
+            "ALTER TABLE requests DROP COLUMN node_expression; ALTER TABLE nodes DROP COLUMN "
+            "labels; ALTER TABLE jobs DROP COLUMN is_preemptible; PRAGMA user_version = 2");
     const auto store = open();
     ASSERT_TRUE(store->open_epoch());
     const auto records = recovered(*store);

@@ -27,6 +27,9 @@ model::JobRecord extreme_job() {
         .request = model::RequestId(4),
         .priority = -1000,
         .retries_max = 100,
+        .rank = std::numeric_limits<std::int64_t>::min(),
+        .fair_load = kHuge,
+        .fair_step = kHuge,
         .retry_backoff_s = kHuge,
         .time_limit_s = kHuge,
         .submitted_at = kStart,
@@ -139,15 +142,19 @@ TEST_P(Store, GivesEveryKindOfRecordBack) {
         .id = ProjectId(3),
         .name = odd_text,
         .parent = ProjectId(1),
-        .quota = {
-                  .gpu_milli = 0,
-                  .cpu_millicores = kHuge,
-                  .memory_mib = 1,
-                  .running_elements = 0,
-                  .pending_elements = kHuge}
+        .quota =
+            {.gpu_milli = 0,
+                    .cpu_millicores = kHuge,
+                    .memory_mib = 1,
+                    .running_elements = 0,
+                    .pending_elements = kHuge},
+        .share = model::kShareMax
     };
+    const model::AccountRecord account{
+        .project = ProjectId(3), .user = user.id, .used_milli_s = kHuge, .at = kStart};
     auto changes = script();
-    changes.put(user).put(request).put(gpu_model).put(root).put(project).put(extreme_node());
+    changes.put(user).put(request).put(gpu_model).put(root).put(project).put(account);
+    changes.put(extreme_node());
     changes.submit(extreme_job()).put_element(extreme_element()).put(extreme_allocation());
     ASSERT_TRUE(changes.commit(store()));
 
@@ -157,6 +164,7 @@ TEST_P(Store, GivesEveryKindOfRecordBack) {
         EXPECT_EQ(of_kind<model::RequestRecord>(records), std::vector{request});
         EXPECT_EQ(of_kind<model::GpuModelRecord>(records), std::vector{gpu_model});
         EXPECT_EQ(of_kind<model::ProjectRecord>(records), (std::vector{root, project}));
+        EXPECT_EQ(of_kind<model::AccountRecord>(records), std::vector{account});
         EXPECT_EQ(of_kind<model::NodeRecord>(records), std::vector{extreme_node()});
         EXPECT_EQ(of_kind<model::JobRecord>(records), std::vector{extreme_job()});
         EXPECT_EQ(of_kind<model::ElementRecord>(records), std::vector{extreme_element()});
@@ -166,7 +174,7 @@ TEST_P(Store, GivesEveryKindOfRecordBack) {
     }
     EXPECT_EQ(header.last_job, extreme_job().id);
     EXPECT_EQ(header.last_allocation, AllocationId(11));
-    EXPECT_EQ(header.last_rev, Revision(9));
+    EXPECT_EQ(header.last_rev, Revision(10));
     EXPECT_EQ(header.last_at, kStart);
 }
 
@@ -190,6 +198,19 @@ TEST_P(Store, PutsOneRecordAfterAnother) {
     ASSERT_TRUE(changes.commit(store()));
     EXPECT_EQ(of_kind<model::NodeRecord>(recovered(store())), std::vector{node});
     EXPECT_EQ(of_kind<model::ProjectRecord>(recovered(store())).at(1), project);
+
+    model::AccountRecord account{
+        .project = project.id, .user = UserId(1), .used_milli_s = 5, .at = kStart};
+    changes.add(ledger::Put<model::AccountRecord>{.after = account});
+    ledger::Put<model::AccountRecord> more{.before = account};
+    account.used_milli_s = 7;
+    more.after = account;
+    changes.add(more);
+    ASSERT_TRUE(changes.commit(store()));
+    EXPECT_EQ(of_kind<model::AccountRecord>(recovered(store())), std::vector{account});
+    changes.add(ledger::Put<model::AccountRecord>{.before = account});
+    ASSERT_TRUE(changes.commit(store()));
+    EXPECT_TRUE(of_kind<model::AccountRecord>(recovered(store())).empty());
 
     changes.add(ledger::Put<model::NodeRecord>{.before = node});
     ASSERT_TRUE(changes.commit(store()));
@@ -350,6 +371,8 @@ TEST_P(Store, ChangesAJobInPlace) {
     steps[0].counts[ElementState::kRunning] = 3;
     steps[1] = steps[0];
     steps[1].priority = 5;
+    steps[1].rank = -5;
+    steps[1].fair_load = 77;
     steps[1].waiting_state = ElementState::kHeld;
     steps[2] = steps[1];
     steps[2].request = model::RequestId(2);

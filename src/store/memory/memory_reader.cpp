@@ -26,14 +26,14 @@ bool is_any_of(const std::vector<Value>& wanted, const Value& value) {
 /// Where a job stands in a list, lowest first.
 using Rank = std::pair<std::int64_t, std::int64_t>;
 
-Rank rank_of(JobOrder order, std::int32_t priority, JobId id) {
+Rank rank_of(JobOrder order, std::int64_t rank, JobId id) {
     const auto number = static_cast<std::int64_t>(id.value());
     switch (order) {
         case JobOrder::kNewestFirst: return {0, -number};
         case JobOrder::kOldestFirst: return {0, number};
         case JobOrder::kQueue:       break;
     }
-    return {-std::int64_t{priority}, number};
+    return {rank, number};
 }
 
 class MemoryReader final : public ledger::Reader {
@@ -48,8 +48,8 @@ class MemoryReader final : public ledger::Reader {
         limit = std::clamp<std::size_t>(limit, 1, ledger::kPageMax);
         std::vector<std::pair<Rank, const StoredJob*>> found;
         for (const auto& [id, job] : state_.jobs) {
-            const Rank rank = rank_of(order, job.record.priority, id);
-            const bool comes_after = !after || rank > rank_of(order, after->priority, after->id);
+            const Rank rank = rank_of(order, job.record.rank, id);
+            const bool comes_after = !after || rank > rank_of(order, after->rank, after->id);
             const bool is_listed = order != JobOrder::kQueue || job.record.counts.pending() > 0;
             if (comes_after && is_listed && matches(filter, job)) {
                 found.emplace_back(rank, &job);
@@ -60,7 +60,7 @@ class MemoryReader final : public ledger::Reader {
         for (const auto& [rank, job] : found) {
             if (page.rows.size() == limit) {
                 const model::JobRecord& last = page.rows.back().record;
-                page.next = ledger::JobCursor{.priority = last.priority, .id = last.id};
+                page.next = ledger::JobCursor{.rank = last.rank, .id = last.id};
                 break;
             }
             page.rows.push_back(row_of(*job));
@@ -126,12 +126,12 @@ class MemoryReader final : public ledger::Reader {
         return found;
     }
 
-    Result<std::uint64_t> position(std::int32_t priority, JobId id) override {
-        const Rank own = rank_of(JobOrder::kQueue, priority, id);
+    Result<std::uint64_t> position(std::int64_t rank, JobId id) override {
+        const Rank own = rank_of(JobOrder::kQueue, rank, id);
         std::uint64_t before = 0;
         for (const auto& [other, job] : state_.jobs) {
-            const Rank rank = rank_of(JobOrder::kQueue, job.record.priority, other);
-            if (job.record.counts[ElementState::kQueued] > 0 && rank < own) {
+            const Rank its = rank_of(JobOrder::kQueue, job.record.rank, other);
+            if (job.record.counts[ElementState::kQueued] > 0 && its < own) {
                 ++before;
             }
         }
@@ -142,8 +142,8 @@ class MemoryReader final : public ledger::Reader {
         const std::vector<ledger::JobCursor>& jobs) override {
         std::vector<std::uint64_t> all;
         all.reserve(jobs.size());
-        for (const auto& [priority, id] : jobs) {
-            all.push_back(position(priority, id).value());
+        for (const auto& [rank, id] : jobs) {
+            all.push_back(position(rank, id).value());
         }
         return all;
     }

@@ -39,6 +39,15 @@ class Replace {
         replace(state_.projects, kId, put);
     }
 
+    void operator()(const ledger::Put<model::AccountRecord>& put) {
+        replace(
+            state_.accounts,
+            [](const model::AccountRecord& account) {
+                return std::pair(account.project, account.user);
+            },
+            put);
+    }
+
     void operator()(const ledger::Put<model::NodeRecord>& put) { replace(state_.nodes, kId, put); }
 
     void operator()(const ledger::JobPut& put) {

@@ -65,6 +65,7 @@ Result<void> MemoryStore::recover(const std::function<void(ledger::Recovered&&)>
     give_all(state_.requests);
     give_all(state_.gpu_models);
     give_all(state_.projects);
+    give_all(state_.accounts);
     give_all(state_.nodes);
     for (const auto& [id, job] : state_.jobs) {
         if (job.record.ended_at == model::kNever) {

@@ -27,7 +27,8 @@ std::string insert_sql(std::string_view table, const std::string& columns) {
 }
 
 constexpr std::string_view kSetChanging =
-    "UPDATE jobs SET request = ?, retries_max = ?, retry_backoff_s = ?, time_limit_s = ?, "
+    "UPDATE jobs SET request = ?, priority = ?, fair_load = ?, retries_max = ?, retry_backoff_s = "
+    "?, time_limit_s = ?, "
     "on_node_loss = ?, is_preemptible = ?, waiting_state = ?, next = ?, taken = ?, after = ?, "
     "counts = ?, state = ?, "
     "rev = ?";
@@ -57,6 +58,7 @@ std::string ChangeWriter::sql_of(Index index) {
         case kPutRequest:  return put_sql("requests", kRequestColumns);
         case kPutGpuModel: return put_sql("gpu_models", kGpuModelColumns);
         case kPutProject:  return put_sql("projects", kProjectColumns);
+        case kPutAccount:  return put_sql("accounts", kAccountColumns);
         case kPutNode:     return put_sql("nodes", kNodeColumns);
         case kPutNodeGpu:  return put_sql("node_gpus", kNodeGpuColumns);
         case kInsertJob:
@@ -66,7 +68,7 @@ std::string ChangeWriter::sql_of(Index index) {
         case kUpdateJob:   return std::string(kSetChanging) + " WHERE id = ?";
         case kUpdateJobIndexed:
             return std::string(kSetChanging) +
-                   ", priority_negated = ?, ended_at = ?, phase = ?, queue_class = ? WHERE id = ?";
+                   ", rank = ?, ended_at = ?, phase = ?, queue_class = ? WHERE id = ?";
         case kPutElement:    return put_sql("elements", kElementColumns);
         case kPutAllocation: return put_sql("allocations", kAllocationColumns);
         case kPutControl:    return put_sql("controls", kControlColumns);
@@ -76,6 +78,7 @@ std::string ChangeWriter::sql_of(Index index) {
         case kDeleteRequest:  return "DELETE FROM requests WHERE id = ?";
         case kDeleteGpuModel: return "DELETE FROM gpu_models WHERE id = ?";
         case kDeleteProject:  return "DELETE FROM projects WHERE id = ?";
+        case kDeleteAccount:  return "DELETE FROM accounts WHERE project = ? AND user = ?";
         case kDeleteNode:     return "DELETE FROM nodes WHERE id = ?";
         case kDeleteNodeGpus: return "DELETE FROM node_gpus WHERE node = ?";
         case kDeleteJob:      return "DELETE FROM jobs WHERE id = ?";
@@ -168,6 +171,17 @@ Result<void> ChangeWriter::write_one(const ledger::Put<model::ProjectRecord>& pu
     return put_or_delete(put, kPutProject, kDeleteProject);
 }
 
+Result<void> ChangeWriter::write_one(const ledger::Put<model::AccountRecord>& put) {
+    if (put.after) {
+        Run run(at(kPutAccount));
+        bind(run, *put.after);
+        return run.finish();
+    }
+    return put.before
+               ? Run(at(kDeleteAccount)).id(put.before->project).id(put.before->user).finish()
+               : Result<void>();
+}
+
 Result<void> ChangeWriter::write_one(const ledger::Put<model::NodeRecord>& put) {
     if (put.before) {
         if (auto gone = delete_by_id(kDeleteNodeGpus, put.before->id.value()); !gone) {
@@ -239,8 +253,7 @@ Result<void> ChangeWriter::update_job(
     const model::JobRecord& before, const model::JobRecord& after) {
     const bool keeps_indexes = indexes_of(before).phase == indexes_of(after).phase &&
                                indexes_of(before).queue_class == indexes_of(after).queue_class &&
-                               before.priority == after.priority &&
-                               before.ended_at == after.ended_at;
+                               before.rank == after.rank && before.ended_at == after.ended_at;
     Run run(at(keeps_indexes ? kUpdateJob : kUpdateJobIndexed));
     bind_job_changing(run, after, packed_);
     if (!keeps_indexes) {

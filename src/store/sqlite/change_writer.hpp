@@ -46,6 +46,7 @@ class ChangeWriter {
         kPutRequest,
         kPutGpuModel,
         kPutProject,
+        kPutAccount,
         kPutNode,
         kPutNodeGpu,
         kInsertJob,
@@ -61,6 +62,7 @@ class ChangeWriter {
         kDeleteRequest,
         kDeleteGpuModel,
         kDeleteProject,
+        kDeleteAccount,
         kDeleteNode,
         kDeleteNodeGpus,
         kDeleteJob,
@@ -92,6 +94,7 @@ class ChangeWriter {
     [[nodiscard]] Result<void> write_one(const ledger::Put<model::RequestRecord>& put);
     [[nodiscard]] Result<void> write_one(const ledger::Put<model::GpuModelRecord>& put);
     [[nodiscard]] Result<void> write_one(const ledger::Put<model::ProjectRecord>& put);
+    [[nodiscard]] Result<void> write_one(const ledger::Put<model::AccountRecord>& put);
     [[nodiscard]] Result<void> write_one(const ledger::Put<model::NodeRecord>& put);
     [[nodiscard]] Result<void> write_one(const ledger::JobPut& put);
     [[nodiscard]] Result<void> write_one(const ledger::ElementPut& put);

@@ -16,6 +16,9 @@ constexpr std::size_t kLooksMax = 10'000;
 // A filtered queue of up to this many jobs is read whole and sorted.
 constexpr std::size_t kSortedMax = 5'000;
 constexpr std::size_t kChunkMin = 16;
+// Merged for one page. Without fair share and ageing there is one for each priority; with them
+// nearly one for each job, and jobs are looked at one by one.
+constexpr std::size_t kRunsMax = 64;
 
 constexpr auto kAllPhases = std::to_array<std::int64_t>({0, 1, kLivePhase, 5, 6, 7, 8});
 
@@ -63,19 +66,19 @@ std::string JobList::sql_of(Index index, JobOrder order) {
                    " FROM job_labels WHERE hash = ?1 AND ?2 = ?2 AND " +
                    (is_descending ? "job < -?3 ORDER BY job DESC" : "job > ?3 ORDER BY job") +
                    " LIMIT ?4";
-        case kByPriority:  // A job of this class that runs besides is in the phase of what runs.
+        case kByRank:  // A job of this class that runs besides is in the phase of what runs.
             return ids +
-                   "INDEXED BY jobs_by_queue WHERE queue_class = ?1 AND priority_negated = ?2 "
+                   "INDEXED BY jobs_by_queue WHERE queue_class = ?1 AND rank = ?2 "
                    "AND phase = ?1 AND " +
                    rest;
         case kQueueSame:
-            return "SELECT priority_negated, id FROM jobs INDEXED BY jobs_by_queue "
-                   "WHERE queue_class = ?1 AND priority_negated = ?2 AND id > ?3 "
+            return "SELECT rank, id FROM jobs INDEXED BY jobs_by_queue "
+                   "WHERE queue_class = ?1 AND rank = ?2 AND id > ?3 "
                    "ORDER BY id LIMIT ?4";
         case kQueueAfter:
-            return "SELECT priority_negated, id FROM jobs INDEXED BY jobs_by_queue "
-                   "WHERE queue_class = ?1 AND priority_negated > ?2 AND ?3 = ?3 "
-                   "ORDER BY priority_negated, id LIMIT ?4";
+            return "SELECT rank, id FROM jobs INDEXED BY jobs_by_queue "
+                   "WHERE queue_class = ?1 AND rank > ?2 AND ?3 = ?3 "
+                   "ORDER BY rank, id LIMIT ?4";
         case kIndexes: break;
     }
     return {};
@@ -103,15 +106,15 @@ Result<JobList> JobList::prepare(Database& database) {
     done =
         done.and_then([&] {
                 return prepare_into(
-                    list.next_priority_,
-                    "SELECT priority_negated FROM jobs INDEXED BY jobs_by_queue "
-                    "WHERE queue_class = ? AND priority_negated > ? "
-                    "ORDER BY priority_negated LIMIT 1");
+                    list.next_rank_,
+                    "SELECT rank FROM jobs INDEXED BY jobs_by_queue "
+                    "WHERE queue_class = ? AND rank > ? "
+                    "ORDER BY rank LIMIT 1");
             })
             .and_then([&] {
                 return prepare_into(
                     list.facts_,
-                    "SELECT user, project, name_hash, state, priority_negated, queue_class "
+                    "SELECT user, project, name_hash, state, rank, queue_class "
                     "FROM jobs WHERE id = ?");
             })
             .and_then([&] {
@@ -123,14 +126,14 @@ Result<JobList> JobList::prepare(Database& database) {
     return list;
 }
 
-Rank JobList::rank_of(JobOrder order, std::int32_t priority, JobId id) {
+Rank JobList::rank_of(JobOrder order, std::int64_t rank, JobId id) {
     const auto number = static_cast<std::int64_t>(id.value());
     switch (order) {
         case JobOrder::kNewestFirst: return {.id = -number};
         case JobOrder::kOldestFirst: return {.id = number};
         case JobOrder::kQueue:       break;
     }
-    return {.priority_negated = -std::int64_t{priority}, .id = number};
+    return {.rank = rank, .id = number};
 }
 
 JobId JobList::id_of(JobOrder order, const Rank& rank) {
@@ -170,7 +173,7 @@ Result<std::optional<Rank>> JobList::check(const Query& query, JobId id) {
         const std::uint64_t project = run.read_unsigned();
         const std::uint64_t name_hash = run.read_unsigned();
         const auto state = run.read_as<model::ElementState>();
-        const auto priority = static_cast<std::int32_t>(-run.read_integer());
+        const std::int64_t place = run.read_integer();
         const bool waits = !run.read_is_null();
         const bool is_wanted = user == wanted.user.value_or(user) &&
                                project == wanted.project.value_or(project) &&
@@ -180,7 +183,7 @@ Result<std::optional<Rank>> JobList::check(const Query& query, JobId id) {
         if (!is_wanted) {
             return std::optional<Rank>();
         }
-        rank = rank_of(query.order, priority, id);
+        rank = rank_of(query.order, place, id);
     }
     if (wanted.name || !wanted.labels.empty()) {
         const auto has = has_texts(wanted, id);
@@ -199,13 +202,13 @@ Result<void> JobList::read_ranks(
     Run run(at(index, query.order));
     const bool is_in_queue = index == kQueueSame || index == kQueueAfter;
     run.integer(source.key)
-        .integer(is_in_queue ? source.last.priority_negated : source.second_key)
+        .integer(is_in_queue ? source.last.rank : source.second_key)
         .integer(source.last.id)
         .integer(static_cast<std::int64_t>(count));
     auto has_row = run.step();
     for (; has_row && *has_row; has_row = run.step()) {
-        const std::int64_t priority_negated = run.read_integer();
-        source.buffer.push_back({.priority_negated = priority_negated, .id = run.read_integer()});
+        const std::int64_t rank = run.read_integer();
+        source.buffer.push_back({.rank = rank, .id = run.read_integer()});
     }
     if (!has_row) {
         return tl::unexpected(std::move(has_row.error()));
@@ -314,32 +317,37 @@ Result<RankPage> JobList::page_of_ids(const Query& query) {
     return cut(query, std::move(ranks));
 }
 
-Result<void> JobList::add_pending(
+/// False if they have too many ranks for a run each.
+Result<bool> JobList::add_pending(
     const Query& query, std::int64_t phase, std::vector<Source>& sources) {
     for (std::int64_t above = std::numeric_limits<std::int64_t>::min();;) {
-        Run run(next_priority_);
+        Run run(next_rank_);
         auto has_row = run.integer(phase).integer(above).step();
         if (!has_row) {
             return tl::unexpected(std::move(has_row.error()));
         }
         if (!*has_row) {
-            return {};
+            return true;
+        }
+        if (sources.size() >= kRunsMax) {
+            return false;
         }
         above = run.read_integer();
         sources.push_back(
-            {.index = kByPriority, .key = phase, .second_key = above, .last = query.after});
+            {.index = kByRank, .key = phase, .second_key = above, .last = query.after});
     }
 }
 
-Result<void> JobList::add_phases(const Query& query, std::vector<Source>& sources) {
+/// False if there are too many of them.
+Result<bool> JobList::add_phases(const Query& query, std::vector<Source>& sources) {
     for (const std::int64_t phase : phases_of(query.wanted)) {
         if (phase >= kLivePhase) {
             sources.push_back({.index = kByPhase, .key = phase, .last = query.after});
-        } else if (auto done = add_pending(query, phase, sources); !done) {
+        } else if (auto done = add_pending(query, phase, sources); !done || !*done) {
             return done;
         }
     }
-    return {};
+    return true;
 }
 
 /// The runs that hold the wanted jobs in the order of ids.
@@ -374,6 +382,9 @@ Result<std::vector<JobList::Source>> JobList::sources_of(Query& query) {
         sources.push_back({.index = kAll, .last = query.after});
     } else if (auto done = add_phases(query, sources); !done) {
         return tl::unexpected(std::move(done.error()));
+    } else if (!*done) {
+        query.checks_each = true;
+        sources.assign(1, {.index = kAll, .last = query.after});
     }
     return sources;
 }
@@ -424,7 +435,7 @@ Result<RankPage> JobList::page(
     Query query{
         .wanted = wanted,
         .order = order,
-        .after = after.value_or(Rank{.priority_negated = kLowest, .id = kLowest}),
+        .after = after.value_or(Rank{.rank = kLowest, .id = kLowest}),
         .limit = limit};
     if (!wanted.ids.empty()) {
         return page_of_ids(query);

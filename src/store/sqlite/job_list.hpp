@@ -19,10 +19,10 @@
 // checked job by job, a bounded number of times.
 namespace reeve::store_sqlite {
 
-/// Where a job stands in a list, lowest first: in the queue by priority, then id; else by id alone,
+/// Where a job stands in a list, lowest first: in the queue by its rank, then id; else by id alone,
 /// negated where the newest comes first.
 struct Rank {
-    std::int64_t priority_negated = 0;
+    std::int64_t rank = 0;
     std::int64_t id = 0;
 
     friend auto operator<=>(const Rank&, const Rank&) = default;
@@ -56,8 +56,9 @@ class JobList {
         const std::optional<Rank>& after,
         std::size_t limit);
 
-    /// The rank of a job in a list of this order, from its priority and id; and the id again.
-    [[nodiscard]] static Rank rank_of(ledger::JobOrder order, std::int32_t priority, JobId id);
+    /// The rank of a job in a list of this order, from the one it has in the queue and its id; and
+    /// the id again.
+    [[nodiscard]] static Rank rank_of(ledger::JobOrder order, std::int64_t rank, JobId id);
     [[nodiscard]] static JobId id_of(ledger::JobOrder order, const Rank& rank);
 
   private:
@@ -68,8 +69,8 @@ class JobList {
         kByProject,
         kByName,
         kByLabel,
-        kByPriority,  // Of one phase, queued or held, and one priority.
-        kQueueSame,   // The queue, of one class: the rest of a priority;
+        kByRank,      // Of one phase, queued or held, and one rank.
+        kQueueSame,   // The queue, of one class: the rest of a rank;
         kQueueAfter,  // and what comes after it.
         kIndexes,
     };
@@ -103,8 +104,8 @@ class JobList {
     }
 
     [[nodiscard]] Result<std::vector<Source>> sources_of(Query& query);
-    [[nodiscard]] Result<void> add_phases(const Query& query, std::vector<Source>& sources);
-    [[nodiscard]] Result<void> add_pending(
+    [[nodiscard]] Result<bool> add_phases(const Query& query, std::vector<Source>& sources);
+    [[nodiscard]] Result<bool> add_pending(
         const Query& query, std::int64_t phase, std::vector<Source>& sources);
     [[nodiscard]] Result<void> refill(const Query& query, Source& source);
     [[nodiscard]] Result<void> read_ranks(
@@ -124,7 +125,7 @@ class JobList {
     Database* database_;
     std::array<Statement, kIndexes> ascending_ = {};
     std::array<Statement, kIndexes> descending_ = {};
-    Statement next_priority_ = {};
+    Statement next_rank_ = {};
     Statement facts_ = {};
     Statement texts_ = {};
 };

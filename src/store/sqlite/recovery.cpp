@@ -73,6 +73,9 @@ Result<void> recover_all(Database& database, const Each& each) {
             [&] { return recover_one(kGpuModelColumns, "gpu_models ORDER BY id", read_gpu_model); })
         .and_then(
             [&] { return recover_one(kProjectColumns, "projects ORDER BY id", read_project); })
+        .and_then([&] {
+            return recover_one(kAccountColumns, "accounts ORDER BY project, user", read_account);
+        })
         .and_then([&] { return recover_nodes(database, each); })
         .and_then([&] {
             return recover_one(kJobColumns, "jobs WHERE ended_at = 0 ORDER BY id", read_job);

@@ -261,6 +261,20 @@ void bind(Run& run, const model::ProjectRecord& project) {
     bind_optional(run, project.quota.memory_mib);
     bind_optional(run, project.quota.running_elements);
     bind_optional(run, project.quota.pending_elements);
+    run.integer(project.share);
+}
+
+void bind(Run& run, const model::AccountRecord& account) {
+    run.id(account.project).id(account.user).integer(account.used_milli_s).time(account.at);
+}
+
+model::AccountRecord read_account(Run& run) {
+    model::AccountRecord account;
+    account.project = run.read_id<ProjectId>();
+    account.user = run.read_id<UserId>();
+    account.used_milli_s = run.read_integer();
+    account.at = run.read_time();
+    return account;
 }
 
 model::ProjectRecord read_project(Run& run) {
@@ -277,6 +291,7 @@ model::ProjectRecord read_project(Run& run) {
     project.quota.memory_mib = read_optional<std::int64_t>(run);
     project.quota.running_elements = read_optional<std::int64_t>(run);
     project.quota.pending_elements = read_optional<std::int64_t>(run);
+    project.share = run.read_as<std::int32_t>();
     return project;
 }
 
@@ -339,7 +354,8 @@ void bind_job_fixed(Run& run, const model::JobRecord& job) {
         .integer(job.range.last)
         .integer(job.range.step)
         .integer(job.range.running_max)
-        .integer(job.is_array ? 1 : 0);
+        .integer(job.is_array ? 1 : 0)
+        .integer(job.fair_step);
 }
 
 void bind_job_changing(Run& run, const model::JobRecord& job, Packed& packed) {
@@ -348,6 +364,8 @@ void bind_job_changing(Run& run, const model::JobRecord& job, Packed& packed) {
     packed.second = pack_after(job.after);
     packed.third = job.counts == one_in(state) ? std::string() : pack_counts(job.counts);
     run.id(job.request)
+        .integer(job.priority)
+        .integer(job.fair_load)
         .integer(job.retries_max)
         .integer(job.retry_backoff_s)
         .integer(job.time_limit_s)
@@ -364,7 +382,7 @@ void bind_job_changing(Run& run, const model::JobRecord& job, Packed& packed) {
 
 void bind_job_indexed(Run& run, const model::JobRecord& job) {
     const JobIndexes indexes = indexes_of(job);
-    run.integer(-std::int64_t{job.priority}).time(job.ended_at).integer(indexes.phase);
+    run.integer(job.rank).time(job.ended_at).integer(indexes.phase);
     bind_optional(run, indexes.queue_class);
 }
 
@@ -379,7 +397,10 @@ model::JobRecord read_job(Run& run) {
     job.range.step = run.read_as<std::uint32_t>();
     job.range.running_max = run.read_as<std::uint32_t>();
     job.is_array = run.read_integer() != 0;
+    job.fair_step = run.read_integer();
     job.request = run.read_id<model::RequestId>();
+    job.priority = run.read_as<std::int32_t>();
+    job.fair_load = run.read_integer();
     job.retries_max = run.read_as<std::int32_t>();
     job.retry_backoff_s = run.read_integer();
     job.time_limit_s = run.read_integer();
@@ -397,7 +418,7 @@ model::JobRecord read_job(Run& run) {
     const std::string_view counts = run.read_text();
     job.counts = unpack_counts(counts, run.read_as<ElementState>());
     job.rev = run.read_id<Revision>();
-    job.priority = static_cast<std::int32_t>(-run.read_integer());
+    job.rank = run.read_integer();
     job.ended_at = run.read_time();
     return job;
 }

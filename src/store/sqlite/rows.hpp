@@ -49,7 +49,8 @@ inline constexpr std::string_view kRequestColumns =
 inline constexpr std::string_view kGpuModelColumns = "id, name";
 inline constexpr std::string_view kProjectColumns =
     "id, name, parent, gpu_milli_max, cpu_millicores_max, memory_mib_max, running_elements_max, "
-    "pending_elements_max";
+    "pending_elements_max, share";
+inline constexpr std::string_view kAccountColumns = "project, user, used_milli_s, at";
 inline constexpr std::string_view kNodeColumns =
     "id, name, boot_id, cpu_millicores, memory_mib, is_drained, drain_reason, enforcement, "
     "labels";
@@ -57,11 +58,12 @@ inline constexpr std::string_view kNodeGpuColumns =
     "node, position, id, uuid, model, total_mib, is_present, is_simulated";
 inline constexpr std::string_view kJobColumns =  // Fixed; what may change; what has an index.
     "id, user, project, submitted_at, range_first, range_last, range_step, range_running_max, "
-    "is_array, "
-    "request, retries_max, retry_backoff_s, time_limit_s, on_node_loss, is_preemptible, "
+    "is_array, fair_step, "
+    "request, priority, fair_load, retries_max, retry_backoff_s, time_limit_s, on_node_loss, "
+    "is_preemptible, "
     "waiting_state, next, taken, "
     "after, counts, state, rev, "
-    "priority_negated, ended_at";
+    "rank, ended_at";
 inline constexpr std::string_view kElementColumns =
     "job, element, attempt, state, intent, is_forced, end_reason, exit_code, signal, "
     "retries_used, not_before, queued_at, scheduled_at, started_at, ended_at, node, allocation, "
@@ -84,6 +86,7 @@ void bind(Run& run, const model::UserRecord& user);
 void bind(Run& run, const model::RequestRecord& request);
 void bind(Run& run, const model::GpuModelRecord& gpu_model);
 void bind(Run& run, const model::ProjectRecord& project);
+void bind(Run& run, const model::AccountRecord& account);
 void bind(Run& run, const model::NodeRecord& node, Packed& packed);  // Without its GPUs.
 void bind_node_gpu(Run& run, const model::NodeRecord& node, std::size_t position);
 void bind_job_fixed(Run& run, const model::JobRecord& job);
@@ -98,6 +101,7 @@ void bind(Run& run, const model::IdempotencyRecord& request);
 [[nodiscard]] model::RequestRecord read_request(Run& run);
 [[nodiscard]] model::GpuModelRecord read_gpu_model(Run& run);
 [[nodiscard]] model::ProjectRecord read_project(Run& run);
+[[nodiscard]] model::AccountRecord read_account(Run& run);
 [[nodiscard]] model::NodeRecord read_node(Run& run);
 [[nodiscard]] model::NodeGpu read_node_gpu(Run& run);  // After node and position.
 [[nodiscard]] model::JobRecord read_job(Run& run);

@@ -212,9 +212,26 @@ constexpr std::string_view kPreemptible = R"sql(
 ALTER TABLE jobs ADD COLUMN is_preemptible INTEGER NOT NULL DEFAULT 0;
 )sql";
 
+// Where jobs are in the queue, which was by priority alone; what was used, for fair share.
+constexpr std::string_view kFairShare = R"sql(
+ALTER TABLE jobs RENAME COLUMN priority_negated TO rank;
+ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN fair_load INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN fair_step INTEGER NOT NULL DEFAULT 0;
+UPDATE jobs SET priority = -rank WHERE rank != 0;
+ALTER TABLE projects ADD COLUMN share INTEGER NOT NULL DEFAULT 1;
+CREATE TABLE accounts (
+    project INTEGER NOT NULL,
+    user INTEGER NOT NULL,
+    used_milli_s INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (project, user)
+) WITHOUT ROWID;
+)sql";
+
 /// Forward only, in order; a step that was released is never edited.
 constexpr auto kSteps =
-    std::to_array<std::string_view>({kFirst, kControls, kNodeLabels, kPreemptible});
+    std::to_array<std::string_view>({kFirst, kControls, kNodeLabels, kPreemptible, kFairShare});
 
 Result<std::int64_t> version_of(Database& database) {
     auto version = database.integer_of("PRAGMA user_version");

@@ -36,7 +36,7 @@ class SqliteReader final : public ledger::Reader {
         JobId id, const ElementCursor& after, std::size_t limit) override;
     Result<std::optional<model::AllocationRecord>> allocation(AllocationId id) override;
     Result<std::vector<model::ControlRecord>> controls(JobId id, std::size_t limit) override;
-    Result<std::uint64_t> position(std::int32_t priority, JobId id) override;
+    Result<std::uint64_t> position(std::int64_t rank, JobId id) override;
     Result<std::vector<std::uint64_t>> positions(
         const std::vector<ledger::JobCursor>& jobs) override;
     Result<ledger::EventPage> events(Revision since, std::size_t limit) override;
@@ -56,7 +56,7 @@ class SqliteReader final : public ledger::Reader {
         kSpec,
         kElements,
         kAllocation,
-        kBeforePriority,
+        kBeforeRank,
         kBeforeId,
         kQueueFront,
         kControls,
@@ -109,15 +109,15 @@ std::string SqliteReader::sql_of(Index index) {
                    "ORDER BY element, attempt LIMIT ?";
         case kAllocation:
             return "SELECT " + std::string(kAllocationColumns) + " FROM allocations WHERE id = ?";
-        case kBeforePriority:
+        case kBeforeRank:
             return "SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY jobs_by_queue "
-                   "WHERE queue_class = 0 AND priority_negated < ? LIMIT ?)";
+                   "WHERE queue_class = 0 AND rank < ? LIMIT ?)";
         case kBeforeId:
             return "SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY jobs_by_queue "
-                   "WHERE queue_class = 0 AND priority_negated = ? AND id < ? LIMIT ?)";
+                   "WHERE queue_class = 0 AND rank = ? AND id < ? LIMIT ?)";
         case kQueueFront:
-            return "SELECT priority_negated, id FROM jobs INDEXED BY jobs_by_queue "
-                   "WHERE queue_class = 0 ORDER BY priority_negated, id LIMIT ?";
+            return "SELECT rank, id FROM jobs INDEXED BY jobs_by_queue "
+                   "WHERE queue_class = 0 ORDER BY rank, id LIMIT ?";
         case kControls:
             return "SELECT " + std::string(kControlColumns) +
                    " FROM controls WHERE job = ? ORDER BY rev DESC LIMIT ?";
@@ -211,7 +211,7 @@ Result<ledger::JobPage> SqliteReader::jobs(
     }
     std::optional<Rank> from;
     if (after) {
-        from = JobList::rank_of(order, after->priority, after->id);
+        from = JobList::rank_of(order, after->rank, after->id);
     }
     const auto found =
         list_.page(**wanted, order, from, std::clamp<std::size_t>(limit, 1, ledger::kPageMax));
@@ -228,9 +228,8 @@ Result<ledger::JobPage> SqliteReader::jobs(
         }
     }
     if (found->next) {
-        page.next = ledger::JobCursor{
-            .priority = static_cast<std::int32_t>(-found->next->priority_negated),
-            .id = JobList::id_of(order, *found->next)};
+        page.next =
+            ledger::JobCursor{.rank = found->next->rank, .id = JobList::id_of(order, *found->next)};
     }
     return page;
 }
@@ -401,24 +400,22 @@ Result<std::vector<model::ControlRecord>> SqliteReader::controls(JobId id, std::
     return found;
 }
 
-Result<std::uint64_t> SqliteReader::position(std::int32_t priority, JobId id) {
+Result<std::uint64_t> SqliteReader::position(std::int64_t rank, JobId id) {
     auto transaction = Transaction::begin_read(*database_);
     if (!transaction) {
         return tl::unexpected(std::move(transaction.error()));
     }
-    const std::int64_t priority_negated = -std::int64_t{priority};
     std::uint64_t before = 0;
     {
-        Run run(at(kBeforePriority));
-        auto has_row = run.integer(priority_negated).unsigned_integer(ledger::kPositionMax).step();
+        Run run(at(kBeforeRank));
+        auto has_row = run.integer(rank).unsigned_integer(ledger::kPositionMax).step();
         if (!has_row) {
             return tl::unexpected(std::move(has_row.error()));
         }
         before = run.read_unsigned();
     }
     Run run(at(kBeforeId));
-    auto has_row =
-        run.integer(priority_negated).id(id).unsigned_integer(ledger::kPositionMax - before).step();
+    auto has_row = run.integer(rank).id(id).unsigned_integer(ledger::kPositionMax - before).step();
     if (!has_row) {
         return tl::unexpected(std::move(has_row.error()));
     }
@@ -431,7 +428,7 @@ Result<std::vector<std::uint64_t>> SqliteReader::positions(
     std::vector<std::pair<Place, std::size_t>> wanted;
     wanted.reserve(jobs.size());
     for (const ledger::JobCursor& job : jobs) {
-        wanted.emplace_back(Place(-std::int64_t{job.priority}, job.id.value()), wanted.size());
+        wanted.emplace_back(Place(job.rank, job.id.value()), wanted.size());
     }
     std::ranges::sort(wanted);
     std::vector<std::uint64_t> positions(jobs.size());
@@ -446,8 +443,8 @@ Result<std::vector<std::uint64_t>> SqliteReader::positions(
         }
         next.reset();
         if (*has_row) {
-            const std::int64_t priority_negated = run.read_integer();
-            next = Place(priority_negated, run.read_unsigned());
+            const std::int64_t rank = run.read_integer();
+            next = Place(rank, run.read_unsigned());
         }
         return {};
     };

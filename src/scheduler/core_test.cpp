@@ -146,6 +146,20 @@ TEST(Core, ConservativeKeepsRoomForTheSecondToo) {
     }
 }
 
+TEST(Core, WhatIsPromisedToOneThatMayPassDoesNotHideItsRoom) {
+    CoreWorld world = world_of(1, 4, {.backfill = Backfill::kConservative});
+    submit(world, 1, kHour);
+    submit(world, 2, 4 * kHour);
+    EXPECT_EQ(world.schedule().size(), 2U);
+    submit(world, 4, kHour);                            // At 4 h.
+    submit(world, 1, 10 * kHour);                       // At 5 h: up to 4 h may pass.
+    submit(world, 2, 2 * kHour);                        // At 1 h: up to 1 h may pass.
+    submit(world, 1, 2 * kHour);                        // Would delay that one.
+    const JobId passing = submit(world, 1, kHour / 2);  // Asks for the same, and would not.
+    EXPECT_EQ(world.schedule(), std::vector<JobId>{passing});
+    EXPECT_EQ(world.core().reservations().size(), 4U);
+}
+
 TEST(Core, AGangStartsWholeOrNotAtAll) {
     CoreWorld world = world_of(3, 4, {});
     submit(world, 1, kHour);
@@ -407,7 +421,7 @@ void expect_no_room_left(CoreWorld& world) {
 
 TEST(CoreProperty, NobodyWaitsWhoCouldStartWithoutDelayingAReservation) {
     for (const Backfill backfill : {Backfill::kEasy, Backfill::kConservative}) {
-        for (std::uint64_t seed = 1; seed <= 80; ++seed) {
+        for (std::uint64_t seed = 1; seed <= 500; ++seed) {
             SCOPED_TRACE(seed);
             SeededRandom random(seed);
             CoreWorld world = random_world(random, {.backfill = backfill});

@@ -61,13 +61,15 @@ class Core::Walk {
     std::optional<Heads::value_type> last_;
 };
 
-/// The first jobs in order that found no room, up to the first that will be looked at.
+/// The first jobs in order that found no room, up to the first that will be looked at; also if its
+/// ask is blocked but for short runs, as long as its own is one. What was promised to it, or to
+/// those behind it, would hide room from others that ask for the same: see passing_run_of().
 std::vector<Core::Heads::value_type> Core::first_waiting() const {
     std::vector<Heads::value_type> first;
     Walk walk(order_);
     while (first.size() < reservations_max()) {
         const auto waiting = walk.next();
-        if (!waiting || !waiting->second->ask->is_blocked) {
+        if (!waiting || waiting->second->ask->active_at == waiting->first) {
             break;
         }
         first.push_back(*waiting);
@@ -90,7 +92,7 @@ std::size_t Core::reservations_in_order(const std::vector<Heads::value_type>& wa
 /// promise stays meanwhile.
 bool Core::is_owner_active() const {
     return reservations_.size() == 1 && !order_.empty() &&
-           !order_.begin()->second->ask->is_blocked &&
+           order_.begin()->second->ask->active_at == order_.begin()->first &&
            order_.begin()->first.job == reservations_.front().job &&
            order_.begin()->second->key == reservations_.front().group;
 }

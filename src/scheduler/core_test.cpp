@@ -1,6 +1,7 @@
 #include "scheduler/core.hpp"
 
 #include <map>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -473,7 +474,7 @@ TEST(CoreProperty, GangsNeverHoldAPartAndAllJobsComeToTheirEnd) {
     }
 }
 
-TEST(CoreProperty, ACopyDecidesTheSame) {
+TEST(CoreProperty, ACopyThatWasMovedDecidesTheSame) {
     for (std::uint64_t seed = 1; seed <= 60; ++seed) {
         SCOPED_TRACE(seed);
         SeededRandom random(seed);
@@ -481,7 +482,8 @@ TEST(CoreProperty, ACopyDecidesTheSame) {
         const std::vector<model::Request> requests = random_requests(random);
         for (int step = 0; step < 30; ++step) {
             disturb(world, random, requests);
-            CoreWorld copy = world;
+            CoreWorld original = world;
+            CoreWorld copy = std::move(original);
             ASSERT_EQ(copy.schedule(), world.schedule());
             ASSERT_EQ(copy.core().reservations().size(), world.core().reservations().size());
             for (std::size_t i = 0; i < world.core().reservations().size(); ++i) {

@@ -228,13 +228,19 @@ Result<void> Ledger::check_can_ever_run(model::RequestId id) {
     if (state_.nodes().empty() || known_to_fit_.contains(id)) {
         return {};
     }
-    const Hardware hardware = hardware_of(state_);
     const model::RequestRecord& request = *state_.request(id);
-    if (could_ever_run(hardware, request, state_.resolved(id))) {
+    const Candidate candidate(request, state_.resolved(id), [this](GpuModelId model) {
+        return state_.gpu_model_name(model);
+    });
+    // Mostly the first could, so that what is asked for anew costs no look at all of them.
+    const bool could_run = std::ranges::any_of(state_.nodes(), [&](const auto& node) {
+        return candidate.could_run_on(node.second.record);
+    });
+    if (could_run) {
         known_to_fit_.insert(id);
         return {};
     }
-    return tl::unexpected<Error>(never_runs(hardware, request));
+    return tl::unexpected<Error>(never_runs(hardware_of(state_), request));
 }
 
 /// One element alone is more than a quota lets all of the project hold: it would wait for ever.

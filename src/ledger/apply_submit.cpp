@@ -204,28 +204,30 @@ Result<model::RequestId> Ledger::intern_request(const model::JobTerms& terms) {
     if (Result<void> may = check_is_room(request); !may) {
         return tl::unexpected<Error>(std::move(may.error()));
     }
-    request.id = model::RequestId(state_.request_count() + 1);
+    last_request_ = model::RequestId(last_request_.value() + 1);
+    request.id = last_request_;
     put(Put<model::RequestRecord>{.after = request});
     return request.id;
 }
 
-/// They are kept as long as jobs are, in memory, and each expression is asked of every node.
+/// They are in memory as long as jobs that ask for them, and each expression is asked of every
+/// node.
 Result<void> Ledger::check_is_room(const model::RequestRecord& request) const {
-    if (state_.request_count() >= options_.requests_max) {
+    if (state_.requests().size() >= options_.requests_max) {
         return fail(
             ErrorCode::kLimit,
-            "jobs of this server have asked for " + std::to_string(options_.requests_max) +
-                " different amounts and nodes, which is the most; ask for just what an earlier "
-                "job did, such as memory in whole GiB");
+            "the jobs that have not ended ask for " + std::to_string(options_.requests_max) +
+                " different amounts and nodes, which is the most; ask for just what one of them "
+                "does, such as memory in whole GiB, or wait until some have ended");
     }
     const NodeClasses& known = state_.node_classes();
-    if (!request.on.empty() && !known.knows(request.on) &&
+    if (!request.on.empty() && !known.has(request.on) &&
         known.expression_count() >= options_.expressions_max) {
         return fail(
             ErrorCode::kLimit,
-            "on: jobs of this server have named " + std::to_string(options_.expressions_max) +
-                " different choices of nodes, which is the most; use one of an earlier job, or "
-                "leave it out");
+            "on: the jobs that have not ended name " + std::to_string(options_.expressions_max) +
+                " different choices of nodes, which is the most; use one of theirs, leave it out, "
+                "or wait until some have ended");
     }
     return {};
 }
@@ -234,13 +236,19 @@ Result<void> Ledger::check_can_ever_run(model::RequestId id) {
     if (state_.nodes().empty() || known_to_fit_.contains(id)) {
         return {};
     }
-    const Hardware hardware = hardware_of(state_);
     const model::RequestRecord& request = *state_.request(id);
-    if (could_ever_run(hardware, request, state_.resolved(id))) {
+    const Candidate candidate(request, state_.resolved(id), [this](GpuModelId model) {
+        return state_.gpu_model_name(model);
+    });
+    // Mostly the first could, so that what is asked for anew costs no look at all of them.
+    const bool could_run = std::ranges::any_of(state_.nodes(), [&](const auto& node) {
+        return candidate.could_run_on(node.second.record);
+    });
+    if (could_run) {
         known_to_fit_.insert(id);
         return {};
     }
-    return tl::unexpected<Error>(never_runs(hardware, request));
+    return tl::unexpected<Error>(never_runs(hardware_of(state_), request));
 }
 
 /// One element alone is more than a quota lets all of the project hold: it would wait for ever.

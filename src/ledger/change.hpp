@@ -39,7 +39,8 @@ struct ElementPut : Put<model::ElementRecord> {
 };
 
 /// The body of a change. UserPut, RequestPut and GpuModelPut intern; they are never undone by a
-/// later change, only by a failed commit.
+/// later change, only by a failed commit. A request leaves memory with the last job that asks for
+/// it, as that does: by no change.
 using Body = std::variant<
     Put<model::UserRecord>,
     Put<model::RequestRecord>,

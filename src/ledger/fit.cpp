@@ -1,9 +1,11 @@
 #include "ledger/fit.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "base/text.hpp"
@@ -149,33 +151,46 @@ scheduler::NodeView at_best(const NodeRecord& node) {
     return view;
 }
 
-std::vector<const NodeRecord*> nodes_for(
-    const Hardware& hardware, const model::RequestRecord& request) {
-    const std::string& text = request.on;
-    const auto on = text.empty() ? std::nullopt : std::optional(model::parse_node_expression(text));
-    const auto is_one = [&](const NodeRecord& node, model::WhichGpus which) {
-        return *on && holds(**on, facts_of(node, which, hardware.name_of_model));
-    };
-    std::vector<const NodeRecord*> nodes;
-    for (const NodeRecord* node : hardware.nodes) {
-        if (!on || is_one(*node, model::WhichGpus::kPresent) ||
-            is_one(*node, model::WhichGpus::kAll)) {
-            nodes.push_back(node);
+Candidate::Candidate(
+    const model::RequestRecord& request,
+    model::Request resolved,
+    std::function<std::string(GpuModelId)> name_of_model)
+    : resolved_(std::move(resolved)),
+      name_of_model_(std::move(name_of_model)),
+      runs_anywhere_(request.on.empty()) {
+    resolved_.node_classes.reset();
+    if (!runs_anywhere_) {
+        if (auto on = model::parse_node_expression(request.on)) {
+            on_ = *std::move(on);
         }
     }
-    return nodes;
+}
+
+bool Candidate::may_run_on(const NodeRecord& node) const {
+    const auto holds_with = [&](model::WhichGpus which) {
+        return on_ && holds(*on_, facts_of(node, which, name_of_model_));
+    };
+    return runs_anywhere_ || holds_with(model::WhichGpus::kPresent) ||
+           holds_with(model::WhichGpus::kAll);
+}
+
+bool Candidate::could_run_on(const NodeRecord& node) const {
+    return could_hold(at_best(node), resolved_) && may_run_on(node);
 }
 
 bool could_ever_run(
     const Hardware& hardware, const model::RequestRecord& request, model::Request resolved) {
-    resolved.node_classes.reset();
-    return std::ranges::any_of(nodes_for(hardware, request), [&](const NodeRecord* node) {
-        return could_hold(at_best(*node), resolved);
-    });
+    const Candidate candidate(request, std::move(resolved), hardware.name_of_model);
+    return std::ranges::any_of(
+        hardware.nodes, [&](const NodeRecord* node) { return candidate.could_run_on(*node); });
 }
 
 std::string why_never(const Hardware& hardware, const model::RequestRecord& request) {
-    const Nodes nodes = nodes_for(hardware, request);
+    const Candidate candidate(request, {}, hardware.name_of_model);
+    Nodes nodes;
+    std::ranges::copy_if(hardware.nodes, std::back_inserter(nodes), [&](const NodeRecord* node) {
+        return candidate.may_run_on(*node);
+    });
     if (nodes.empty()) {
         return why_on_none(hardware, request.on);
     }

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "ledger/state.hpp"
+#include "model/node_expression.hpp"
 #include "model/records.hpp"
 #include "scheduler/quota.hpp"
 
@@ -24,12 +26,29 @@ struct Hardware {
 /// `node` as it is when empty and with those of its GPUs, too, that are lost for the moment.
 [[nodiscard]] scheduler::NodeView at_best(const model::NodeRecord& node);
 
-/// The nodes that `request` may run on, as they are or with those of their GPUs that are lost.
-[[nodiscard]] std::vector<const model::NodeRecord*> nodes_for(
-    const Hardware& hardware, const model::RequestRecord& request);
+/// A request that is held against one node after the other.
+class Candidate {
+  public:
+    /// `resolved` is `request`; its node classes do not count: what is lost may come back.
+    Candidate(
+        const model::RequestRecord& request,
+        model::Request resolved,
+        std::function<std::string(GpuModelId)> name_of_model);
 
-/// True if one of the nodes that `request` may run on could hold it at its best. `resolved` is the
-/// same request; its node classes do not count: what is lost may come back.
+    /// True if it may run on `node`, as that is or with those of its GPUs that are lost.
+    [[nodiscard]] bool may_run_on(const model::NodeRecord& node) const;
+
+    /// True if it may, and the node could hold it at its best.
+    [[nodiscard]] bool could_run_on(const model::NodeRecord& node) const;
+
+  private:
+    model::Request resolved_;
+    std::function<std::string(GpuModelId)> name_of_model_;
+    bool runs_anywhere_;
+    std::optional<model::NodeExpression> on_ = {};  // Absent: what cannot be read describes none.
+};
+
+/// True if one of the nodes that `request` may run on could hold it at its best; see Candidate.
 [[nodiscard]] bool could_ever_run(
     const Hardware& hardware, const model::RequestRecord& request, model::Request resolved);
 

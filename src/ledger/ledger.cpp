@@ -25,6 +25,7 @@ Ledger::Ledger(const LedgerOptions& options, const StoreHeader& header)
       state_(options.scheduling),
       last_rev_(header.last_rev),
       last_job_(header.last_job),
+      last_request_(header.last_request),
       last_allocation_(header.last_allocation) {
     state_.set_limits(options.limits);
     state_.advance(header.last_at);
@@ -197,7 +198,9 @@ void Ledger::undo_to(std::size_t mark) {
 void Ledger::committed() {
     changes_.clear();
     requests_of_turn_.clear();
-    state_.forget_ended();
+    for (const model::RequestId id : state_.forget_ended()) {
+        known_to_fit_.erase(id);
+    }
 }
 
 void Ledger::undo() {

@@ -32,8 +32,8 @@ struct LedgerOptions {
     scheduler::CoreOptions scheduling = {};                       // Placement and backfill.
     model::Quota limits = {};                                     // Of the whole cluster.
     std::uint64_t pending_elements_max = 10'000'000;              // Queue length, always in force.
-    std::size_t requests_max = 200'000;                           // That differ. Always in force.
-    std::size_t expressions_max = 10'000;                         // Of `on`, that differ. Likewise.
+    std::size_t requests_max = 200'000;                           // That differ at once. Likewise.
+    std::size_t expressions_max = 10'000;                         // Of `on`, that do. Likewise.
     std::optional<Gate> gate = {};                                // Off by default.
     std::chrono::seconds silence_max = std::chrono::seconds(10);  // Then a node is unreachable.
     bool allows_root_jobs = false;
@@ -241,6 +241,7 @@ class Ledger {
 
     Revision last_rev_;
     JobId last_job_;
+    model::RequestId last_request_;  // Not given again, be it that of a job that was refused.
     AllocationId last_allocation_;
     std::string actor_;
     std::string source_;

@@ -1,3 +1,5 @@
+#include <map>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -32,9 +34,17 @@ bool is_same(const State& a, const State& b) {
         }
         return usage;
     };
-    return a.jobs() == b.jobs() && a.elements() == b.elements() &&
+    const auto requests = [](const State& state) {
+        std::vector<std::pair<model::RequestRecord, std::size_t>> known;
+        for (const auto& [id, request] : state.requests()) {
+            known.emplace_back(request.record, request.jobs);
+        }
+        return known;
+    };
+    return a.jobs() == b.jobs() && a.elements() == b.elements() && requests(a) == requests(b) &&
            a.allocations() == b.allocations() && a.fair_share() == b.fair_share() &&
-           a.core().was_told_the_same(b.core()) && views(a) == views(b) && usages(a) == usages(b) &&
+           a.core().was_told_the_same(b.core()) &&
+           views(a) == views(b) && usages(a) == usages(b) &&
            a.element_counts() == b.element_counts() && a.next_timer() == b.next_timer();
 }
 
@@ -46,8 +56,8 @@ State rebuilt(const State& state) {
     for (const auto& [id, record] : state.users()) {
         fresh.restore(record);
     }
-    for (std::uint64_t id = 1; id <= state.request_count(); ++id) {
-        fresh.restore(*state.request(model::RequestId(id)));
+    for (const auto& [id, request] : state.requests()) {
+        fresh.restore(model::RequestRecord(request.record));
     }
     for (const auto& [id, record] : state.gpu_models()) {
         fresh.restore(record);
@@ -82,6 +92,10 @@ void submit_something(World& world, SeededRandom& random, JobId job) {
     terms.priority = static_cast<std::int32_t>(random.below(2));
     terms.retries_max = static_cast<std::int32_t>(random.below(2));
     terms.gpus = random.below(2) == 0 ? model::GpuAsk{.count = 1} : model::GpuAsk{.milli = 300};
+    terms.memory_mib = static_cast<std::int64_t>(random.below(6));
+    if (random.below(3) == 0) {
+        terms.on = "node.name!=" + std::string(1 + random.below(20), 'x');
+    }
     if (random.below(3) == 0) {
         terms.array = {.first = 2, .last = 8, .step = 2, .running_max = small_number(random, 3)};
     }
@@ -159,6 +173,42 @@ scheduler::OrderRules rules_of(std::uint64_t seed) {
         .ageing = std::chrono::hours(seed % 2)};
 }
 
+/// What jobs in memory ask for is known, and nothing else.
+void check_requests(const State& state) {
+    std::map<model::RequestId, std::size_t> jobs;
+    std::set<std::string> expressions;
+    for (const auto& [id, job] : state.jobs()) {
+        ++jobs[job.request];
+        expressions.insert(state.request(job.request)->on);
+    }
+    expressions.erase("");
+    ASSERT_EQ(state.requests().size(), jobs.size());
+    for (const auto& [id, count] : jobs) {
+        ASSERT_EQ(state.requests().at(id).jobs, count);
+    }
+    ASSERT_EQ(state.core().request_count(), jobs.size());
+    ASSERT_EQ(state.node_classes().expression_count(), expressions.size());
+}
+
+/// All jobs are cancelled, and what runs of them ends.
+void end_all(World& world) {
+    std::vector<JobId> jobs;
+    for (const auto& [id, job] : world.ledger.state().jobs()) {
+        jobs.push_back(id);
+    }
+    for (const JobId job : jobs) {
+        (void)world.control(Control::kStop, job);
+    }
+    std::vector<model::TaskKey> tasks;
+    for (const auto& [key, element] : world.ledger.state().elements()) {
+        tasks.push_back({.element = key, .attempt = element.attempt});
+    }
+    for (const model::TaskKey& task : tasks) {
+        world.say(model::TaskEnded{.node = "n1", .key = task});
+    }
+    ASSERT_TRUE(world.ledger.state().jobs().empty());
+}
+
 TEST(LedgerProperty, UndoLeavesNoTraceAndARestartChangesNothing) {
     for (std::uint64_t seed = 0; seed < 60; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
@@ -180,9 +230,13 @@ TEST(LedgerProperty, UndoLeavesNoTraceAndARestartChangesNothing) {
             }
             world.ledger.committed();
             ASSERT_NO_FATAL_FAILURE(check_capacity(world.ledger.state()));
+            ASSERT_NO_FATAL_FAILURE(check_requests(world.ledger.state()));
             ASSERT_TRUE(is_same(world.ledger.state(), rebuilt(world.ledger.state())))
                 << "restart, turn " << turn;
         }
+        world.ledger.committed();
+        ASSERT_NO_FATAL_FAILURE(end_all(world));
+        ASSERT_NO_FATAL_FAILURE(check_requests(world.ledger.state()));
     }
 }
 

@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.hpp"
+
 namespace reeve::ledger {
 namespace {
+
+constexpr auto kDescribedByNone = NodeClassId(0);
 
 /// Of no node.
 model::NodeExpression nothing() {
@@ -13,111 +17,184 @@ model::NodeExpression nothing() {
 
 }  // namespace
 
+NodeClasses::NodeClasses() {
+    classes_.emplace(kDescribedByNone, Class{});
+    class_ids_.emplace(Signature{}, kDescribedByNone);
+}
+
 void NodeClasses::put_node(NodeId id, model::NodeFacts facts) {
     const auto [found, is_new] = nodes_.try_emplace(id);
     Node& node = found->second;
-    if (!is_new && node.facts == facts) {
+    if (is_new) {
+        classes_.at(kDescribedByNone).nodes.insert(id);
+    } else if (node.facts == facts) {
         return;
     }
     node.facts = std::move(facts);
     Signature signature;
-    for (const auto& [text, known] : expressions_) {
+    for (const auto& [expression_id, known] : expressions_) {
         if (holds(known.expression, node.facts)) {
-            signature.push_back(known.id);
+            signature.push_back(expression_id);
         }
     }
-    std::ranges::sort(signature);
-    move(id, node, std::move(signature));
+    move(id, signature);
 }
 
 void NodeClasses::drop_node(NodeId id) {
-    if (const auto found = nodes_.find(id); found != nodes_.end()) {
-        leave(found->second);
-        nodes_.erase(found);
+    if (nodes_.contains(id)) {
+        leave(id);
+        nodes_.erase(id);
         moved_.erase(id);
     }
 }
 
 void NodeClasses::add(const std::string& text) {
-    Expression& known = expressions_[text];
-    if (known.uses++ > 0) {
+    const auto [found, is_new] = expression_ids_.try_emplace(text, last_expression_ + 1);
+    const ExpressionId id = found->second;
+    if (!is_new) {
+        if (expressions_.at(id).uses++ == 0) {
+            std::erase(unused_, id);
+        }
         return;
     }
-    known.id = ++last_expression_;
+    last_expression_ = id;
+    Expression known{.text = text, .uses = 1};
     known.expression = model::parse_node_expression(text).value_or(nothing());
-    for (auto& [id, node] : nodes_) {
-        if (holds(known.expression, node.facts)) {
-            Signature signature = node.signature;
-            signature.push_back(known.id);  // The highest so far.
-            move(id, node, std::move(signature));
-        }
+    expressions_.emplace(id, std::move(known));
+    std::vector<NodeClassId> before;
+    before.reserve(classes_.size());
+    for (const auto& [class_id, each] : classes_) {
+        before.push_back(class_id);
+    }
+    for (const NodeClassId class_id : before) {
+        split(class_id, id);
     }
 }
 
 void NodeClasses::remove(const std::string& text) {
-    const auto found = expressions_.find(text);
-    if (found == expressions_.end() || --found->second.uses > 0) {
+    REEVE_ASSERT(has(text), "what is removed was added");
+    const ExpressionId id = expression_ids_.at(text);
+    if (--expressions_.at(id).uses > 0) {
         return;
     }
-    for (auto& [id, node] : nodes_) {
-        Signature signature = node.signature;
-        std::erase(signature, found->second.id);
-        move(id, node, std::move(signature));
+    unused_.push_back(id);
+    if (unused_.size() > kUnusedMax) {
+        const ExpressionId oldest = unused_.front();
+        unused_.pop_front();
+        forget(oldest);
     }
-    expressions_.erase(found);
+}
+
+/// The nodes of a class that `expression`, the newest, describes become one of their own.
+void NodeClasses::split(NodeClassId id, ExpressionId expression) {
+    Expression& known = expressions_.at(expression);
+    const Class& before = classes_.at(id);
+    std::vector<NodeId> described;
+    for (const NodeId node : before.nodes) {
+        if (holds(known.expression, nodes_.at(node).facts)) {
+            described.push_back(node);
+        }
+    }
+    Signature signature = before.signature;
+    signature.push_back(expression);
+    if (id != kDescribedByNone && described.size() == before.nodes.size()) {
+        known.classes.insert(id);
+        rename(id, std::move(signature));
+        return;
+    }
+    for (const NodeId node : described) {
+        move(node, signature);
+    }
+}
+
+/// The nodes that it alone told apart are sorted together.
+void NodeClasses::forget(ExpressionId id) {
+    for (const NodeClassId class_id : std::set<NodeClassId>(expressions_.at(id).classes)) {
+        Signature rest = classes_.at(class_id).signature;
+        std::erase(rest, id);
+        if (!class_ids_.contains(rest)) {
+            rename(class_id, std::move(rest));
+            continue;
+        }
+        for (const NodeId node : std::set<NodeId>(classes_.at(class_id).nodes)) {
+            move(node, rest);
+        }
+    }
+    expression_ids_.erase(expressions_.at(id).text);
+    expressions_.erase(id);
+}
+
+/// The nodes of a class stay together.
+void NodeClasses::rename(NodeClassId id, Signature signature) {
+    Class& known = classes_.at(id);
+    class_ids_.erase(known.signature);
+    class_ids_.emplace(signature, id);
+    known.signature = std::move(signature);
+}
+
+bool NodeClasses::has(const std::string& text) const {
+    const auto found = expression_ids_.find(text);
+    return found != expression_ids_.end() && expressions_.at(found->second).uses > 0;
 }
 
 NodeClassId NodeClasses::class_of(NodeId id) const {
     const auto found = nodes_.find(id);
-    return found == nodes_.end() ? NodeClassId(0) : found->second.node_class;
+    return found == nodes_.end() ? kDescribedByNone : found->second.node_class;
 }
 
 std::vector<NodeClassId> NodeClasses::classes_of(const std::string& text) const {
-    std::vector<NodeClassId> ids;
-    const auto known = expressions_.find(text);
-    for (const auto& [signature, each] : classes_) {
-        if (known != expressions_.end() &&
-            std::ranges::binary_search(signature, known->second.id)) {
-            ids.push_back(each.id);
-        }
+    const auto found = expression_ids_.find(text);
+    if (found == expression_ids_.end()) {
+        return {};
     }
-    std::ranges::sort(ids);
-    return ids;
+    const std::set<NodeClassId>& classes = expressions_.at(found->second).classes;
+    return {classes.begin(), classes.end()};
 }
 
 std::set<NodeId> NodeClasses::take_moved() {
     return std::exchange(moved_, {});
 }
 
-bool NodeClasses::take_is_changed() {
-    return std::exchange(is_changed_, false);
+std::set<std::string> NodeClasses::take_changed() {
+    return std::exchange(changed_, {});
 }
 
-void NodeClasses::leave(const Node& node) {
-    const auto left = classes_.find(node.signature);
-    if (left != classes_.end() && --left->second.nodes == 0) {
-        classes_.erase(left);
-        is_changed_ = true;
-    }
-}
-
-void NodeClasses::move(NodeId id, Node& node, Signature signature) {
-    if (signature == node.signature) {
+void NodeClasses::leave(NodeId id) {
+    const NodeClassId left = nodes_.at(id).node_class;
+    Class& known = classes_.at(left);
+    known.nodes.erase(id);
+    if (left == kDescribedByNone || !known.nodes.empty()) {
         return;
     }
-    leave(node);
-    node.signature = std::move(signature);
-    node.node_class = NodeClassId(0);
-    if (!node.signature.empty()) {
-        const auto [joined, is_new] = classes_.try_emplace(node.signature);
-        if (is_new) {
-            joined->second.id = NodeClassId(++last_class_);
-            is_changed_ = true;
-        }
-        ++joined->second.nodes;
-        node.node_class = joined->second.id;
+    for (const ExpressionId each : known.signature) {
+        Expression& expression = expressions_.at(each);
+        expression.classes.erase(left);
+        changed_.insert(expression.text);
     }
-    moved_.insert(id);
+    class_ids_.erase(known.signature);
+    classes_.erase(left);
+}
+
+/// To the class of those that have this signature.
+void NodeClasses::move(NodeId id, const Signature& signature) {
+    const auto [found, is_new] = class_ids_.try_emplace(signature, last_class_ + 1);
+    const NodeClassId joined = found->second;
+    if (is_new) {
+        last_class_ = joined.value();
+        classes_.emplace(joined, Class{.signature = signature});
+        for (const ExpressionId each : signature) {
+            Expression& expression = expressions_.at(each);
+            expression.classes.insert(joined);
+            changed_.insert(expression.text);
+        }
+    }
+    Node& node = nodes_.at(id);
+    if (joined != node.node_class) {
+        leave(id);
+        node.node_class = joined;
+        classes_.at(joined).nodes.insert(id);
+        moved_.insert(id);
+    }
 }
 
 }  // namespace reeve::ledger

@@ -1,4 +1,7 @@
 // What requests mean on the hardware that is known, and on which nodes they may run.
+#include <utility>
+
+#include "base/assert.hpp"
 #include "ledger/state.hpp"
 
 namespace reeve::ledger {
@@ -24,24 +27,77 @@ std::optional<model::RequestId> State::find_request(const model::RequestRecord& 
 
 void State::apply(const Put<model::RequestRecord>& put) {
     if (put.before) {
-        if (!put.before->on.empty()) {
-            node_classes_.remove(put.before->on);
+        drop_request(put.before->id);
+    }
+    if (!put.after) {
+        return;
+    }
+    const model::RequestRecord& record = *put.after;
+    RequestState& request =
+        requests_.insert_or_assign(record.id, RequestState{.record = record}).first->second;
+    request_ids_.insert_or_assign(request_text(record), record.id);
+    maybe_unused_.push_back(record.id);  // Unless a job follows that asks for it.
+    if (!record.on.empty()) {
+        node_classes_.add(record.on);
+        reclassify();
+        requests_on_[record.on].insert(record.id);
+    }
+    resolve(request);
+}
+
+void State::drop_request(model::RequestId id) {
+    const auto found = requests_.find(id);
+    REEVE_ASSERT(
+        found != requests_.end() && found->second.jobs == 0, "nobody asks for what is dropped");
+    const model::RequestRecord record = std::move(found->second.record);
+    requests_.erase(found);
+    request_ids_.erase(request_text(record));
+    core_.drop_request(id);
+    if (!record.on.empty()) {
+        const auto same = requests_on_.find(record.on);
+        same->second.erase(id);
+        if (same->second.empty()) {
+            requests_on_.erase(same);
         }
-        request_ids_.erase(request_text(*put.before));
-        resolved_.erase(put.before->id);
-        requests_.erase(put.before->id);
+        node_classes_.remove(record.on);
+        reclassify();
+    }
+}
+
+void State::count_requests(const JobPut& put) {
+    if (put.before && put.after && put.before->request == put.after->request) {
+        return;
     }
     if (put.after) {
-        if (!put.after->on.empty()) {
-            node_classes_.add(put.after->on);
+        count_request(put.after->request, 1);
+    }
+    if (put.before) {
+        count_request(put.before->request, -1);
+    }
+}
+
+/// A job asks for it that did not (+1), or no more (-1).
+void State::count_request(model::RequestId id, int sign) {
+    const auto found = requests_.find(id);
+    REEVE_ASSERT(found != requests_.end(), "a request is interned before it is used");
+    std::size_t& jobs = found->second.jobs;
+    jobs = sign > 0 ? jobs + 1 : jobs - 1;
+    if (jobs == 0) {
+        maybe_unused_.push_back(id);
+    }
+}
+
+/// Not before: a change that is taken back may be that of the last job.
+std::vector<model::RequestId> State::forget_unused_requests() {
+    std::vector<model::RequestId> forgotten;
+    for (const model::RequestId id : std::exchange(maybe_unused_, {})) {
+        const auto found = requests_.find(id);
+        if (found != requests_.end() && found->second.jobs == 0) {
+            drop_request(id);
+            forgotten.push_back(id);
         }
-        requests_.insert_or_assign(put.after->id, *put.after);
-        request_ids_.insert_or_assign(request_text(*put.after), put.after->id);
     }
-    reclassify();
-    if (put.after) {
-        resolve(*put.after);
-    }
+    return forgotten;
 }
 
 void State::apply(const Put<model::GpuModelRecord>& put) {
@@ -51,36 +107,34 @@ void State::apply(const Put<model::GpuModelRecord>& put) {
     } else {
         gpu_models_.erase(id);
     }
-    resolved_.clear();  // A new model may be what a request names.
-    resolve_requests();
+    for (auto& [request_id, request] : requests_) {
+        resolve(request);  // A new model may be what it names.
+    }
 }
 
 /// Tells the scheduler of the nodes that are of another class than before, and of the requests that
-/// mean other classes.
+/// mean other classes. Each means the same nodes as before, but for one that was shown just now.
 void State::reclassify() {
     for (const NodeId id : node_classes_.take_moved()) {
-        show(id);
+        core_.reclassify(id, node_classes_.class_of(id));
         dirty_nodes_.insert(id);
     }
-    if (!node_classes_.take_is_changed()) {
-        return;
+    for (const std::string& on : node_classes_.take_changed()) {
+        const auto same = requests_on_.find(on);
+        if (same == requests_on_.end()) {
+            continue;
+        }
+        const std::vector<NodeClassId> classes = node_classes_.classes_of(on);
+        for (const model::RequestId id : same->second) {
+            requests_.at(id).resolved.node_classes = classes;
+            core_.reclassify(id, classes);
+        }
     }
-    std::erase_if(
-        resolved_, [](const auto& known) { return known.second.node_classes.has_value(); });
-    resolve_requests();
 }
 
-void State::resolve_requests() {
-    for (const auto& [id, record] : requests_) {
-        resolve(record);
-    }
-}
-
-/// What it means, unless that is known.
-void State::resolve(const model::RequestRecord& record) {
-    if (resolved_.contains(record.id)) {
-        return;
-    }
+/// What it means on the hardware that is known.
+void State::resolve(RequestState& request) {
+    const model::RequestRecord& record = request.record;
     std::optional<std::vector<GpuModelId>> models;
     if (!record.gpus.model.empty()) {
         models.emplace();
@@ -90,12 +144,11 @@ void State::resolve(const model::RequestRecord& record) {
             }
         }
     }
-    model::Request request = model::request_of(record.gpus, record.host, std::move(models));
+    request.resolved = model::request_of(record.gpus, record.host, std::move(models));
     if (!record.on.empty()) {
-        request.node_classes = node_classes_.classes_of(record.on);
+        request.resolved.node_classes = node_classes_.classes_of(record.on);
     }
-    const auto known = resolved_.emplace(record.id, std::move(request));
-    core_.put_request(record.id, known.first->second);
+    core_.put_request(record.id, request.resolved);
 }
 
 }  // namespace reeve::ledger

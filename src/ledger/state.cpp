@@ -106,15 +106,16 @@ const std::string& State::gpu_model_name(GpuModelId id) const {
 }
 
 const model::RequestRecord* State::request(model::RequestId id) const {
-    return find_in(requests_, id);
+    const RequestState* known = find_in(requests_, id);
+    return known == nullptr ? nullptr : &known->record;
 }
 
 // ---- Indexes.
 
 const model::Request& State::resolved(model::RequestId id) const {
-    const auto found = resolved_.find(id);
-    REEVE_ASSERT(found != resolved_.end(), "a request is interned before it is used");
-    return found->second;
+    const RequestState* known = find_in(requests_, id);
+    REEVE_ASSERT(known != nullptr, "a request is interned before it is used");
+    return known->resolved;
 }
 
 std::optional<ElementKey> State::next_of(JobId id) const {
@@ -204,7 +205,7 @@ std::optional<Instant> State::next_timer() const {
     return timers_.empty() ? std::nullopt : std::optional(timers_.begin()->first);
 }
 
-void State::forget_ended() {
+std::vector<model::RequestId> State::forget_ended() {
     for (const JobId id : ended_jobs_) {
         const model::JobRecord* record = job(id);
         if (record != nullptr && record->counts.ended() == record->range.count()) {
@@ -228,6 +229,7 @@ void State::forget_ended() {
     ended_jobs_.clear();
     ended_elements_.clear();
     released_.clear();
+    return forget_unused_requests();
 }
 
 void State::apply(const Put<model::UserRecord>& put) {
@@ -369,7 +371,7 @@ std::int64_t State::rank_of(const model::JobRecord& job) const {
 }
 
 std::int64_t State::milli_seconds_of(const model::JobRecord& job) const {
-    const model::RequestRecord& asked = requests_.at(job.request);
+    const model::RequestRecord& asked = requests_.at(job.request).record;
     const std::int64_t seconds = job.time_limit_s > 0 ? job.time_limit_s : assumed_run_.count();
     return scheduler::dominant_milli(fair_share_.rules(), usage_of_one(asked)) * seconds;
 }
@@ -394,6 +396,7 @@ scheduler::GroupKey State::group_of(const model::JobRecord& job) {
 
 void State::apply(const JobPut& put) {
     const JobId id = either(put).id;
+    count_requests(put);
     if (put.before) {
         count_job(*put.before, -1);
         for (const model::Dependency& dependency : put.before->after) {

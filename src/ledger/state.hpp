@@ -39,6 +39,14 @@ struct NodeState {
     std::set<AllocationId> allocations = {};  // Not released.
 };
 
+/// What jobs ask for. It is there as long as one of them is: it goes with the last that is
+/// forgotten.
+struct RequestState {
+    model::RequestRecord record = {};
+    model::Request resolved = {};  // Its GPU models and node classes are those that are known.
+    std::size_t jobs = 0;          // In memory, that ask for it.
+};
+
 /// The records of everything that lives, and the indexes that follow from them. Every change goes
 /// through replace(), which keeps the indexes; undoing is replacing the other way round.
 class State {
@@ -80,9 +88,11 @@ class State {
 
     [[nodiscard]] const std::map<UserId, model::UserRecord>& users() const { return users_; }
 
-    [[nodiscard]] const model::RequestRecord* request(model::RequestId id) const;
+    [[nodiscard]] const std::map<model::RequestId, RequestState>& requests() const {
+        return requests_;
+    }
 
-    [[nodiscard]] std::size_t request_count() const { return requests_.size(); }
+    [[nodiscard]] const model::RequestRecord* request(model::RequestId id) const;
 
     [[nodiscard]] const NodeClasses& node_classes() const { return node_classes_; }
 
@@ -155,8 +165,9 @@ class State {
 
     [[nodiscard]] Instant now() const { return now_; }
 
-    /// Drops what ended from memory: jobs, elements and released allocations.
-    void forget_ended();
+    /// Drops what ended from memory: jobs, elements and released allocations; and the requests that
+    /// no job asks for any more, which it names.
+    std::vector<model::RequestId> forget_ended();
 
     [[nodiscard]] std::shared_ptr<const scheduler::FairShare> take_fair_share(
         const std::shared_ptr<const scheduler::FairShare>& last);
@@ -193,8 +204,11 @@ class State {
     void free_quota(const JobPut& put);
     void count_job(const model::JobRecord& job, std::int64_t sign);
     void count_allocation(const model::AllocationRecord& allocation, std::int64_t sign);
-    void resolve_requests();
-    void resolve(const model::RequestRecord& record);
+    void resolve(RequestState& request);
+    void drop_request(model::RequestId id);
+    void count_requests(const JobPut& put);
+    void count_request(model::RequestId id, int sign);
+    std::vector<model::RequestId> forget_unused_requests();
     void reclassify();
     void rebuild_free(NodeState& node);
     [[nodiscard]] static scheduler::Place place_of(const model::JobRecord& job);
@@ -202,9 +216,10 @@ class State {
 
     std::map<UserId, model::UserRecord> users_;
     std::map<std::string, UserId> user_ids_;
-    std::map<model::RequestId, model::RequestRecord> requests_;
+    std::map<model::RequestId, RequestState> requests_;
     std::map<std::string, model::RequestId> request_ids_;
-    std::map<model::RequestId, model::Request> resolved_;
+    std::map<std::string, std::set<model::RequestId>> requests_on_;  // By expression.
+    std::vector<model::RequestId> maybe_unused_;
     NodeClasses node_classes_;
     std::map<GpuModelId, model::GpuModelRecord> gpu_models_;
     std::map<ProjectId, model::ProjectRecord> projects_;

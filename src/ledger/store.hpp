@@ -23,12 +23,13 @@ struct StoreHeader {
     Instant last_at = model::kNever;  // When it was made.
     JobId last_job = JobId(0);        // The highest id ever given.
     AllocationId last_allocation = AllocationId(0);
+    model::RequestId last_request = model::RequestId(0);  // The highest id of those that are kept.
 };
 
 /// A record that the ledger needs in memory after a restart.
 using Recovered = std::variant<
     model::UserRecord,
-    model::RequestRecord,
+    model::RequestRecord,  // Of jobs that have not ended.
     model::GpuModelRecord,
     model::ProjectRecord,
     model::AccountRecord,

@@ -204,11 +204,37 @@ void Core::put_request(model::RequestId id, const model::Request& request) {
         return;
     }
     known->second = request;
-    for (auto ask = asks_.lower_bound({.request = id, .nodes = INT32_MIN});
-         ask != asks_.end() && ask->first.request == id; ++ask) {
+    for (auto ask = first_ask_for(id); ask != asks_.end() && ask->first.request == id; ++ask) {
         unblock(ask->second);
     }
     are_reservations_stale_ = true;
+}
+
+void Core::drop_request(model::RequestId id) {
+    const auto ask = first_ask_for(id);
+    REEVE_ASSERT(
+        ask == asks_.end() || ask->first.request != id, "nobody waits for what is dropped");
+    requests_.erase(id);
+}
+
+/// The first of the asks for `id`, if there is one: of so many nodes each.
+std::map<Core::AskKey, Core::Ask>::iterator Core::first_ask_for(model::RequestId id) {
+    return asks_.lower_bound({.request = id, .nodes = INT32_MIN});
+}
+
+void Core::reclassify(NodeId id, NodeClassId node_class) {
+    Node& node = nodes_.at(id);
+    NodeView view = node.timeline.view();
+    if (view.node_class == node_class) {
+        return;
+    }
+    view.node_class = node_class;
+    node.timeline.put_view(std::move(view));
+    show(node);
+}
+
+void Core::reclassify(model::RequestId id, std::vector<NodeClassId> node_classes) {
+    requests_.at(id).node_classes = std::move(node_classes);
 }
 
 // ---- Who waits.

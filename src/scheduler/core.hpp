@@ -137,6 +137,14 @@ class Core {
     /// What a request means on the hardware that is known.
     void put_request(model::RequestId id, const model::Request& request);
 
+    /// Nobody waits for it any more. Its id may come again, for another one.
+    void drop_request(model::RequestId id);
+
+    /// Nodes are sorted otherwise than before, but each request may run on the same ones as ever,
+    /// once this was said of all of both: nobody is looked at again for it. Both are known.
+    void reclassify(NodeId id, NodeClassId node_class);
+    void reclassify(model::RequestId id, std::vector<NodeClassId> node_classes);
+
     // ---- Who waits.
 
     /// A job has something to place. Inserting twice is inserting once. The request is known.
@@ -174,6 +182,8 @@ class Core {
     [[nodiscard]] const Hold& hold_with(AllocationId id) const;
 
     [[nodiscard]] std::size_t group_count() const noexcept { return groups_.size(); }
+
+    [[nodiscard]] std::size_t request_count() const noexcept { return requests_.size(); }
 
     [[nodiscard]] std::uint64_t decisions() const noexcept { return decisions_; }
 
@@ -229,6 +239,7 @@ class Core {
     void refresh(Ask& ask);
     void set_hopeless(Ask& ask, bool is_hopeless);
     void change_hardware();
+    [[nodiscard]] std::map<AskKey, Ask>::iterator first_ask_for(model::RequestId id);
     void block(Ask& ask, std::chrono::seconds passing_run);
     void unblock(Ask& ask);
     [[nodiscard]] std::optional<Start> look(Instant now, const QuotaCheck& quota_check);

@@ -1,11 +1,13 @@
 #include "scheduler/core.hpp"
 
 #include <map>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "base/random.hpp"
+#include "scheduler/core_history.hpp"
 #include "scheduler/core_world.hpp"
 #include "scheduler/engine_world.hpp"
 
@@ -329,68 +331,6 @@ std::vector<JobId> naive_starts(const CoreWorld& world) {
     return started;
 }
 
-/// Now and then a node is drained, or comes back.
-void drain_or_resume(CoreWorld& world, Random& random) {
-    if (one_in(random, 8)) {
-        const std::vector<NodeView> nodes = world.views();
-        const NodeView& node = nodes[random.below(nodes.size())];
-        world.set_availability(
-            node.id, node.availability == Availability::kReady ? Availability::kDrained
-                                                               : Availability::kReady);
-    }
-    if (one_in(random, 8)) {
-        const std::vector<NodeView> nodes = world.views();
-        world.set_node_class(
-            nodes[random.below(nodes.size())].id, NodeClassId(random.below(kNodeClasses)));
-    }
-    if (one_in(random, 8) && !world.waiting().empty()) {
-        const model::RequestId waits = world.waiting().begin()->second.group.request;
-        world.set_node_classes(waits, random_node_classes(random));
-    }
-}
-
-/// Something happens: jobs come, end and are cancelled, nodes are drained and come back.
-void disturb(CoreWorld& world, Random& random, const std::vector<model::Request>& requests) {
-    for (std::int64_t n = pick(random, 0, 4); n > 0; --n) {
-        const seconds limit(one_in(random, 5) ? 0 : pick(random, 1, 40) * 100);
-        const GroupKey group{
-            .priority = one_in(random, 6) ? static_cast<std::int32_t>(pick(random, -1, 2)) : 0,
-            .project = ProjectId(static_cast<std::uint64_t>(pick(random, 1, 3))),
-            .request = world.put_request(requests[random.below(requests.size())]),
-            .limit = planning_limit(limit)};
-        const std::int64_t most = limit.count() > 0 ? limit.count() : 5000;
-        const std::int64_t rank = 4 * strict_place(group, JobId(0)).rank + pick(random, 0, 6);
-        world.submit_at(rank, group, seconds(pick(random, 1, most)));
-    }
-    if (one_in(random, 5) && !world.waiting().empty()) {
-        auto job = world.waiting().begin();
-        std::advance(job, static_cast<std::ptrdiff_t>(random.below(world.waiting().size())));
-        world.cancel(job->first);
-    }
-    drain_or_resume(world, random);
-    if (!one_in(random, 3)) {
-        world.advance();
-    }
-}
-
-CoreWorld random_world(Random& random, const CoreOptions& options) {
-    CoreWorld world(options);
-    for (const NodeView& node : random_nodes(random)) {
-        world.put_node(node);
-    }
-    return world;
-}
-
-std::vector<model::Request> random_requests(Random& random) {
-    constexpr std::size_t kRequests = 8;
-    std::vector<model::Request> requests;
-    requests.reserve(kRequests);
-    for (std::size_t i = 0; i < kRequests; ++i) {
-        requests.push_back(random_request(random));
-    }
-    return requests;
-}
-
 TEST(CoreProperty, StartsWhatAPlainPassOverTheQueueWould) {
     for (std::uint64_t seed = 1; seed <= 150; ++seed) {
         SCOPED_TRACE(seed);
@@ -488,7 +428,7 @@ TEST(CoreProperty, GangsNeverHoldAPartAndAllJobsComeToTheirEnd) {
     }
 }
 
-TEST(CoreProperty, ACopyDecidesTheSame) {
+TEST(CoreProperty, ACopyThatWasMovedDecidesTheSame) {
     for (std::uint64_t seed = 1; seed <= 60; ++seed) {
         SCOPED_TRACE(seed);
         SeededRandom random(seed);
@@ -496,7 +436,8 @@ TEST(CoreProperty, ACopyDecidesTheSame) {
         const std::vector<model::Request> requests = random_requests(random);
         for (int step = 0; step < 30; ++step) {
             disturb(world, random, requests);
-            CoreWorld copy = world;
+            CoreWorld original = world;
+            CoreWorld copy = std::move(original);
             ASSERT_EQ(copy.schedule(), world.schedule());
             ASSERT_EQ(copy.core().reservations().size(), world.core().reservations().size());
             for (std::size_t i = 0; i < world.core().reservations().size(); ++i) {

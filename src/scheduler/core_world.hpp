@@ -74,16 +74,51 @@ class CoreWorld {
         core_.put_request(id, requests_.at(id));
     }
 
+    /// What may run where is as it was, once all were told.
+    void reclassify(NodeId id, NodeClassId node_class) {
+        nodes_.at(id).node_class = node_class;
+        core_.reclassify(id, node_class);
+    }
+
+    void reclassify(model::RequestId id, const std::vector<NodeClassId>& node_classes) {
+        requests_.at(id).node_classes = node_classes;
+        core_.reclassify(id, node_classes);
+    }
+
+    [[nodiscard]] const std::map<model::RequestId, model::Request>& requests() const {
+        return requests_;
+    }
+
     model::RequestId put_request(const model::Request& request) {
         const auto known =
             std::ranges::find(requests_, request, [](const auto& each) { return each.second; });
         if (known != requests_.end()) {
             return known->first;
         }
-        const model::RequestId id(requests_.size() + 1);
+        model::RequestId id(1);
+        for (const auto& [taken, other] : requests_) {
+            id = taken == id ? model::RequestId(id.value() + 1) : id;
+        }
         requests_.emplace(id, request);
         core_.put_request(id, request);
         return id;
+    }
+
+    /// Their numbers are free for others.
+    void drop_unused_requests() {
+        std::set<model::RequestId> used;
+        for (const auto* jobs : {&waiting_, &running_}) {
+            for (const auto& [id, job] : *jobs) {
+                used.insert(job.group.request);
+            }
+        }
+        std::erase_if(requests_, [&](const auto& each) {
+            const bool is_unused = !used.contains(each.first);
+            if (is_unused) {
+                core_.drop_request(each.first);
+            }
+            return is_unused;
+        });
     }
 
     JobId submit(const GroupKey& group, std::chrono::seconds run, bool is_preemptible = false) {

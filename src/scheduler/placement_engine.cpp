@@ -75,7 +75,7 @@ std::size_t PlacementEngine::ShapeKeyHash::operator()(const ShapeKey& key) const
 }
 
 PlacementEngine::PlacementEngine(EngineOptions options)
-    : options_(options), scorer_(make_scorer(options.policy, sets_)) {}
+    : options_(options), scorer_(make_scorer(options.policy, *sets_)) {}
 
 void PlacementEngine::put_node(const NodeView& node) {
     Slot* known = find(node.id);
@@ -180,7 +180,7 @@ void PlacementEngine::join(SlotId id) {
         return;
     }
     const ShapeKey key{
-        .set = set_of(sets_, slot.view.free.gpus),
+        .set = set_of(*sets_, slot.view.free.gpus),
         .host = slot.view.free.host,
         .node_class = slot.view.node_class};
     const auto [place, is_new] = shape_ids_.try_emplace(key, kNoShape);
@@ -265,7 +265,7 @@ void PlacementEngine::prepare() {
         routes_.clear();
         asks_.clear();
         ranked_ = 0;
-        sets_.clear();
+        sets_->clear();
         if (scorer_) {
             scorer_->forget();
         }
@@ -308,7 +308,7 @@ void PlacementEngine::count_hardware() {
         milli_max_ = std::max(milli_max_, gpus * model::kWholeGpuMilli);
         cpu_max_ = std::max(cpu_max_, std::min(slot.view.host_total.cpu_millicores, kCpuMax));
         for (const model::Gpu& gpu : slot.view.free.gpus) {
-            const KindId kind = sets_.kind_of({.model = gpu.model, .total_mib = gpu.total_mib});
+            const KindId kind = sets_->kind_of({.model = gpu.model, .total_mib = gpu.total_mib});
             while (kinds_.size() <= kind) {
                 kinds_.push_back({.kind = static_cast<KindId>(kinds_.size()), .gpus = 0});
             }
@@ -342,7 +342,7 @@ void PlacementEngine::relearn() {
 std::size_t PlacementEngine::memo_size() const {
     constexpr std::size_t kOfSet = 16;  // A set is as large as so many entries.
     constexpr std::size_t kOfAsk = 8;
-    return (scorer_ ? scorer_->memo_size() : 0) + sets_.size() * kOfSet + ranked_ / 2 +
+    return (scorer_ ? scorer_->memo_size() : 0) + sets_->size() * kOfSet + ranked_ / 2 +
            (asks_.size() + routes_.size()) * kOfAsk;
 }
 
@@ -364,7 +364,7 @@ PlacementEngine::Ask& PlacementEngine::ask_with(const model::Request& request) {
     if (is_new) {
         place->second.cpu = request.host.cpu_millicores;
         place->second.memory_mib = request.host.memory_mib;
-        place->second.demand = sets_.intern(request.gpus);
+        place->second.demand = sets_->intern(request.gpus);
         place->second.node_classes = request.node_classes;
     }
     return place->second;
@@ -434,7 +434,7 @@ Decision PlacementEngine::place_at_random(
     std::vector<std::size_t> devices;  // The option of each device that fits.
     const std::span<const DeviceOption> options = options_of(shape, ask);
     for (std::size_t i = 0; i < options.size(); ++i) {
-        const auto equal = std::ranges::count(sets_.set(shape.key.set).devices, options[i].device);
+        const auto equal = std::ranges::count(sets_->set(shape.key.set).devices, options[i].device);
         devices.insert(
             devices.end(), static_cast<std::size_t>(std::max(equal, std::ptrdiff_t{1})), i);
     }
@@ -496,7 +496,7 @@ std::span<const DeviceOption> PlacementEngine::options_of(const Shape& shape, co
         !model::accepts(ask.node_classes, shape.key.node_class)) {
         return {};
     }
-    return sets_.options(shape.key.set, ask.demand);
+    return sets_->options(shape.key.set, ask.demand);
 }
 
 Choice PlacementEngine::choose(

@@ -162,7 +162,7 @@ class PlacementEngine {
 
     EngineOptions options_;
     EngineCounts counts_;
-    DeviceSets sets_;
+    std::unique_ptr<DeviceSets> sets_ = std::make_unique<DeviceSets>();  // The scorer refers to it.
     std::unique_ptr<Scorer> scorer_;
     std::vector<ClassCount> mix_;
 

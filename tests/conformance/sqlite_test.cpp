@@ -28,7 +28,7 @@ constexpr const char* kBeforeFairShare =
     "UPDATE jobs SET rank = -priority; ALTER TABLE jobs RENAME COLUMN rank TO priority_negated; "
     "ALTER TABLE jobs DROP COLUMN priority; ALTER TABLE jobs DROP COLUMN fair_load; "
     "ALTER TABLE jobs DROP COLUMN fair_step; ALTER TABLE projects DROP COLUMN share; "
-    "DROP TABLE accounts; ";
+    "DROP TABLE accounts; ALTER TABLE requests DROP COLUMN jobs; ";
 
 /// Runs SQL on a file behind the store's back.
 void tamper(const std::string& path, const std::string& sql) {
@@ -135,6 +135,9 @@ TEST_F(Sqlite, BringsTheSecondSchemaUpToDate) {
         add_people(changes);
         changes.put(model::NodeRecord{.id = NodeId(1), .name = "n1", .labels = {{"zone", "a"}}});
         changes.put(model::RequestRecord{.id = model::RequestId(7), .on = "zone==a"});
+        model::JobRecord job = job_in(1, ElementState::kQueued);
+        job.request = model::RequestId(7);
+        changes.submit(job);
         ASSERT_TRUE(changes.commit(*store));
     }
     tamper(
@@ -150,6 +153,22 @@ TEST_F(Sqlite, BringsTheSecondSchemaUpToDate) {
         std::vector{(model::NodeRecord{.id = NodeId(1), .name = "n1"})});
     EXPECT_EQ(of_kind<model::RequestRecord>(records).back().id, model::RequestId(7));
     EXPECT_EQ(of_kind<model::RequestRecord>(records).back().on, "");
+}
+
+TEST_F(Sqlite, BringsTheFourthSchemaUpToDate) {
+    make(3);
+    tamper(
+        path(),
+        "INSERT INTO requests SELECT 2, gpu_count, gpu_milli, gpu_memory_mib, gpu_model, "
+        "cpu_millicores, memory_mib, node_expression, 0 FROM requests; UPDATE jobs SET request = 2 "
+        "WHERE id = 3; INSERT INTO requests SELECT 3, gpu_count, gpu_milli, gpu_memory_mib, "
+        "gpu_model, cpu_millicores, memory_mib, node_expression, 0 FROM requests WHERE id = 2; "
+        "ALTER TABLE requests DROP COLUMN jobs; PRAGMA user_version = 4");
+    const auto store = open();
+    const auto header = store->open_epoch().value();
+    EXPECT_EQ(header.last_request, model::RequestId(2)) << "nobody asks for the third";
+    EXPECT_EQ(of_kind<model::RequestRecord>(recovered(*store)).size(), 2U);
+    EXPECT_EQ(store_sqlite::verify(path())->problems, std::vector<std::string>());
 }
 
 TEST_F(Sqlite, RefusesANewerSchema) {
@@ -256,6 +275,7 @@ TEST_F(Sqlite, AFullDiskTakesNothingAndLosesNothing) {
     EXPECT_TRUE(store->probe());  // There is room again.
     changes.submit(job_in(id, ElementState::kQueued), large);
     EXPECT_TRUE(changes.commit(*store));
+    EXPECT_EQ(store_sqlite::verify(path())->problems, std::vector<std::string>());
 }
 
 TEST_F(Sqlite, ASecondServerIsFencedOff) {
@@ -432,22 +452,23 @@ TEST_F(Sqlite, VerifyFindsWhatDoesNotFit) {
     };
 
     const std::vector<Case> cases = {
-        {"UPDATE jobs SET phase = 5 WHERE id = 2",                                       "job 2: its indexes"             },
-        {"UPDATE jobs SET queue_class = NULL WHERE id = 2",                              "job 2: its indexes"             },
-        {"UPDATE jobs SET user = 77 WHERE id = 2",                                       "job 2: its user is missing"     },
-        {"UPDATE jobs SET ended_at = 1 WHERE id = 2",                                    "job 2: it has ended"            },
-        {"UPDATE jobs SET range_last = 5 WHERE id = 2",                                  "job 2: its counts do not add up"},
-        {"DELETE FROM job_texts WHERE id = 2",                                           "job 2: its texts are missing"   },
-        {"DELETE FROM jobs WHERE id = 3",                                                "job 3: has texts only"          },
-        {"UPDATE elements SET state = 4",                                                "job 1: its counts differ"       },
-        {"UPDATE allocations SET state = 3",                                             "job 1: an element holds nothing"},
-        {"UPDATE elements SET job = 9",                                                  "job 9: has elements only"       },
-        {"UPDATE meta SET last_job = 2",                                                 "job 3: is above"                },
-        {"UPDATE meta SET last_allocation = 0",                                          "allocation 1: is above"         },
-        {"UPDATE meta SET last_rev = 3",                                                 "change 3: is not the newest"    },
-        {"UPDATE changes SET first_rev = first_rev - 1",                                 "change 0: its events"           },
+        {"UPDATE jobs SET phase = 5 WHERE id = 2",                                       "job 2: its indexes"                  },
+        {"UPDATE jobs SET queue_class = NULL WHERE id = 2",                              "job 2: its indexes"                  },
+        {"UPDATE jobs SET user = 77 WHERE id = 2",                                       "job 2: its user is missing"          },
+        {"UPDATE jobs SET ended_at = 1 WHERE id = 2",                                    "job 2: it has ended"                 },
+        {"UPDATE jobs SET range_last = 5 WHERE id = 2",                                  "job 2: its counts do not add up"     },
+        {"UPDATE requests SET jobs = 2",                                                 "request 1: counts more or fewer jobs"},
+        {"DELETE FROM job_texts WHERE id = 2",                                           "job 2: its texts are missing"        },
+        {"DELETE FROM jobs WHERE id = 3",                                                "job 3: has texts only"               },
+        {"UPDATE elements SET state = 4",                                                "job 1: its counts differ"            },
+        {"UPDATE allocations SET state = 3",                                             "job 1: an element holds nothing"     },
+        {"UPDATE elements SET job = 9",                                                  "job 9: has elements only"            },
+        {"UPDATE meta SET last_job = 2",                                                 "job 3: is above"                     },
+        {"UPDATE meta SET last_allocation = 0",                                          "allocation 1: is above"              },
+        {"UPDATE meta SET last_rev = 3",                                                 "change 3: is not the newest"         },
+        {"UPDATE changes SET first_rev = first_rev - 1",                                 "change 0: its events"                },
         {"DELETE FROM changes WHERE last_rev = (SELECT min(last_rev) + 1 FROM changes)",
-         "revisions are missing"                                                                                          },
+         "revisions are missing"                                                                                               },
     };
     for (const Case& c : cases) {
         SCOPED_TRACE(c.sql);

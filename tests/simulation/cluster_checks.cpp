@@ -147,6 +147,7 @@ void ClusterWorld::check_ledger() {
         }
     }
     check_owners();
+    check_requests();
 }
 
 /// What is free and what is held come to what there is, device by device.
@@ -184,6 +185,33 @@ void ClusterWorld::check_owners() {
             (element == nullptr || element->allocation != allocation.id)) {
             fail_with("allocation " + std::to_string(id.value()) + " belongs to nobody");
         }
+    }
+}
+
+/// What jobs in memory ask for is known, and nothing else: once all have ended, nothing.
+void ClusterWorld::check_requests() {
+    const ledger::State& state = controller_->ledger().state();
+    std::map<model::RequestId, std::size_t> jobs;
+    std::set<std::string> expressions;
+    for (const auto& [id, job] : state.jobs()) {
+        const model::RequestRecord* request = state.request(job.request);
+        if (request == nullptr) {
+            fail_with("what job " + to_string(id) + " asks for is not known");
+            return;
+        }
+        ++jobs[job.request];
+        expressions.insert(request->on);
+    }
+    expressions.erase("");
+    for (const auto& [id, request] : state.requests()) {
+        if (request.jobs == 0 || request.jobs != jobs[id]) {
+            fail_with(
+                "request " + std::to_string(id.value()) + " counts other jobs than ask for it");
+        }
+    }
+    if (state.requests().size() != jobs.size() || state.core().request_count() != jobs.size() ||
+        state.node_classes().expression_count() != expressions.size()) {
+        fail_with("something is known that no job asks for");
     }
 }
 

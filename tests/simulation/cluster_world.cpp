@@ -13,6 +13,8 @@ constexpr std::size_t kMachines = 2;
 constexpr int kGpusOfEach = 2;
 constexpr std::int64_t kGpuMib = 10'000;
 constexpr const char* kUser = "ada";
+constexpr std::uint64_t kAmounts = 10;       // Of memory, so that requests differ.
+constexpr std::uint64_t kExpressions = 100;  // More than the ledger remembers in vain.
 
 }  // namespace
 
@@ -198,6 +200,10 @@ void ClusterWorld::submit_something() {
             case 0:  terms.gpus.count = 1; break;
             case 1:  terms.gpus.count = 2; break;
             default: terms.gpus.milli = 400; break;
+        }
+        terms.memory_mib = static_cast<std::int64_t>((last_ticket_ + i) % kAmounts);
+        if ((last_ticket_ + i) % 3 == 0) {  // Of all nodes, but each is another one to the ledger.
+            terms.on = "node.name!=x" + std::to_string(last_ticket_ % kExpressions);
         }
         terms.priority = static_cast<std::int32_t>(random_.below(3));
         terms.is_preemptible = random_.below(3) == 0;

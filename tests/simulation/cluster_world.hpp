@@ -96,6 +96,7 @@ class ClusterWorld {
     void check_ledger();
     void check_accounts(const ledger::NodeState& node);
     void check_owners();
+    void check_requests();
     void fail_with(const std::string& what);
     [[nodiscard]] bool is_alive(const model::TaskKey& key) const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "store/memory/memory_reader.hpp"
@@ -10,6 +11,18 @@ namespace reeve::store_memory {
 namespace {
 
 constexpr std::uint64_t kIncarnationStep = 1'000'000;  // SEMANTICS 3: of job ids.
+
+/// What jobs ask for.
+template <class Predicate>
+std::set<model::RequestId> requests_of(const MemoryState& state, const Predicate& counts) {
+    std::set<model::RequestId> requests;
+    for (const auto& [id, job] : state.jobs) {
+        if (counts(job.record)) {
+            requests.insert(job.record.request);
+        }
+    }
+    return requests;
+}
 
 /// The latest attempt of each element that has not ended. Attempts of one element are neighbours.
 void recover_elements(
@@ -52,6 +65,8 @@ void MemoryStore::begin_incarnation() {
 
 Result<ledger::StoreHeader> MemoryStore::open_epoch() {
     ++state_.header.epoch;
+    state_.header.last_request =
+        state_.requests.empty() ? model::RequestId(0) : state_.requests.rbegin()->first;
     return state_.header;
 }
 
@@ -62,7 +77,13 @@ Result<void> MemoryStore::recover(const std::function<void(ledger::Recovered&&)>
         }
     };
     give_all(state_.users);
-    give_all(state_.requests);
+    const std::set<model::RequestId> asked =
+        requests_of(state_, [](const auto& job) { return job.ended_at == model::kNever; });
+    for (const auto& [id, request] : state_.requests) {
+        if (asked.contains(id)) {
+            each(request);
+        }
+    }
     give_all(state_.gpu_models);
     give_all(state_.projects);
     give_all(state_.accounts);
@@ -198,6 +219,9 @@ Result<std::vector<ledger::Store::PrunedTask>> MemoryStore::prune(
     for (const auto& [at, id] : ended) {
         prune_job(id, tasks);
     }
+    const std::set<model::RequestId> asked =
+        requests_of(state_, [](const auto& /*job*/) { return true; });
+    std::erase_if(state_.requests, [&](const auto& entry) { return !asked.contains(entry.first); });
     while (!state_.events.empty() && state_.events.front().at < before) {
         state_.events.pop_front();
     }

@@ -76,12 +76,14 @@ std::string ChangeWriter::sql_of(Index index) {
             return insert_sql("idempotency", std::string(kIdempotencyColumns) + ", hash");
         case kDeleteUser:     return "DELETE FROM users WHERE id = ?";
         case kDeleteRequest:  return "DELETE FROM requests WHERE id = ?";
+        case kCountRequest:   return "UPDATE requests SET jobs = jobs + ? WHERE id = ?";
+        case kDropUnasked:    return "DELETE FROM requests WHERE id = ? AND jobs = 0";
         case kDeleteGpuModel: return "DELETE FROM gpu_models WHERE id = ?";
         case kDeleteProject:  return "DELETE FROM projects WHERE id = ?";
         case kDeleteAccount:  return "DELETE FROM accounts WHERE project = ? AND user = ?";
         case kDeleteNode:     return "DELETE FROM nodes WHERE id = ?";
         case kDeleteNodeGpus: return "DELETE FROM node_gpus WHERE node = ?";
-        case kDeleteJob:      return "DELETE FROM jobs WHERE id = ?";
+        case kDeleteJob:      return "DELETE FROM jobs WHERE id = ? RETURNING request";
         case kDeleteTexts:    return "DELETE FROM job_texts WHERE id = ?";
         case kDeleteLabel:    return "DELETE FROM job_labels WHERE hash = ? AND job = ?";
         case kDeleteElements: return "DELETE FROM elements WHERE job = ?";
@@ -108,17 +110,32 @@ Result<ChangeWriter> ChangeWriter::prepare(Database& database) {
         }
         writer.statements_.at(i) = std::move(*statement);
     }
-    if (auto loaded = writer.load_names(); !loaded) {
+    if (auto loaded = writer.reload(); !loaded) {
         return tl::unexpected(std::move(loaded.error()));
     }
     return writer;
 }
 
-Result<void> ChangeWriter::load_names() {
+Result<void> ChangeWriter::reload() {
+    request_jobs_.clear();
     return load(*database_, "SELECT id, name FROM users", names_.users)
         .and_then(
             [&] { return load(*database_, "SELECT id, name FROM projects", names_.projects); })
         .and_then([&] { return load(*database_, "SELECT id, name FROM nodes", names_.nodes); });
+}
+
+Result<void> ChangeWriter::write_counts() {
+    for (const auto& [id, more] : std::exchange(request_jobs_, {})) {
+        auto done =
+            more == 0 ? Result<void>() : Run(at(kCountRequest)).integer(more).id(id).finish();
+        if (done && more < 0) {
+            done = Run(at(kDropUnasked)).id(id).finish();
+        }
+        if (!done) {
+            return done;
+        }
+    }
+    return {};
 }
 
 Result<void> ChangeWriter::write(const ledger::Body& body) {
@@ -228,6 +245,7 @@ Result<void> ChangeWriter::write_one(const ledger::JobPut& put) {
 }
 
 Result<void> ChangeWriter::insert_job(const model::JobRecord& job, const ledger::JobTexts& texts) {
+    ++request_jobs_[job.request];
     {
         Run run(at(kInsertJob));
         bind_job_fixed(run, job);
@@ -251,6 +269,10 @@ Result<void> ChangeWriter::insert_job(const model::JobRecord& job, const ledger:
 
 Result<void> ChangeWriter::update_job(
     const model::JobRecord& before, const model::JobRecord& after) {
+    if (before.request != after.request) {
+        --request_jobs_[before.request];
+        ++request_jobs_[after.request];
+    }
     const bool keeps_indexes = indexes_of(before).phase == indexes_of(after).phase &&
                                indexes_of(before).queue_class == indexes_of(after).queue_class &&
                                before.rank == after.rank && before.ended_at == after.ended_at;
@@ -280,7 +302,16 @@ Result<void> ChangeWriter::remove_job(JobId job, const std::string& packed_label
     return delete_by_id(kDeleteElements, job.value())
         .and_then([&] { return delete_by_id(kDeleteControls, job.value()); })
         .and_then([&] { return delete_by_id(kDeleteTexts, job.value()); })
-        .and_then([&] { return delete_by_id(kDeleteJob, job.value()); });
+        .and_then([&] { return delete_job(job); });
+}
+
+Result<void> ChangeWriter::delete_job(JobId job) {
+    Run run(at(kDeleteJob));
+    auto has_row = run.id(job).step();
+    for (; has_row && *has_row; has_row = run.step()) {
+        --request_jobs_[run.read_id<model::RequestId>()];
+    }
+    return has_row ? Result<void>() : tl::unexpected(std::move(has_row.error()));
 }
 
 Result<void> ChangeWriter::write_one(const ledger::ElementPut& put) {

@@ -21,14 +21,15 @@ struct KnownNames {
     std::map<NodeId, std::string> nodes = {};
 };
 
-/// Writes changes into the tables of records, inside the caller's transaction. After an error, or a
-/// rollback, call load_names() before the next write.
+/// Writes changes into the tables of records, inside the caller's transaction, which ends with
+/// write_counts(). After an error, or a rollback, call reload() before the next write.
 class ChangeWriter {
   public:
     /// `database` outlives it and is not moved.
     [[nodiscard]] static Result<ChangeWriter> prepare(Database& database);
 
-    [[nodiscard]] Result<void> load_names();
+    /// Reads the names, and forgets what was not counted.
+    [[nodiscard]] Result<void> reload();
 
     [[nodiscard]] Result<void> write(const ledger::Body& body);
 
@@ -39,6 +40,10 @@ class ChangeWriter {
 
     /// Deletes a job with its texts, labels and elements. The allocations stay.
     [[nodiscard]] Result<void> remove_job(JobId job, const std::string& packed_labels);
+
+    /// Notes of each request how many jobs more or fewer ask for it, and deletes those that no job
+    /// asks for any more. Once for all of a transaction, as most of its jobs ask for the same.
+    [[nodiscard]] Result<void> write_counts();
 
   private:
     enum Index : std::uint8_t {
@@ -60,6 +65,8 @@ class ChangeWriter {
         kInsertIdempotency,
         kDeleteUser,
         kDeleteRequest,
+        kCountRequest,
+        kDropUnasked,
         kDeleteGpuModel,
         kDeleteProject,
         kDeleteAccount,
@@ -106,12 +113,14 @@ class ChangeWriter {
         const model::JobRecord& job, const ledger::JobTexts& texts);
     [[nodiscard]] Result<void> update_job(
         const model::JobRecord& before, const model::JobRecord& after);
+    [[nodiscard]] Result<void> delete_job(JobId job);
     [[nodiscard]] Result<void> delete_by_id(Index index, std::uint64_t id);
     [[nodiscard]] Result<void> delete_idempotency(const model::IdempotencyRecord& request);
 
     Database* database_;
     std::array<Statement, kStatements> statements_ = {};
     KnownNames names_ = {};
+    std::map<model::RequestId, std::int64_t> request_jobs_ = {};  // So many more, not written yet.
     Packed packed_ = {};
 };
 

@@ -94,7 +94,8 @@ Result<std::vector<ledger::Store::PrunedTask>> prune_in_transaction(
             return tl::unexpected(std::move(done.error()));
         }
     }
-    if (auto done = prune_changes(database, before); !done) {
+    auto done = writer.write_counts().and_then([&] { return prune_changes(database, before); });
+    if (!done) {
         return tl::unexpected(std::move(done.error()));
     }
     return tasks;

@@ -67,8 +67,12 @@ Result<void> recover_all(Database& database, const Each& each) {
         return recover_kind(database, select(columns, rest), read, each);
     };
     return recover_one(kUserColumns, "users ORDER BY id", read_user)
-        .and_then(
-            [&] { return recover_one(kRequestColumns, "requests ORDER BY id", read_request); })
+        .and_then([&] {
+            return recover_one(
+                kRequestColumns,
+                "requests WHERE id IN (SELECT request FROM jobs WHERE ended_at = 0) ORDER BY id",
+                read_request);
+        })
         .and_then(
             [&] { return recover_one(kGpuModelColumns, "gpu_models ORDER BY id", read_gpu_model); })
         .and_then(

@@ -229,9 +229,19 @@ CREATE TABLE accounts (
 ) WITHOUT ROWID;
 )sql";
 
+// How many jobs ask for a request: it goes with the last of them.
+constexpr std::string_view kRequestJobs = R"sql(
+ALTER TABLE requests ADD COLUMN jobs INTEGER NOT NULL DEFAULT 0;
+UPDATE requests SET jobs = counted.jobs
+    FROM (SELECT request, count(*) AS jobs FROM jobs GROUP BY request) AS counted
+    WHERE counted.request = requests.id;
+DELETE FROM requests WHERE jobs = 0;
+)sql";
+
 /// Forward only, in order; a step that was released is never edited.
 constexpr auto kSteps =
-    std::to_array<std::string_view>({kFirst, kControls, kNodeLabels, kPreemptible, kFairShare});
+    std::to_array<std::string_view>(
+        {kFirst, kControls, kNodeLabels, kPreemptible, kFairShare, kRequestJobs});
 
 Result<std::int64_t> version_of(Database& database) {
     auto version = database.integer_of("PRAGMA user_version");

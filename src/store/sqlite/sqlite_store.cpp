@@ -85,6 +85,7 @@ class Store final : public SqliteStore {
     [[nodiscard]] Result<void> write_all(std::span<const ledger::Change> changes);
     [[nodiscard]] Result<void> write_packed(Revision first, const ledger::Change& last);
     [[nodiscard]] Result<void> write_header(const ledger::Change& last);
+    void reload_writer(Error& error);
     void note_ids(const ledger::Body& body);
 
     SqliteOptions options_;
@@ -102,7 +103,7 @@ std::string Store::sql_of(Index index) {
     switch (index) {
         case kMeta:
             return "SELECT cluster_id, incarnation, epoch, last_rev, last_at, last_job, "
-                   "last_allocation FROM meta";
+                   "last_allocation, (SELECT coalesce(max(id), 0) FROM requests) FROM meta";
         case kUpdateMeta:
             return "UPDATE meta SET last_rev = ?, last_at = ?, last_job = max(last_job, ?), "
                    "last_allocation = max(last_allocation, ?)";
@@ -150,6 +151,7 @@ Result<ledger::StoreHeader> Store::header() {
     header.last_at = run.read_time();
     header.last_job = run.read_id<JobId>();
     header.last_allocation = run.read_id<AllocationId>();
+    header.last_request = run.read_id<model::RequestId>();
     return header;
 }
 
@@ -251,7 +253,7 @@ Result<void> Store::write_all(std::span<const ledger::Change> changes) {
             return done;
         }
     }
-    return write_header(changes.back());
+    return writer_.write_counts().and_then([&] { return write_header(changes.back()); });
 }
 
 Result<void> Store::commit(std::uint64_t epoch, std::span<const ledger::Change> changes) {
@@ -269,11 +271,16 @@ Result<void> Store::commit(std::uint64_t epoch, std::span<const ledger::Change> 
                    .and_then([&] { return transaction->commit(); });
     }
     if (!done) {
-        if (auto loaded = writer_.load_names(); !loaded) {  // They may name what was undone.
-            done.error().context += "; then: " + loaded.error().context;
-        }
+        reload_writer(done.error());
     }
     return done;
+}
+
+/// It may name, or have counted, what was undone.
+void Store::reload_writer(Error& error) {
+    if (auto loaded = writer_.reload(); !loaded) {
+        error.context += "; then: " + loaded.error().context;
+    }
 }
 
 Result<void> Store::probe() {
@@ -346,7 +353,11 @@ Result<std::optional<model::ElementRecord>> Store::attempt_of(
 }
 
 Result<std::vector<ledger::Store::PrunedTask>> Store::prune(Instant before, std::size_t jobs_max) {
-    return prune_ended(*database_, writer_, before, jobs_max);
+    auto pruned = prune_ended(*database_, writer_, before, jobs_max);
+    if (!pruned) {
+        reload_writer(pruned.error());
+    }
+    return pruned;
 }
 
 Result<std::unique_ptr<ledger::Reader>> Store::open_reader() {

@@ -38,6 +38,10 @@ constexpr auto kRules = std::to_array<Rule>({
      "SELECT id FROM jobs WHERE project NOT IN (SELECT id FROM projects)"                                                     },
     {"job %: its request is missing",
      "SELECT id FROM jobs WHERE request NOT IN (SELECT id FROM requests)"                                                     },
+    {"request %: counts more or fewer jobs than ask for it",
+     "SELECT id FROM requests LEFT JOIN (SELECT request, count(*) AS asking FROM jobs GROUP BY "
+     "request) "
+     "ON request = id WHERE jobs <> coalesce(asking, 0)"                                                                      },
     {"job %: its texts are missing",
      "SELECT id FROM jobs WHERE id NOT IN (SELECT id FROM job_texts)"                                                         },
     {"job %: has texts only",                                 "SELECT id FROM job_texts WHERE id NOT IN (SELECT id FROM jobs)"},

@@ -24,12 +24,14 @@ Result<std::string> DataDirectory::restore(
     if (!lock) {
         return tl::unexpected<Error>(lock.error());
     }
-    if (platform::path_exists(data_directory + kDatabaseFile)) {
-        const std::string database = data_directory + kDatabaseFile;
-        const std::string aside = data_directory + "/old";
-        return fail(
-            ErrorCode::kConflict, database + " is there; move it aside first: mkdir " + aside +
-                                      " && mv " + database + "* " + aside + "/");
+    const std::string database = data_directory + kDatabaseFile;
+    for (const char* kept : {"", "-wal", "-journal"}) {  // Also a log without its database.
+        if (platform::path_exists(database + kept)) {
+            const std::string aside = data_directory + "/old";
+            return fail(
+                ErrorCode::kConflict, database + kept + " is there; move it aside first: mkdir " +
+                                          aside + " && mv " + database + "* " + aside + "/");
+        }
     }
     const Result<void> restored = store_sqlite::restore(from, data_directory + kDatabaseFile);
     if (!restored) {

@@ -36,6 +36,15 @@ TEST_F(ServerFiles, RestoreOverADatabaseSaysHowToMoveItAside) {
     EXPECT_EQ(platform::read_file(data + "/reeve.db", 100).value(), "older");
 }
 
+TEST_F(ServerFiles, RestoreBesideTheLogOfALostDatabaseSaysTheSame) {
+    ASSERT_TRUE(platform::write_file(data + "/reeve.db-wal", "older"));
+    const auto restored = files.restore(data, data + "/backup.db");
+    ASSERT_FALSE(restored);
+    EXPECT_TRUE(
+        restored.error().message.starts_with(data + "/reeve.db-wal is there; move it aside first"))
+        << restored.error().message;
+}
+
 TEST_F(ServerFiles, RestoreUnderARunningServerNamesIt) {
     const auto lock = platform::FileLock::acquire(data + "/lock");
     ASSERT_TRUE(lock);

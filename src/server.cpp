@@ -20,6 +20,7 @@
 #include "platform/host.hpp"
 #include "platform/identity.hpp"
 #include "platform/process.hpp"
+#include "server_files.hpp"
 #include "store/sqlite/backup.hpp"
 #include "version.hpp"
 
@@ -125,7 +126,7 @@ Server::~Server() {
 }
 
 Result<void> Server::open_data() {
-    if (Result<void> made = platform::make_directories(config_.data); !made) {
+    if (Result<void> made = make_data_directory(config_.data); !made) {
         return made;
     }
     Result<platform::FileLock> lock = platform::FileLock::acquire(config_.data + kLockFile);

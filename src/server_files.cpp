@@ -1,6 +1,10 @@
 #include "server_files.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "platform/files.hpp"
+#include "platform/system_error.hpp"
 #include "server.hpp"
 #include "store/sqlite/backup.hpp"
 #include "token_file.hpp"
@@ -15,9 +19,26 @@ std::string words(const store_sqlite::Verification& found) {
 
 }  // namespace
 
+Result<void> make_data_directory(const std::string& path) {
+    constexpr mode_t kPrivate = 0700;
+    constexpr mode_t kReachable = 0111;  // By name alone, such as the socket's.
+    const bool serves_all = geteuid() == 0;
+    Result<void> made =
+        platform::make_directories(path, serves_all ? kPrivate | kReachable : kPrivate);
+    struct stat found = {};
+    if (!made || !serves_all || stat(path.c_str(), &found) != 0 ||
+        (found.st_mode & kReachable) == kReachable) {
+        return made;
+    }
+    const mode_t mode = (found.st_mode & 07777U) | kReachable;
+    return chmod(path.c_str(), mode) == 0
+               ? made
+               : platform::fail_errno("cannot let other users reach " + path + kSocketFile);
+}
+
 Result<std::string> DataDirectory::restore(
     const std::string& data_directory, const std::string& from) {
-    if (Result<void> made = platform::make_directories(data_directory); !made) {
+    if (Result<void> made = make_data_directory(data_directory); !made) {
         return tl::unexpected<Error>(std::move(made.error()));
     }
     const Result<platform::FileLock> lock = platform::FileLock::acquire(data_directory + kLockFile);

@@ -1,8 +1,10 @@
 #include "server_files.hpp"
 
 #include <cstdlib>
+#include <utility>
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "platform/files.hpp"
@@ -23,6 +25,36 @@ class ServerFiles : public testing::Test {
     std::string data;
     DataDirectory files;
 };
+
+TEST_F(ServerFiles, OnlyRootsDataDirectoryIsReachableByOthersAndNobodyListsIt) {
+    const mode_t mask = umask(0);
+    const auto mode_of = [](const std::string& path) -> mode_t {
+        struct stat found = {};
+        return stat(path.c_str(), &found) == 0 ? found.st_mode & 07777U : 0;
+    };
+    ASSERT_TRUE(make_data_directory(data + "/new"));
+    if (geteuid() != 0) {
+        EXPECT_EQ(mode_of(data + "/new"), 0700U);
+    } else {
+        EXPECT_EQ(mode_of(data + "/new"), 0711U);
+        EXPECT_EQ(mode_of(data), 0700U) << "that is not ours";
+        for (const auto& [before, after] : {
+                 std::pair<mode_t, mode_t>(0700, 0711), {0755, 0755},
+                    {0750, 0751}
+        }) {
+            ASSERT_EQ(chmod((data + "/new").c_str(), before), 0);
+            ASSERT_TRUE(make_data_directory(data + "/new"));
+            EXPECT_EQ(mode_of(data + "/new"), after);
+        }
+        constexpr uid_t kNobody = 65534;
+        ASSERT_EQ(chmod(data.c_str(), 0777), 0);
+        ASSERT_EQ(seteuid(kNobody), 0);
+        EXPECT_TRUE(make_data_directory(data + "/own"));
+        ASSERT_EQ(seteuid(0), 0);
+        EXPECT_EQ(mode_of(data + "/own"), 0700U);
+    }
+    umask(mask);
+}
 
 TEST_F(ServerFiles, RestoreOverADatabaseSaysHowToMoveItAside) {
     ASSERT_TRUE(platform::write_file(data + "/reeve.db", "older"));

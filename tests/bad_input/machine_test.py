@@ -144,6 +144,47 @@ class Refusal(unittest.TestCase):
             os.kill(pid, 0)  # It is there.
 
 
+class OtherUsers(unittest.TestCase):
+    @staticmethod
+    def see_as_nobody(server):
+        """Does not return: 0 if the server answers and its folder cannot be listed."""
+        status = 1
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            if server.client.get("/api/v1/me").status == 200:
+                os.listdir(server.data)
+                status = 2
+        except PermissionError as error:
+            status = 0 if error.filename == str(server.data) else 3
+        finally:
+            os._exit(status)
+
+    def test_they_reach_roots_server_and_see_no_file_of_it(self):
+        if not IS_ROOT:
+            self.skipTest("a server of a user serves that user alone")
+        server = Server(BINARY)
+        server.folder.chmod(0o711)
+        try:
+            server.start()
+            job = server.client.submit({"command": ["/bin/echo", "secret"], "env": {"KEY": "secret"}})
+            wait_for("it ends", 20, lambda: is_done(server.client.job(job)))
+            self.assertEqual(server.client.post(
+                "/api/v1/server:backup", {"path": str(server.data / "copy")}).status, 200)
+            self.assertEqual(server.data.stat().st_mode & 0o7777, 0o711)
+            open_to_all = {"reeve.sock", "gpus.sim", "gpus.sim.lock"}  # Jobs read what they are simulated on.
+            for path in server.data.iterdir():
+                if path.name not in open_to_all:
+                    self.assertEqual(path.stat().st_mode & 0o077, 0, path)
+            child = os.fork()
+            if child == 0:
+                self.see_as_nobody(server)
+            self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
+        finally:
+            server.close()
+
+
 class FullDisk(unittest.TestCase):
     def test_it_is_said_nothing_is_lost_and_it_goes_on_when_there_is_room(self):
         with small_disk("24m") as folder:

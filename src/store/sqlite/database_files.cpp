@@ -1,5 +1,6 @@
 #include "store/sqlite/database_files.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include <fcntl.h>
@@ -44,14 +45,16 @@ Result<Presence> find_database(const std::string& path) {
                    ? Result<Presence>(Presence::kThere)
                    : fail(ErrorCode::kInternal, "the database " + path + " is empty" + what_to_do);
     }
-    for (const std::string& file : files_of(path)) {
-        if (const auto found = look_at(file); found && found->st_size > 0) {
-            return fail(
-                ErrorCode::kInternal,
-                "the database " + path + " is gone, though " + file + " is there" + what_to_do);
-        }
-    }
-    return Presence::kMissing;
+    const std::vector<std::string> files = files_of(path);
+    const auto left = std::ranges::find_if(files, [](const std::string& file) {
+        const auto found = look_at(file);
+        return found && found->st_size > 0;
+    });
+    return left == files.end()
+               ? Result<Presence>(Presence::kMissing)
+               : fail(
+                     ErrorCode::kInternal, "the database " + path + " is gone, though " + *left +
+                                               " is there" + what_to_do);
 }
 
 void make_private_file(const std::string& path) {

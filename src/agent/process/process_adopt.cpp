@@ -265,12 +265,15 @@ void ProcessRuntime::clean_lost(Live& task) {
     if (!task.output.is_open() || !task.errors.is_open()) {
         reopen_pipes_of_lost(task, status, cgroup);
     }
-    if (cgroup.kind != CgroupKind::kNone) {
-        kill_cgroup(cgroup);
-    }
     // A session's number is free again when nothing of it is left; main.start_ticks tells.
     const auto main = platform::process_facts(status.main.pid);
     const bool is_other = main && main->id != status.main;
+    if (main && !is_other && main->state != 'Z') {
+        task.signal = SIGKILL;
+    }
+    if (cgroup.kind != CgroupKind::kNone) {
+        kill_cgroup(cgroup);
+    }
     const std::vector<pid_t> left =
         processes_of_task(options_.cluster_id, to_string(task.key), is_other ? 0 : status.main.pid);
     for (const pid_t pid : left) {
@@ -298,6 +301,7 @@ void ProcessRuntime::end_lost(const Live& task, const std::string& why) {
     status.phase = TaskPhase::kEnded;
     status.outcome = {
         .end = TaskEnd::kShimLost,
+        .signal = task.signal,
         .message = why,
         .log_bytes = size_of(directory + kLogFile, status.output.dropped) +
                      size_of(directory + kErrorsFile, status.errors.dropped),

@@ -74,6 +74,7 @@ class ProcessRuntime final : public Runtime {
         platform::UniqueFd errors = {};
         bool is_shim_lost = false;
         std::string lost_why = {};
+        int signal = 0;  // That its main process was killed by here; 0: it had ended before.
         std::optional<StopForce> stop = {};  // Not yet handed to the shim.
     };
 

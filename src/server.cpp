@@ -20,6 +20,7 @@
 #include "platform/host.hpp"
 #include "platform/identity.hpp"
 #include "platform/process.hpp"
+#include "server_files.hpp"
 #include "store/sqlite/backup.hpp"
 #include "version.hpp"
 
@@ -72,7 +73,8 @@ std::string holder_of(std::uint16_t port) {
 Result<api::LogPiece> Server::Logs::read(const api::LogPlace& place, std::size_t bytes_max) const {
     using agent::process::LogStream;
     Result<agent::process::LogPiece> piece = agent::process::read_log(
-        agent::process::task_directory(data_, place.node, place.task),
+        agent::process::find_task_directory(
+            agent::process::tasks_directory(data_, place.node), cluster_id_, place.task),
         place.stream == api::LogStream::kErrors ? LogStream::kErrors : LogStream::kOutput,
         place.offset, bytes_max);
     if (!piece) {
@@ -124,7 +126,7 @@ Server::~Server() {
 }
 
 Result<void> Server::open_data() {
-    if (Result<void> made = platform::make_directories(config_.data); !made) {
+    if (Result<void> made = make_data_directory(config_.data); !made) {
         return made;
     }
     Result<platform::FileLock> lock = platform::FileLock::acquire(config_.data + kLockFile);
@@ -267,8 +269,10 @@ Result<void> Server::add_node(std::string name, std::unique_ptr<model::GpuSource
     if (!boot) {
         return tl::unexpected<Error>(boot.error());
     }
+    const std::string tasks = agent::process::tasks_directory(config_.data, name);
+    note_foreign_tasks(tasks, *boot);
     auto runtime = agent::process::ProcessRuntime::open(
-        {.directory = agent::process::tasks_directory(config_.data, name),
+        {.directory = tasks,
          .node_name = name,
          .cluster_id = cluster_id_,
          .boot_id = *boot,
@@ -281,6 +285,21 @@ Result<void> Server::add_node(std::string name, std::unique_ptr<model::GpuSource
     nodes_.push_back(
         {.name = std::move(name), .gpus = std::move(gpus), .runtime = *std::move(runtime)});
     return {};
+}
+
+/// That the database is another one than the tasks were started with, somebody may not know.
+void Server::note_foreign_tasks(const std::string& tasks, const std::string& boot_id) {
+    const agent::process::ForeignTasks foreign =
+        agent::process::foreign_tasks(tasks, cluster_id_, boot_id);
+    if (foreign.kept == 0) {
+        return;
+    }
+    remarks_.push_back(
+        "other clusters have tasks in " + tasks + ": " + std::to_string(foreign.kept) +
+        ", of which " + std::to_string(foreign.running) +
+        " run. They are not touched. If this database is new because the old one was lost, stop "
+        "this server, move " +
+        config_.data + kDatabaseFile + "* aside, and use `reeve server restore`");
 }
 
 void Server::hear(model::AgentReport report) {
@@ -419,7 +438,7 @@ Result<std::uint64_t> Server::back_up(const std::string& path) const {
 
 Result<void> Server::start_api() {
     commands_ = std::make_unique<api::WriterCommands>(*writer_);
-    logs_ = std::make_unique<Logs>(config_.data);
+    logs_ = std::make_unique<Logs>(config_.data, cluster_id_);
     reads_ = std::make_unique<api::ReadPool>(*store_, kReadThreads);
     events_ = std::make_unique<api::EventHub>(*store_);
     log_hub_ = std::make_unique<api::LogHub>(*store_, *commands_, *logs_);

@@ -81,13 +81,15 @@ class Server {
     /// The logs of this machine's tasks.
     class Logs final : public api::TaskLogs {
       public:
-        explicit Logs(std::string data) : data_(std::move(data)) {}
+        Logs(std::string data, std::string cluster_id)
+            : data_(std::move(data)), cluster_id_(std::move(cluster_id)) {}
 
         [[nodiscard]] Result<api::LogPiece> read(
             const api::LogPlace& place, std::size_t bytes_max) const override;
 
       private:
         std::string data_;
+        std::string cluster_id_;
     };
 
     struct Node {
@@ -112,6 +114,7 @@ class Server {
     [[nodiscard]] Result<std::uint16_t> listen(
         api::HttpServer& server, const Endpoint& endpoint, const char* what);
     [[nodiscard]] Result<std::uint64_t> back_up(const std::string& path) const;
+    void note_foreign_tasks(const std::string& tasks, const std::string& boot_id);
     void hear(model::AgentReport report);
 
     ServerConfig config_;

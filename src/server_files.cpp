@@ -1,6 +1,10 @@
 #include "server_files.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "platform/files.hpp"
+#include "platform/system_error.hpp"
 #include "server.hpp"
 #include "store/sqlite/backup.hpp"
 #include "token_file.hpp"
@@ -15,21 +19,40 @@ std::string words(const store_sqlite::Verification& found) {
 
 }  // namespace
 
+Result<void> make_data_directory(const std::string& path) {
+    constexpr mode_t kPrivate = 0700;
+    constexpr mode_t kReachable = 0111;  // By name alone, such as the socket's.
+    const bool serves_all = geteuid() == 0;
+    Result<void> made =
+        platform::make_directories(path, serves_all ? kPrivate | kReachable : kPrivate);
+    struct stat found = {};
+    if (!made || !serves_all || stat(path.c_str(), &found) != 0 ||
+        (found.st_mode & kReachable) == kReachable) {
+        return made;
+    }
+    const mode_t mode = (found.st_mode & 07777U) | kReachable;
+    return chmod(path.c_str(), mode) == 0
+               ? made
+               : platform::fail_errno("cannot let other users reach " + path + kSocketFile);
+}
+
 Result<std::string> DataDirectory::restore(
     const std::string& data_directory, const std::string& from) {
-    if (Result<void> made = platform::make_directories(data_directory); !made) {
+    if (Result<void> made = make_data_directory(data_directory); !made) {
         return tl::unexpected<Error>(std::move(made.error()));
     }
     const Result<platform::FileLock> lock = platform::FileLock::acquire(data_directory + kLockFile);
     if (!lock) {
         return tl::unexpected<Error>(lock.error());
     }
-    if (platform::path_exists(data_directory + kDatabaseFile)) {
-        const std::string database = data_directory + kDatabaseFile;
-        const std::string aside = data_directory + "/old";
-        return fail(
-            ErrorCode::kConflict, database + " is there; move it aside first: mkdir " + aside +
-                                      " && mv " + database + "* " + aside + "/");
+    const std::string database = data_directory + kDatabaseFile;
+    for (const char* kept : {"", "-wal", "-journal"}) {  // Also a log without its database.
+        if (platform::path_exists(database + kept)) {
+            const std::string aside = data_directory + "/old";
+            return fail(
+                ErrorCode::kConflict, database + kept + " is there; move it aside first: mkdir " +
+                                          aside + " && mv " + database + "* " + aside + "/");
+        }
     }
     const Result<void> restored = store_sqlite::restore(from, data_directory + kDatabaseFile);
     if (!restored) {

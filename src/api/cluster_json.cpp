@@ -154,8 +154,11 @@ void write_node(JsonText& json, const NodePicture& picture) {
     if (!reason.empty()) {
         json.field("reason", reason);
     }
-    if (node.heard_at != model::kNever) {
-        json.field("heard_at", node.heard_at);
+    // The view is made anew when something changes; samples come all the time.
+    const Instant heard_at =
+        picture.observed ? std::max(node.heard_at, picture.observed->at) : node.heard_at;
+    if (heard_at != model::kNever) {
+        json.field("heard_at", heard_at);
     }
     write_amount(
         json, "cpu_millicores", record.host.cpu_millicores, node.view.free.host.cpu_millicores);

@@ -173,6 +173,7 @@ TEST_F(RoutesTest, ObservedUseIsShownBesideReservedUse) {
     EXPECT_TRUE(
         has(node.body, R"("observed":{"age_ms":1500,"cpu_percent":12.5,"memory_percent":50.0})"))
         << node.body;
+    EXPECT_TRUE(has(node.body, R"("heard_at":"2025-11-24T15:59:58.500000Z")")) << node.body;
     EXPECT_TRUE(has(node.body, R"("cpu_millicores":{"total":8000,"free":7000})")) << node.body;
     EXPECT_TRUE(has(node.body, R"("gpus":{"total":1,"free":0})")) << node.body;
     EXPECT_EQ(world.get("/api/v1/nodes/jw3").status, 404);

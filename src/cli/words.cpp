@@ -123,7 +123,8 @@ std::string end_in_words(const JsonValue& job, std::string_view field) {
         words = "exited with " + std::to_string(integer_at(job, "exit_code").value_or(0));
     } else if (reason == "signal") {
         const auto signal = static_cast<std::int32_t>(integer_at(job, "signal").value_or(0));
-        words = "killed by SIG" + model::signal_name(signal);
+        words = signal == 0 ? "how it ended is not known"  // Nobody was left to see it.
+                            : "killed by SIG" + model::signal_name(signal);
     }
     const std::string message = text_at(job, "message");
     return message.empty() ? words : words + ": " + message;

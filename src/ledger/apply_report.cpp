@@ -9,7 +9,7 @@ namespace {
 
 using model::ElementRecord;
 
-/// What the gate finds wrong with a sample; "" if it lets new work in.
+/// Every rule of the gate that a sample breaks; "" if it lets new work in.
 std::string gate_text(const Gate& gate, const model::NodeSample& sample) {
     std::int64_t free_mib = 0;
     std::int64_t utilization = 0;
@@ -18,23 +18,28 @@ std::string gate_text(const Gate& gate, const model::NodeSample& sample) {
         utilization += gpu.utilization_percent.value_or(0);
     }
     const auto gpus = static_cast<std::int64_t>(sample.gpus.size());
+    std::string text;
+    const auto add = [&text](const std::string& broken) {
+        text += (text.empty() ? "" : "; ") + broken;
+    };
+    const auto add_percent = [&add](const char* what, std::int64_t is, std::int64_t below) {
+        add(std::string(what) + " is " + std::to_string(is) + " %, not below " +
+            std::to_string(below) + " %");
+    };
     if (gpus > 0 && free_mib <= gate.gpu_memory_free_mib_above) {
-        return "free GPU memory is " + format_mib(free_mib) + ", not above " +
-               format_mib(gate.gpu_memory_free_mib_above);
+        add("free GPU memory is " + format_mib(free_mib) + ", not above " +
+            format_mib(gate.gpu_memory_free_mib_above));
     }
     if (gpus > 0 && utilization / gpus >= gate.gpu_utilization_below) {
-        return "GPU utilisation is " + std::to_string(utilization / gpus) + " %, not below " +
-               std::to_string(gate.gpu_utilization_below) + " %";
+        add_percent("GPU utilisation", utilization / gpus, gate.gpu_utilization_below);
     }
     if (sample.cpu_permille >= gate.cpu_permille_below) {
-        return "CPU usage is " + std::to_string(sample.cpu_permille / 10) + " %, not below " +
-               std::to_string(gate.cpu_permille_below / 10) + " %";
+        add_percent("CPU usage", sample.cpu_permille / 10, gate.cpu_permille_below / 10);
     }
     if (sample.memory_permille >= gate.memory_permille_below) {
-        return "memory usage is " + std::to_string(sample.memory_permille / 10) + " %, not below " +
-               std::to_string(gate.memory_permille_below / 10) + " %";
+        add_percent("memory usage", sample.memory_permille / 10, gate.memory_permille_below / 10);
     }
-    return "";
+    return text;
 }
 
 }  // namespace

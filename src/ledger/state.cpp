@@ -182,11 +182,14 @@ void State::set_liveness(NodeId id, NodeLiveness liveness) {
     const auto found = nodes_.find(id);
     REEVE_ASSERT(found != nodes_.end(), "liveness is of a node that is known");
     NodeLiveness& old = found->second.liveness;
-    const bool is_same =
+    const bool places_same =
         liveness.is_reachable == old.is_reachable && liveness.is_gated == old.is_gated;
+    const bool reads_same = places_same && liveness.gate_text == old.gate_text;
     old = std::move(liveness);
-    if (!is_same) {
+    if (!reads_same) {
         dirty_nodes_.insert(id);
+    }
+    if (!places_same) {
         show(id);
     }
 }

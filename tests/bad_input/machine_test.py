@@ -8,6 +8,7 @@ import os
 import pathlib
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -105,6 +106,83 @@ class Refusal(unittest.TestCase):
         database.write_bytes(b"this is no database" * 1000)
         self.refused()
         self.assertTrue(database.read_bytes().startswith(b"this is no database"))
+
+    def test_an_emptied_database_is_not_taken_for_a_new_one(self):
+        self.server.start()
+        self.server.stop()
+        database = self.server.data / "reeve.db"
+        database.write_bytes(b"")
+        self.refused("is empty", "restore a backup", "begin anew")
+        self.assertEqual(database.read_bytes(), b"")
+
+    def test_a_missing_database_is_a_new_cluster_that_takes_nothing_of_the_old_one(self):
+        self.server.start()
+        client = self.server.client
+        old = client.submit({"command": ["/bin/sh", "-c", "echo old; exit 3"]})
+        wait_for("it ends", 20, lambda: is_done(client.job(old)))
+        running = client.submit({"command": ["/bin/sleep", "1000"]})
+        wait_for("it runs", 20, lambda: client.job(running)["state"] == "running")
+        task = self.server.processes_of(running)
+        self.addCleanup(lambda: [os.kill(pid, signal.SIGKILL) for pid in task])
+        self.server.stop()
+        for file in self.server.data.glob("reeve.db*"):
+            file.unlink()
+        self.server.start()
+        self.assertIn("other clusters have tasks in", self.server.said())
+        self.assertIn(": 1, of which 1 run.", self.server.said())
+        new = client.submit({"command": ["/bin/echo", "new"]})
+        self.assertEqual(new, old)
+        wait_for("it ends", 20, lambda: is_done(client.job(new)))
+        self.assertEqual((client.job(new)["state"], client.log(new)), ("succeeded", b"new\n"))
+        same = client.submit({"command": ["/bin/sleep", "1000"]})
+        self.assertEqual(same, running)
+        wait_for("it runs", 20, lambda: client.job(same)["state"] == "running")
+        client.post(f"/api/v1/jobs/{same}:stop")
+        wait_for("it ends", 20, lambda: is_done(client.job(same)))
+        self.assertTrue(task)
+        for pid in task:
+            os.kill(pid, 0)  # It is there.
+
+
+class OtherUsers(unittest.TestCase):
+    @staticmethod
+    def see_as_nobody(server):
+        """Does not return: 0 if the server answers and its folder cannot be listed."""
+        status = 1
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            if server.client.get("/api/v1/me").status == 200:
+                os.listdir(server.data)
+                status = 2
+        except PermissionError as error:
+            status = 0 if error.filename == str(server.data) else 3
+        finally:
+            os._exit(status)
+
+    def test_they_reach_roots_server_and_see_no_file_of_it(self):
+        if not IS_ROOT:
+            self.skipTest("a server of a user serves that user alone")
+        server = Server(BINARY)
+        server.folder.chmod(0o711)
+        try:
+            server.start()
+            job = server.client.submit({"command": ["/bin/echo", "secret"], "env": {"KEY": "secret"}})
+            wait_for("it ends", 20, lambda: is_done(server.client.job(job)))
+            self.assertEqual(server.client.post(
+                "/api/v1/server:backup", {"path": str(server.data / "copy")}).status, 200)
+            self.assertEqual(server.data.stat().st_mode & 0o7777, 0o711)
+            open_to_all = {"reeve.sock", "gpus.sim", "gpus.sim.lock"}  # Jobs read what they are simulated on.
+            for path in server.data.iterdir():
+                if path.name not in open_to_all:
+                    self.assertEqual(path.stat().st_mode & 0o077, 0, path)
+            child = os.fork()
+            if child == 0:
+                self.see_as_nobody(server)
+            self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
+        finally:
+            server.close()
 
 
 class FullDisk(unittest.TestCase):

@@ -187,6 +187,70 @@ TEST_F(Sqlite, RefusesAFileThatIsNoDatabase) {
     expect_refused(ErrorCode::kInternal, "not a database");
 }
 
+TEST_F(Sqlite, RefusesAnEmptyFileAndOneWithoutTables) {
+    ASSERT_TRUE(platform::write_file(path(), ""));
+    expect_refused(ErrorCode::kInternal, "is empty; nothing was changed: restore a backup");
+    EXPECT_EQ(platform::list_directory(directory.path())->size(), 1U);
+    tamper(path(), "CREATE TABLE t (x); DROP TABLE t");
+    expect_refused(ErrorCode::kInternal, "has no tables");
+}
+
+TEST_F(Sqlite, RefusesALogWithoutItsDatabase) {
+    make(1);
+    const std::string backup = directory.file("backup.db");
+    ASSERT_TRUE(store_sqlite::backup(path(), backup));
+    ASSERT_EQ(remove(path().c_str()), 0);
+    ASSERT_TRUE(platform::write_file(path() + "-wal", "frames"));
+    const auto opened = open_sqlite({.path = path()});
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, ErrorCode::kInternal);
+    EXPECT_NE(opened.error().message.find(path() + "-wal is there"), std::string::npos)
+        << opened.error().message;
+    const auto restored = store_sqlite::restore(backup, path());
+    EXPECT_FALSE(restored) << "the log would be the backup's";
+    EXPECT_EQ(platform::read_file(path() + "-wal", 100).value(), "frames");
+    EXPECT_FALSE(platform::path_exists(path()));
+}
+
+TEST_F(Sqlite, ADatabaseIsMadeWholeWhateverWasKilledBefore) {
+    ASSERT_TRUE(platform::write_file(path() + ".partial", std::string(5000, 'x')));
+    ASSERT_TRUE(platform::write_file(path() + ".partial-journal", "x"));
+    make(1);
+    EXPECT_EQ(
+        platform::list_directory(directory.path()).value(), std::vector<std::string>{"reeve.db"});
+    ASSERT_EQ(link(path().c_str(), (path() + ".partial").c_str()), 0);
+    EXPECT_EQ(open()->open_epoch()->last_job, JobId(1));
+    EXPECT_FALSE(platform::path_exists(path() + ".partial"));
+}
+
+mode_t mode_of(const std::string& file) {
+    struct stat found = {};
+    EXPECT_EQ(stat(file.c_str(), &found), 0) << file;
+    return found.st_mode & 07777U;
+}
+
+TEST_F(Sqlite, NobodyElseMayReadTheFilesOrABackup) {
+    const mode_t mask = umask(0);
+    {
+        const auto store = open();
+        ASSERT_TRUE(store->open_epoch());
+        for (const char* suffix : {"", "-wal", "-shm"}) {
+            EXPECT_EQ(mode_of(path() + suffix), 0600U) << suffix;
+            ASSERT_EQ(chmod((path() + suffix).c_str(), 0644), 0);  // As older versions made them.
+        }
+        const std::string backup = directory.file("backup.db");
+        ASSERT_TRUE(store_sqlite::backup(path(), backup));
+        EXPECT_EQ(mode_of(backup), 0600U);
+        ASSERT_TRUE(store_sqlite::restore(backup, directory.file("restored.db")));
+        EXPECT_EQ(mode_of(directory.file("restored.db")), 0600U);
+        const auto again = open();
+        for (const char* suffix : {"", "-wal", "-shm"}) {
+            EXPECT_EQ(mode_of(path() + suffix), 0600U) << suffix;
+        }
+    }
+    umask(mask);
+}
+
 TEST_F(Sqlite, RefusesATruncatedFile) {
     make(500);
     const std::string file = platform::read_file(path(), kFileBytesMax).value();

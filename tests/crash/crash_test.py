@@ -257,7 +257,7 @@ class Run:
 
     def check_cancelled(self, job_id, has_started):
         """A start that has begun may arrive; none begins after the acknowledgement."""
-        claims = list(self.server.data.glob(f"nodes/*/tasks/{job_id}.*/order.json"))
+        claims = list(self.server.data.glob(f"nodes/*/tasks/*/{job_id}.*/order.json"))
         if has_started and not claims:
             self.problem(f"job {job_id} has run, and no node has its directory")
         for claim in claims:

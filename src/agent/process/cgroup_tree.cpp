@@ -180,6 +180,10 @@ std::string prepare_v1(
             why = made.error().message;
             return "";
         }
+        if (access(directory.c_str(), W_OK | X_OK) != 0) {  // Another user's server has made it.
+            why = "may not write to " + directory + ", which another user has";
+            return "";
+        }
         return directory;
     }
     why = "no hierarchy of version 1 has the controller " + controller;

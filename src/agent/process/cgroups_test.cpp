@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -167,6 +168,43 @@ TEST(GroupName, DiffersBetweenServersThatCountTheirJobsAlike) {
     EXPECT_NE(group_name("5f2c8a019b7e4d21", "1.0.1.0"), group_name("a1d3c8a019b7e4d2", "1.0.1.0"));
     EXPECT_NE(group_name("5f2c8a019b7e4d21", "1.0.1.0"), group_name("5f2c8a019b7e4d21", "1.0.2.0"));
     EXPECT_EQ(group_name("5f2c8a019b7e4d21", "1.0.1.0"), "5f2c8a019b7e-1.0.1.0");
+}
+
+/// The groups that root's server left since the boot are no use to another user's.
+TEST_F(FakeMachine, V1WithAnotherUsersGroupIsNotUsed) {
+    put("/proc/self/cgroup", "9:memory:/\n8:pids:/\n");
+    put("/proc/self/mountinfo",
+        "31 30 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+        "32 30 0:28 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n");
+    put("/sys/fs/cgroup/memory/tasks", "");
+    put("/sys/fs/cgroup/pids/tasks", "");
+    ASSERT_EQ(find().kind(), CgroupKind::kV1) << find().why_none();
+    const std::string group = root + "/sys/fs/cgroup/memory/reeve";
+    for (const std::string& open : {root, group}) {
+        ASSERT_EQ(chmod(open.c_str(), open == group ? 0555 : 0755), 0);
+    }
+    for (const char* way :
+         {"/proc", "/proc/self", "/sys", "/sys/fs", "/sys/fs/cgroup", "/sys/fs/cgroup/memory",
+          "/sys/fs/cgroup/pids"}) {
+        ASSERT_EQ(chmod((root + way).c_str(), 0755), 0);
+    }
+    for (const char* file : {"/proc/self/cgroup", "/proc/self/mountinfo"}) {
+        ASSERT_EQ(chmod((root + file).c_str(), 0644), 0);
+    }
+    const pid_t child = fork();
+    if (child == 0) {
+        constexpr uid_t kNobody = 65534;
+        if (geteuid() == 0 && setuid(kNobody) != 0) {
+            _exit(1);
+        }
+        const CgroupTree tree = find();
+        const bool is_said = tree.why_none().find("may not write to " + group) != std::string::npos;
+        _exit(tree.kind() == CgroupKind::kNone && tree.enforcement() == "none" && is_said ? 0 : 2);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+    EXPECT_EQ(chmod(group.c_str(), 0755), 0);
 }
 
 }  // namespace

@@ -20,7 +20,6 @@ namespace {
 using model::TaskEnd;
 using platform::UniqueFd;
 
-constexpr std::size_t kOrderBytesMax = 4 << 20;
 constexpr const char* kAbandoned = "/.abandoned-";
 
 /// The other read end of a pipe that `pid` has open.
@@ -90,29 +89,65 @@ std::optional<Instant> start_of(const Result<TaskStatus>& status) {
 }  // namespace
 
 Result<std::vector<model::KnownTask>> ProcessRuntime::list() {
-    const Result<std::vector<std::string>> names = platform::list_directory(options_.directory);
-    if (!names) {
-        return tl::unexpected(names.error());
+    const Result<std::vector<model::TaskKey>> keys = find_tasks();
+    if (!keys) {
+        return tl::unexpected(keys.error());
     }
     std::vector<model::KnownTask> known;
-    for (const std::string& name : *names) {
-        if (const Result<model::TaskKey> key = model::parse_task_key(name); key) {
-            if (auto task = adopt(*key); task) {
-                known.push_back(std::move(*task));
-            }
-        } else if (("/" + name).starts_with(kAbandoned)) {
-            // If it stays it is tried again at the next start; nothing can start in it.
-            [[maybe_unused]] const auto gone =
-                platform::remove_tree(options_.directory + "/" + name);
+    for (const model::TaskKey& key : *keys) {
+        if (auto task = adopt(key); task) {
+            known.push_back(std::move(*task));
         }
     }
     return known;
 }
 
+/// The tasks of this cluster, where they are now and where they were before clusters had folders.
+Result<std::vector<model::TaskKey>> ProcessRuntime::find_tasks() {
+    const std::string own = options_.directory + "/" + options_.cluster_id;
+    std::vector<model::TaskKey> keys;
+    for (const std::string& place : {own, options_.directory}) {
+        const Result<std::vector<std::string>> names = platform::list_directory(place);
+        if (!names) {
+            return tl::unexpected(names.error());
+        }
+        for (const std::string& name : *names) {
+            const Result<model::TaskKey> key = model::parse_task_key(name);
+            if (key && (place == own || note_older(*key))) {
+                keys.push_back(*key);
+            } else if (("/" + name).starts_with(kAbandoned)) {
+                // If it stays it is tried again at the next start; nothing can start in it.
+                std::string directory = place + "/";
+                directory += name;
+                [[maybe_unused]] const auto gone = platform::remove_tree(directory);
+            }
+        }
+    }
+    return keys;
+}
+
+/// True of a task that is this cluster's, and not done with.
+bool ProcessRuntime::note_older(const model::TaskKey& key) {
+    const std::string directory = older_task_directory(options_.directory, key);
+    if (platform::path_exists(directory + kRemovedMark)) {
+        forget_later(directory);  // Nothing is in it, whosever it was.
+        return false;
+    }
+    if (platform::path_exists(directory + kAcknowledgedMark)) {
+        has_older_ = true;
+        return false;
+    }
+    return cluster_of(directory) == options_.cluster_id && older_.insert(key).second;
+}
+
+void ProcessRuntime::forget_later(const std::string& directory) {
+    removed_.emplace_back(platform::monotonic_now() + options_.removed_kept, directory);
+}
+
 std::optional<model::KnownTask> ProcessRuntime::adopt(const model::TaskKey& key) {
     const std::string directory = directory_of(key);
     if (platform::path_exists(directory + kRemovedMark)) {
-        removed_.emplace_back(platform::monotonic_now() + options_.removed_kept, directory);
+        forget_later(directory);
         return std::nullopt;
     }
     if (platform::path_exists(directory + kAcknowledgedMark)) {
@@ -121,6 +156,7 @@ std::optional<model::KnownTask> ProcessRuntime::adopt(const model::TaskKey& key)
     Result<TaskStatus> status = read_status(directory + kStatusFile);
     const bool is_only_claimed = !status || status->phase == TaskPhase::kClaimed;
     if (is_only_claimed && abandon_claim(directory)) {
+        older_.erase(key);
         return std::nullopt;  // It is not here: whoever wants it asks again.
     }
     const auto text = platform::read_file(directory + kOrderFile, kOrderBytesMax);
@@ -229,12 +265,15 @@ void ProcessRuntime::clean_lost(Live& task) {
     if (!task.output.is_open() || !task.errors.is_open()) {
         reopen_pipes_of_lost(task, status, cgroup);
     }
-    if (cgroup.kind != CgroupKind::kNone) {
-        kill_cgroup(cgroup);
-    }
     // A session's number is free again when nothing of it is left; main.start_ticks tells.
     const auto main = platform::process_facts(status.main.pid);
     const bool is_other = main && main->id != status.main;
+    if (main && !is_other && main->state != 'Z') {
+        task.signal = SIGKILL;
+    }
+    if (cgroup.kind != CgroupKind::kNone) {
+        kill_cgroup(cgroup);
+    }
     const std::vector<pid_t> left =
         processes_of_task(options_.cluster_id, to_string(task.key), is_other ? 0 : status.main.pid);
     for (const pid_t pid : left) {
@@ -262,6 +301,7 @@ void ProcessRuntime::end_lost(const Live& task, const std::string& why) {
     status.phase = TaskPhase::kEnded;
     status.outcome = {
         .end = TaskEnd::kShimLost,
+        .signal = task.signal,
         .message = why,
         .log_bytes = size_of(directory + kLogFile, status.output.dropped) +
                      size_of(directory + kErrorsFile, status.errors.dropped),

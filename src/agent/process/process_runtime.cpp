@@ -92,7 +92,9 @@ ProcessRuntime::~ProcessRuntime() {
 
 Result<std::unique_ptr<ProcessRuntime>> ProcessRuntime::open(
     RuntimeOptions options, Spawner& spawner, const CgroupTree& cgroups) {
-    if (Result<void> made = platform::make_directories(options.directory); !made) {
+    if (Result<void> made =
+            platform::make_directories(options.directory + "/" + options.cluster_id);
+        !made) {
         return tl::unexpected(made.error());
     }
     std::unique_ptr<ProcessRuntime> runtime(
@@ -111,10 +113,20 @@ Result<std::unique_ptr<ProcessRuntime>> ProcessRuntime::open(
 }
 
 std::string ProcessRuntime::directory_of(const model::TaskKey& key) const {
-    return options_.directory + "/" + to_string(key);
+    return older_.contains(key) ? older_task_directory(options_.directory, key)
+                                : task_directory(options_.directory, options_.cluster_id, key);
+}
+
+/// One that is done with is looked for when somebody asks: there may be very many.
+void ProcessRuntime::find_older(const model::TaskKey& key) {
+    if (has_older_ && !older_.contains(key) &&
+        find_task_directory(options_.directory, options_.cluster_id, key) != directory_of(key)) {
+        older_.insert(key);
+    }
 }
 
 void ProcessRuntime::launch(const model::TaskOrder& order) {
+    find_older(order.key);
     const std::string directory = directory_of(order.key);
     const Result<bool> claimed = platform::make_directory_exclusive(directory, 0711);
     if (!claimed) {
@@ -162,6 +174,7 @@ void ProcessRuntime::stop(const model::TaskKey& key, StopForce force) {
         hand_over_stop(task);
         return;
     }
+    find_older(key);
     const std::string directory = directory_of(key);
     const Result<bool> claimed = platform::make_directory_exclusive(directory, 0711);
     if (claimed && !*claimed) {
@@ -172,7 +185,9 @@ void ProcessRuntime::stop(const model::TaskKey& key, StopForce force) {
     const Result<void> written =
         claimed.map([](bool) {})
             .and_then([&] { return write_end(directory, options_.boot_id, outcome); })
-            .and_then([&] { return platform::sync_directory(options_.directory); });
+            .and_then([&] {
+                return platform::sync_directory(options_.directory + "/" + options_.cluster_id);
+            });
     if (!written) {
         refuse(key, written.error().message);
         return;
@@ -181,6 +196,7 @@ void ProcessRuntime::stop(const model::TaskKey& key, StopForce force) {
 }
 
 void ProcessRuntime::acknowledge(const model::TaskKey& key) {
+    find_older(key);
     const std::string directory = directory_of(key);
     const Result<TaskStatus> status = read_status(directory + kStatusFile);
     if (!status || status->phase != TaskPhase::kEnded) {
@@ -191,6 +207,7 @@ void ProcessRuntime::acknowledge(const model::TaskKey& key) {
 }
 
 void ProcessRuntime::remove(const model::TaskKey& key) {
+    find_older(key);
     const std::string directory = directory_of(key);
     const std::string mark = directory + kRemovedMark;
     const Result<TaskStatus> status = read_status(directory + kStatusFile);
@@ -205,7 +222,7 @@ void ProcessRuntime::remove(const model::TaskKey& key) {
             unlink(path.c_str());
         }
     }
-    removed_.emplace_back(monotonic_now() + options_.removed_kept, directory);
+    forget_later(directory);
 }
 
 std::vector<RuntimeEvent> ProcessRuntime::collect() {
@@ -271,6 +288,7 @@ void ProcessRuntime::refuse(const model::TaskKey& key, const std::string& why) {
         tasks_.erase(found);
     }
     const Result<void> removed = platform::remove_tree(directory_of(key));
+    older_.erase(key);
     events_.emplace_back(RuntimeRefused{key, removed ? why : why + "; " + removed.error().message});
 }
 

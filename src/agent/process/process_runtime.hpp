@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,8 @@ struct RuntimeOptions {
 
 /// Runs tasks as processes, each under a shim of its own, in directories below
 /// RuntimeOptions::directory (task_directory.hpp says what is in one). A claim is the making of
-/// the directory. `spawner` and `cgroups` may be shared by several runtimes, and outlive them.
+/// the directory. Those of other clusters are neither read as its own nor touched. `spawner` and
+/// `cgroups` may be shared by several runtimes, and outlive them.
 class ProcessRuntime final : public Runtime {
   public:
     [[nodiscard]] static Result<std::unique_ptr<ProcessRuntime>> open(
@@ -72,6 +74,7 @@ class ProcessRuntime final : public Runtime {
         platform::UniqueFd errors = {};
         bool is_shim_lost = false;
         std::string lost_why = {};
+        int signal = 0;  // That its main process was killed by here; 0: it had ended before.
         std::optional<StopForce> stop = {};  // Not yet handed to the shim.
     };
 
@@ -80,7 +83,11 @@ class ProcessRuntime final : public Runtime {
     ProcessRuntime(RuntimeOptions options, Spawner& spawner, const CgroupTree& cgroups);
 
     // process_adopt.cpp: what an earlier agent left, and what a killed shim leaves.
+    [[nodiscard]] Result<std::vector<model::TaskKey>> find_tasks();
+    [[nodiscard]] bool note_older(const model::TaskKey& key);
+    void forget_later(const std::string& directory);
     [[nodiscard]] std::optional<model::KnownTask> adopt(const model::TaskKey& key);
+    void find_older(const model::TaskKey& key);
     [[nodiscard]] bool adopt_shim(Live& task, const TaskStatus& status);
     [[nodiscard]] static bool abandon_claim(const std::string& directory);
     void reopen_pipes_of_lost(Live& task, const TaskStatus& status, const CgroupPaths& cgroup);
@@ -113,6 +120,8 @@ class ProcessRuntime final : public Runtime {
     platform::UniqueFd epoll_ = {};
     platform::UniqueFd timer_ = {};
     Tasks tasks_ = {};
+    std::set<model::TaskKey> older_ = {};  // Of this cluster, outside its folder.
+    bool has_older_ = false;               // There may be more of them than older_ has.
     std::map<std::uint64_t, model::TaskKey> tokens_ = {};
     std::uint64_t token_ = 1;
     std::vector<RuntimeEvent> events_ = {};

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <string>
+#include <tuple>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -117,6 +118,7 @@ TEST_F(TaskTest, ThatIgnoresTheSignalIsKilledAfterItsGrace) {
     const model::TaskOutcome outcome = wait_for_end();
     EXPECT_EQ(outcome.end, TaskEnd::kStopped);
     EXPECT_EQ(outcome.signal, SIGKILL);
+    EXPECT_EQ(outcome.message, "it did not end within its grace of 1 s and had to be killed");
     EXPECT_GE(platform::monotonic_now() - before, 1s);
 }
 
@@ -127,8 +129,21 @@ TEST_F(TaskTest, WhatTheMainProcessLeavesHasItsGraceInAStop) {
     launch();
     ASSERT_TRUE(wait_for_log("ready"));
     runtime->stop(kKey, StopForce::kGraceful);
-    EXPECT_EQ(wait_for_end().end, TaskEnd::kStopped);
+    model::TaskOutcome outcome = wait_for_end();
+    EXPECT_EQ(outcome.end, TaskEnd::kStopped);
+    EXPECT_EQ(outcome.message, "");
     EXPECT_NE(log().find("saved\n"), std::string::npos) << log();
+    ASSERT_TRUE(platform::remove_tree(directory()));
+
+    shell("(trap '' TERM; echo ready; while :; do sleep 0.05; done) & wait");
+    launch();
+    ASSERT_TRUE(wait_for_log("ready"));
+    runtime->stop(kKey, StopForce::kGraceful);
+    outcome = wait_for_end();
+    EXPECT_EQ(outcome.end, TaskEnd::kStopped);
+    EXPECT_EQ(
+        outcome.message,
+        "what it left running did not end within its grace of 1 s and had to be killed");
 }
 
 TEST_F(TaskTest, IsKilledAtOnceIfForced) {
@@ -138,7 +153,9 @@ TEST_F(TaskTest, IsKilledAtOnceIfForced) {
     ASSERT_TRUE(wait_for_log("ready"));
     runtime->stop(kKey, StopForce::kGraceful);
     runtime->stop(kKey, StopForce::kKill);
-    EXPECT_EQ(wait_for_end().end, TaskEnd::kStopped);
+    const model::TaskOutcome outcome = wait_for_end();
+    EXPECT_EQ(outcome.end, TaskEnd::kStopped);
+    EXPECT_EQ(outcome.message, "") << "it had no grace to outlive";
 }
 
 TEST_F(TaskTest, AStopRightAfterTheLaunchIsNotLost) {
@@ -149,9 +166,28 @@ TEST_F(TaskTest, AStopRightAfterTheLaunchIsNotLost) {
     EXPECT_EQ(wait_for_end().end, TaskEnd::kStopped);
 }
 
+/// It may come before the task is in its group.
+TEST_F(TaskTest, AStopRightAfterTheLaunchDoesNotWaitForTheGrace) {
+    execution.stop_grace_s = 1000;
+    for (int i = 0; i < 20; ++i) {
+        shell("sleep 1000");
+        launch();
+        for (int turns = 0; turns < i; ++turns) {
+            pollfd nothing = {-1, 0, 0};
+            poll(&nothing, 1, 1);
+            std::ignore = runtime->collect();
+        }
+        runtime->stop(kKey, StopForce::kGraceful);
+        EXPECT_EQ(wait_for_end().end, TaskEnd::kStopped);
+        ASSERT_TRUE(platform::remove_tree(directory()));
+    }
+}
+
 TEST_F(TaskTest, EndsAtItsTimeLimit) {
     time_limit_s = 1;
-    EXPECT_EQ(run("sleep 1000").end, TaskEnd::kTimeLimit);
+    const model::TaskOutcome outcome = run("sleep 1000");
+    EXPECT_EQ(outcome.end, TaskEnd::kTimeLimit);
+    EXPECT_EQ(outcome.message, "");
 }
 
 TEST_F(TaskTest, ADaemonThatItLeavesIsKilled) {

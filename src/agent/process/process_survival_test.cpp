@@ -93,6 +93,7 @@ TEST_F(TaskTest, AKilledShimIsNoticedAndNoByteOfTheLogIsLost) {
     launch();
     const model::TaskOutcome outcome = wait_for_end();
     EXPECT_EQ(outcome.end, TaskEnd::kShimLost);
+    EXPECT_EQ(outcome.signal, SIGKILL) << "its main process ran, and was killed";
     std::string want = "ready\n";
     for (int i = 1; i <= 5000; ++i) {
         want += std::to_string(i) + "\n";
@@ -276,7 +277,9 @@ TEST_F(TaskTest, NoByteIsLostWhenServerShimAndTaskAreGoneBeforeAnybodyLooks) {
 
     spawner = &shared_spawner();
     open();
-    EXPECT_EQ(wait_for_end().end, TaskEnd::kShimLost);
+    const model::TaskOutcome outcome = wait_for_end();
+    EXPECT_EQ(outcome.end, TaskEnd::kShimLost);
+    EXPECT_EQ(outcome.signal, 0) << "how it ended nobody saw";
     EXPECT_TRUE(log().starts_with("ready\n1\n2\n")) << log();
     EXPECT_TRUE(log().ends_with("\n1000\n")) << log();
     int status = 0;

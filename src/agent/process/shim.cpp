@@ -119,6 +119,7 @@ class Shim {
     std::string copy_failure_ = {};      // What the user's files lack; "": nothing.
     std::optional<TaskEnd> cause_ = {};  // Why it is being stopped, if it is.
     bool is_killing_ = false;
+    std::string outlived_grace_ = {};  // What did; "": nothing.
     std::optional<microseconds> time_limit_at_ = {};
     std::optional<microseconds> kill_at_ = {};
     std::optional<microseconds> full_retry_at_ = {};
@@ -340,10 +341,14 @@ void Shim::read_start_result() {
     start_result_.reset();
     if (got == sizeof failure) {
         start_failure_ = message_of(failure, input_.directory);
-    } else if (!cause_) {
+        return;
+    }
+    if (!cause_) {
         status_.phase = TaskPhase::kRunning;
         write_status();
         announce_start();
+    } else if (!is_killing_) {
+        signal_all();  // It may not have been in its group yet when it was told to stop.
     }
 }
 
@@ -449,6 +454,9 @@ void Shim::keep_deadlines() {
         begin_stop(TaskEnd::kTimeLimit);
     }
     if (kill_at_ && *kill_at_ <= now) {
+        if (!is_killing_) {
+            outlived_grace_ = main_status_ ? "what it left running" : "it";
+        }
         kill_all();
         reap();
     }
@@ -528,7 +536,13 @@ model::TaskOutcome Shim::outcome() const {
     } else {
         outcome.end = WIFSIGNALED(status) ? TaskEnd::kSignalled : TaskEnd::kExited;
     }
-    outcome.message = outcome.message.empty() ? copy_failure_ : outcome.message;
+    if (cause_ && !outlived_grace_.empty()) {
+        outcome.message = outlived_grace_ + " did not end within its grace of " +
+                          std::to_string(plan_.stop_grace_s) + " s and had to be killed";
+    }
+    if (outcome.message.empty() || !copy_failure_.empty()) {
+        outcome.message += (outcome.message.empty() ? "" : "; ") + copy_failure_;
+    }
     return outcome;
 }
 

@@ -7,53 +7,14 @@
 #include <unistd.h>
 
 #include "platform/files.hpp"
-#include "platform/system_error.hpp"
 #include "store/sqlite/connection.hpp"
 #include "store/sqlite/database.hpp"
+#include "store/sqlite/database_files.hpp"
+#include "store/sqlite/partial_file.hpp"
 #include "store/sqlite/schema.hpp"
 
 namespace reeve::store_sqlite {
 namespace {
-
-constexpr const char* kPartial = ".partial";
-
-std::string directory_of(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    if (slash == std::string::npos) {
-        return ".";
-    }
-    return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-/// Removes what a failure leaves behind.
-class PartialFile {
-  public:
-    explicit PartialFile(std::string path) : path_(std::move(path)) {}
-
-    PartialFile(const PartialFile&) = delete;
-    PartialFile& operator=(const PartialFile&) = delete;
-    PartialFile(PartialFile&&) = delete;
-    PartialFile& operator=(PartialFile&&) = delete;
-
-    ~PartialFile() {
-        for (const char* suffix : {"", "-journal", "-wal", "-shm"}) {
-            ::unlink((path_ + suffix).c_str());  // Missing is what it should be.
-        }
-    }
-
-    [[nodiscard]] const std::string& path() const { return path_; }
-
-    /// Gives the file its name, which must be free.
-    [[nodiscard]] Result<void> publish(const std::string& name) const {
-        if (::link(path_.c_str(), name.c_str()) != 0) {
-            return platform::fail_errno("write " + name);
-        }
-        return platform::sync_directory(directory_of(name));
-    }
-
-  private:
-    std::string path_;
-};
 
 /// All pages of `from` into the empty `to`.
 Result<void> copy_pages(Database& from, Database& to) {
@@ -132,8 +93,8 @@ Result<void> backup(const std::string& path, const std::string& target) {
             ErrorCode::kForbidden, "the server may not write to " + directory +
                                        "; let its user do so, or name a file in another folder");
     }
-    const PartialFile partial(target + kPartial);
-    return copy_database(path, partial.path()).and_then([&] { return partial.publish(target); });
+    const PartialFile partial(target);
+    return copy_database(path, partial.path()).and_then([&] { return partial.publish(); });
 }
 
 Result<void> restore(const std::string& source, const std::string& path) {
@@ -144,10 +105,14 @@ Result<void> restore(const std::string& source, const std::string& path) {
         return fail(
             ErrorCode::kConflict, path + " is there already; restore into an empty data directory");
     }
-    const PartialFile partial(path + kPartial);
+    const auto present = find_database(path);
+    if (!present) {  // Its log would be taken for that of the backup.
+        return tl::unexpected(present.error());
+    }
+    const PartialFile partial(path);
     return copy_database(source, partial.path())
         .and_then([&] { return begin_incarnation(partial.path()); })
-        .and_then([&] { return partial.publish(path); });
+        .and_then([&] { return partial.publish(); });
 }
 
 }  // namespace reeve::store_sqlite

@@ -5,6 +5,8 @@
 
 #include <sqlite3.h>
 
+#include "store/sqlite/database_files.hpp"
+
 namespace reeve::store_sqlite {
 namespace {
 
@@ -151,6 +153,9 @@ Result<Database> Database::open(const std::string& path, OpenMode mode) {
         case OpenMode::kReadOnly:  flags |= SQLITE_OPEN_READONLY; break;
         case OpenMode::kReadWrite: flags |= SQLITE_OPEN_READWRITE; break;
         case OpenMode::kCreate:    flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE; break;
+    }
+    if (mode == OpenMode::kCreate) {
+        make_private_file(path);
     }
     sqlite3* handle = nullptr;
     const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);

@@ -105,7 +105,7 @@ class Run {
 enum class OpenMode : std::uint8_t {
     kReadOnly,
     kReadWrite,
-    kCreate,  // As kReadWrite, and makes the file if it is missing.
+    kCreate,  // As kReadWrite, and makes the file if it is missing, for its owner alone.
 };
 
 /// One connection. One thread uses it at a time.

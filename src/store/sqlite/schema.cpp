@@ -300,6 +300,13 @@ Result<void> migrate(Database& database, std::string_view cluster_id) {
     if (!version) {
         return tl::unexpected(version.error());
     }
+    if (*version == 0 && cluster_id.empty()) {
+        return fail(
+            ErrorCode::kInternal,
+            "the database " + database.path() +
+                " has no tables; nothing was changed: restore a backup with `reeve server "
+                "restore`");
+    }
     for (std::int64_t step = *version; step < schema_version(); ++step) {
         if (auto done = apply_step(database, step, cluster_id); !done) {
             return tl::unexpected(

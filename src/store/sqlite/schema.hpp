@@ -13,8 +13,9 @@ inline constexpr std::int64_t kApplicationId = 0x52656576;  // "Reev", in the fi
 /// The schema that this version writes: the number of migration steps.
 [[nodiscard]] std::int64_t schema_version();
 
-/// Brings the database to schema_version(), one transaction a step; an empty one gets all.
-/// Errors: kConflict (a newer schema, or another program's database), and those of error_of().
+/// Brings the database to schema_version(), one transaction a step; an empty one gets all, and
+/// `cluster_id`. Errors: kConflict (a newer schema, or another program's database), kInternal (it
+/// is empty, and no cluster is given), and those of error_of().
 [[nodiscard]] Result<void> migrate(Database& database, std::string_view cluster_id);
 
 /// That the database is of this application and this schema, without changing it. Errors likewise.

@@ -14,6 +14,8 @@
 #include "store/sqlite/change_writer.hpp"
 #include "store/sqlite/connection.hpp"
 #include "store/sqlite/database.hpp"
+#include "store/sqlite/database_files.hpp"
+#include "store/sqlite/partial_file.hpp"
 #include "store/sqlite/pruning.hpp"
 #include "store/sqlite/recovery.hpp"
 #include "store/sqlite/rows.hpp"
@@ -388,22 +390,47 @@ Result<void> limit_size(Database& database, std::uint64_t bytes_max) {
         std::to_string(std::max<std::uint64_t>(bytes_max / kPageBytes, 1)));
 }
 
+/// Under another name until it is whole: whatever kills this leaves no half of a database.
+Result<void> make_database(const PartialFile& partial) {
+    {
+        auto database = Database::open(partial.path(), OpenMode::kCreate);
+        if (!database) {
+            return tl::unexpected(std::move(database.error()));
+        }
+        if (auto done = migrate(*database, platform::random_hex(kClusterIdBytes)); !done) {
+            return done;
+        }
+    }
+    return partial.publish();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<SqliteStore>> open_sqlite(const SqliteOptions& options) {
-    auto opened = Database::open(options.path, OpenMode::kCreate);
+    const auto present = find_database(options.path);
+    if (!present) {
+        return tl::unexpected(present.error());
+    }
+    const PartialFile partial(options.path);
+    partial.remove();  // What was killed before it was whole, or just when it was.
+    if (*present == Presence::kMissing) {
+        if (auto made = make_database(partial); !made) {
+            return tl::unexpected(std::move(made.error()));
+        }
+    }
+    auto opened = Database::open(options.path, OpenMode::kReadWrite);
     if (!opened) {
         return tl::unexpected(std::move(opened.error()));
     }
     auto database = std::make_unique<Database>(std::move(*opened));
     // What is not ours, or not sound, is refused before anything is set, as settings are kept in
     // the file.
-    auto checked =
-        check_not_newer(*database)
-            .and_then([&] { return check_pages(*database, options.check_bytes_max); })
-            .and_then([&] { return set_up_writer(*database); })
-            .and_then([&] { return migrate(*database, platform::random_hex(kClusterIdBytes)); })
-            .and_then([&] { return limit_size(*database, options.bytes_max); });
+    auto checked = check_not_newer(*database)
+                       .and_then([&] { return check_pages(*database, options.check_bytes_max); })
+                       .and_then([&] { return migrate(*database, ""); })
+                       .and_then([&] { return close_to_others(options.path); })
+                       .and_then([&] { return set_up_writer(*database); })
+                       .and_then([&] { return limit_size(*database, options.bytes_max); });
     if (!checked) {
         return tl::unexpected(std::move(checked.error()));
     }

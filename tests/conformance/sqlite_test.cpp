@@ -4,12 +4,12 @@
 #include <csignal>
 #include <cstdlib>
 
-#include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "platform/files.hpp"
+#include "sqlite_fixture.hpp"
 #include "store/sqlite/backup.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 #include "store_fixture.hpp"
@@ -18,157 +18,12 @@ namespace reeve::conformance {
 namespace {
 
 using model::ElementState;
-using store_sqlite::open_sqlite;
-using store_sqlite::SqliteStore;
-
-constexpr std::size_t kFileBytesMax = std::size_t{256} << 20U;
-
-/// Makes of a database what it was before schema 5.
-constexpr const char* kBeforeFairShare =
-    "UPDATE jobs SET rank = -priority; ALTER TABLE jobs RENAME COLUMN rank TO priority_negated; "
-    "ALTER TABLE jobs DROP COLUMN priority; ALTER TABLE jobs DROP COLUMN fair_load; "
-    "ALTER TABLE jobs DROP COLUMN fair_step; ALTER TABLE projects DROP COLUMN share; "
-    "DROP TABLE accounts; ALTER TABLE requests DROP COLUMN jobs; ";
-
-/// Runs SQL on a file behind the store's back.
-void tamper(const std::string& path, const std::string& sql) {
-    sqlite3* handle = nullptr;
-    ASSERT_EQ(sqlite3_open(path.c_str(), &handle), SQLITE_OK);
-    EXPECT_EQ(sqlite3_exec(handle, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
-        << sqlite3_errmsg(handle);
-    EXPECT_EQ(sqlite3_close(handle), SQLITE_OK);
-}
 
 void overwrite(const std::string& path, std::size_t offset, std::string_view bytes) {
     std::string file = platform::read_file(path, kFileBytesMax).value();
     ASSERT_GE(file.size(), offset + bytes.size());
     file.replace(offset, bytes.size(), bytes);
     ASSERT_TRUE(platform::write_file(path, file));
-}
-
-class Sqlite : public testing::Test {
-  protected:
-    std::string path() { return directory.file("reeve.db"); }
-
-    std::unique_ptr<SqliteStore> open() {
-        auto opened = open_sqlite({.path = path()});
-        if (!opened) {
-            ADD_FAILURE() << opened.error().message << ": " << opened.error().context;
-            std::abort();
-        }
-        return std::move(*opened);
-    }
-
-    /// A database with `jobs` queued jobs, closed.
-    void make(std::uint64_t jobs) {
-        const auto store = open();
-        Script changes(store->open_epoch().value());
-        add_people(changes);
-        for (std::uint64_t id = 1; id <= jobs; ++id) {
-            changes.submit(job_in(id, ElementState::kQueued), {.name = "n", .spec_json = "{}"});
-        }
-        ASSERT_TRUE(changes.commit(*store));
-    }
-
-    /// Opening is refused with this code, and says so; the file stays as it is.
-    void expect_refused(ErrorCode code, const std::string& word) {
-        const std::string before = platform::read_file(path(), kFileBytesMax).value();
-        const auto opened = open_sqlite({.path = path()});
-        ASSERT_FALSE(opened);
-        EXPECT_EQ(opened.error().code, code) << opened.error().context;
-        EXPECT_NE(opened.error().message.find(word), std::string::npos) << opened.error().message;
-        EXPECT_TRUE(platform::read_file(path(), kFileBytesMax).value() == before);
-    }
-
-    TempDirectory directory;
-};
-
-TEST_F(Sqlite, BringsTheFirstSchemaUpToDate) {
-    make(3);
-    tamper(
-        path(),
-        std::string(kBeforeFairShare) +
-            "ALTER TABLE requests DROP COLUMN node_expression; ALTER TABLE nodes DROP COLUMN "
-            "labels; DROP TABLE controls; ALTER TABLE jobs DROP COLUMN rev; ALTER TABLE jobs DROP "
-            "COLUMN is_preemptible; PRAGMA user_version = 1");
-    const auto store = open_sqlite({.path = path()});
-    ASSERT_TRUE(store) << store.error().context;
-    const auto header = (*store)->open_epoch().value();
-    EXPECT_EQ(header.last_job, JobId(3));
-    const auto reader = (*store)->open_reader().value();
-    EXPECT_EQ(reader->job(JobId(3))->record.rev, Revision(0));
-    EXPECT_TRUE(reader->controls(JobId(3), 10)->empty());
-    Script changes(header);
-    model::JobRecord held = job_in(3, ElementState::kHeld);
-    held.rev = Revision(header.last_rev.value() + 1);
-    changes.update(job_in(3, ElementState::kQueued), held);
-    ASSERT_TRUE(changes.commit(**store));
-    EXPECT_EQ((*store)->open_reader().value()->job(JobId(3))->record.rev, held.rev);
-}
-
-TEST_F(Sqlite, JobsKeepTheirPlaceFromBeforeFairShare) {
-    {
-        const auto store = open();
-        Script changes(store->open_epoch().value());
-        add_people(changes);
-        for (std::uint64_t id = 1; id <= 3; ++id) {
-            model::JobRecord job = job_in(id, ElementState::kQueued);
-            job.priority = id == 2 ? 7 : 0;
-            job.rank = -std::int64_t{job.priority};
-            changes.submit(job, {.name = "n", .spec_json = "{}"});
-        }
-        ASSERT_TRUE(changes.commit(*store));
-    }
-    tamper(path(), std::string(kBeforeFairShare) + "PRAGMA user_version = 4");
-    const auto store = open();
-    const auto reader = store->open_reader().value();
-    EXPECT_EQ(reader->job(JobId(2))->record.priority, 7);
-    EXPECT_EQ(reader->job(JobId(2))->record.rank, -7);
-    EXPECT_EQ(reader->position(-7, JobId(2)).value(), 1U);
-    EXPECT_EQ(reader->position(0, JobId(1)).value(), 2U);
-}
-
-TEST_F(Sqlite, BringsTheSecondSchemaUpToDate) {
-    {
-        const auto store = open();
-        Script changes(store->open_epoch().value());
-        add_people(changes);
-        changes.put(model::NodeRecord{.id = NodeId(1), .name = "n1", .labels = {{"zone", "a"}}});
-        changes.put(model::RequestRecord{.id = model::RequestId(7), .on = "zone==a"});
-        model::JobRecord job = job_in(1, ElementState::kQueued);
-        job.request = model::RequestId(7);
-        changes.submit(job);
-        ASSERT_TRUE(changes.commit(*store));
-    }
-    tamper(
-        path(),
-        std::string(kBeforeFairShare) +
-            "ALTER TABLE requests DROP COLUMN node_expression; ALTER TABLE nodes DROP COLUMN "
-            "labels; ALTER TABLE jobs DROP COLUMN is_preemptible; PRAGMA user_version = 2");
-    const auto store = open();
-    ASSERT_TRUE(store->open_epoch());
-    const auto records = recovered(*store);
-    EXPECT_EQ(
-        of_kind<model::NodeRecord>(records),
-        std::vector{(model::NodeRecord{.id = NodeId(1), .name = "n1"})});
-    EXPECT_EQ(of_kind<model::RequestRecord>(records).back().id, model::RequestId(7));
-    EXPECT_EQ(of_kind<model::RequestRecord>(records).back().on, "");
-}
-
-TEST_F(Sqlite, BringsTheFourthSchemaUpToDate) {
-    make(3);
-    tamper(
-        path(),
-        "INSERT INTO requests SELECT 2, gpu_count, gpu_milli, gpu_memory_mib, gpu_model, "
-        "cpu_millicores, memory_mib, node_expression, 0 FROM requests; UPDATE jobs SET request = 2 "
-        "WHERE id = 3; INSERT INTO requests SELECT 3, gpu_count, gpu_milli, gpu_memory_mib, "
-        "gpu_model, cpu_millicores, memory_mib, node_expression, 0 FROM requests WHERE id = 2; "
-        "ALTER TABLE requests DROP COLUMN jobs; PRAGMA user_version = 4");
-    const auto store = open();
-    const auto header = store->open_epoch().value();
-    EXPECT_EQ(header.last_request, model::RequestId(2)) << "nobody asks for the third";
-    EXPECT_EQ(of_kind<model::RequestRecord>(recovered(*store)).size(), 2U);
-    EXPECT_EQ(store_sqlite::verify(path())->problems, std::vector<std::string>());
 }
 
 TEST_F(Sqlite, RefusesANewerSchema) {

@@ -137,82 +137,97 @@ ledger::Gate& gate_of(ServerConfig& config) {
     return *config.ledger.gate;
 }
 
+/// How jobs are ordered and placed.
+std::map<std::string, Setter> scheduling_setters() {
+    using C = ServerConfig;
+    return {
+        {"scheduler.policy",
+         set(scheduler::parse_policy,                                [](C& c) -> auto& { return c.ledger.scheduling.policy; })         },
+        {"scheduler.backfill",        set(scheduler::parse_backfill,
+         [](C& c) -> auto& { return c.ledger.scheduling.backfill; })                                                                   },
+        {"scheduler.preemption",
+         set(scheduler::parse_preemption,                            [](C& c) -> auto& { return c.preemption; })                       },
+        {"scheduler.min_run",
+         set(as_min_run,                                             [](C& c) -> auto& { return c.ledger.scheduling.min_run; })        },
+        {"scheduler.assumed_run",
+         set(as_run,                                                 [](C& c) -> auto& { return c.ledger.scheduling.assumed_run; })    },
+        {"scheduler.ageing",
+         set(as_ageing,                                              [](C& c) -> auto& { return c.ledger.scheduling.order.ageing; })   },
+        {"fair_share.half_life",
+         set(as_half_life,                                           [](C& c) -> auto& { return c.ledger.scheduling.order.half_life; })},
+        {"fair_share.cpus_per_gpu",
+         set(as_above_0<parse_milli>,
+         [](C& c) -> auto& { return c.ledger.scheduling.order.cpu_millicores_per_gpu; })                                               },
+        {"fair_share.memory_per_gpu",
+         set(as_above_0<parse_size_mib>,
+         [](C& c) -> auto& { return c.ledger.scheduling.order.memory_mib_per_gpu; })                                                   },
+    };
+}
+
 /// Every key, "section.key" for those in a section. docs/reference/configuration.md explains them.
 const std::map<std::string, Setter>& setters() {
     using C = ServerConfig;
-    static const std::map<std::string, Setter> table = {
-        {"data",                       set(as_text,                   [](C& c) -> auto& { return c.data; })                              },
-        {"listen",                     set(parse_endpoint,            [](C& c) -> auto& { return c.listen; })                            },
-        {"hosts",                      set(as_list,                   [](C& c) -> auto& { return c.hosts; })                             },
-        {"admins",                     set(as_list,                   [](C& c) -> auto& { return c.admins; })                            },
-        {"allow_root_jobs",
-         set(parse_bool,                                              [](C& c) -> auto& { return c.ledger.allows_root_jobs; })           },
-        {"retention_days",             set(as_count,                  [](C& c) -> auto& { return c.retention_days; })                    },
-        {"audit.files",                set(as_audit_files,            [](C& c) -> auto& { return c.audit_files; })                       },
-        {"audit.file_max",             set(as_bytes,                  [](C& c) -> auto& { return c.audit_file_bytes; })                  },
-        {"node.name",                  set(as_text,                   [](C& c) -> auto& { return c.node_name; })                         },
-        {"node.labels",                set(as_labels,                 [](C& c) -> auto& { return c.node_labels; })                       },
-        {"node.status_listen",         set(parse_endpoint,            [](C& c) -> auto& { return c.node_status; })                       },
-        {"node.sample_interval",       set(as_interval,               [](C& c) -> auto& { return c.sample_interval; })                   },
-        {"node.nvml_library",          set(as_text,                   [](C& c) -> auto& { return c.nvml_library; })                      },
-        {"node.gpus_simulated",        set(as_text,                   [](C& c) -> auto& { return c.gpus_simulated; })                    },
-        {"node.log_max",               set(as_bytes,                  [](C& c) -> auto& { return c.log_bytes_max; })                     },
-        {"node.pids_max",              set(as_count,                  [](C& c) -> auto& { return c.pids_max; })                          },
-        {"limits.max_running_jobs",
-         set(as_count,                                                [](C& c) -> auto& { return c.ledger.limits.running_elements; })    },
-        {"limits.max_pending_jobs",
-         set(as_count,                                                [](C& c) -> auto& { return c.ledger.limits.pending_elements; })    },
-        {"limits.gpus",                set(parse_milli,               [](C& c) -> auto& { return c.ledger.limits.gpu_milli; })           },
-        {"limits.cpus",
-         set(parse_milli,                                             [](C& c) -> auto& { return c.ledger.limits.cpu_millicores; })      },
-        {"limits.memory",
-         set(parse_size_mib,                                          [](C& c) -> auto& { return c.ledger.limits.memory_mib; })          },
-        {"scheduler.policy",
-         set(scheduler::parse_policy,                                 [](C& c) -> auto& { return c.ledger.scheduling.policy; })          },
-        {"scheduler.backfill",         set(scheduler::parse_backfill,
-         [](C& c) -> auto& { return c.ledger.scheduling.backfill; })                                                                     },
-        {"scheduler.preemption",
-         set(scheduler::parse_preemption,                             [](C& c) -> auto& { return c.preemption; })                        },
-        {"scheduler.min_run",
-         set(as_min_run,                                              [](C& c) -> auto& { return c.ledger.scheduling.min_run; })         },
-        {"scheduler.assumed_run",
-         set(as_run,                                                  [](C& c) -> auto& { return c.ledger.scheduling.assumed_run; })     },
-        {"scheduler.ageing",
-         set(as_ageing,                                               [](C& c) -> auto& { return c.ledger.scheduling.order.ageing; })    },
-        {"fair_share.half_life",
-         set(as_half_life,                                            [](C& c) -> auto& { return c.ledger.scheduling.order.half_life; }) },
-        {"fair_share.cpus_per_gpu",
-         set(as_above_0<parse_milli>,
-             [](C& c) -> auto& { return c.ledger.scheduling.order.cpu_millicores_per_gpu; })                                             },
-        {"fair_share.memory_per_gpu",
-         set(as_above_0<parse_size_mib>,
-             [](C& c) -> auto& { return c.ledger.scheduling.order.memory_mib_per_gpu; })                                                 },
-        {"gate.gpu_memory_free_above",
-         set(parse_size_mib,                                          [](C& c) -> auto& { return gate_of(c).gpu_memory_free_mib_above; })},
-        {"gate.gpu_utilization_below",
-         set(as_count,                                                [](C& c) -> auto& { return gate_of(c).gpu_utilization_below; })    },
-        {"gate.cpu_permille_below",
-         set(as_count,                                                [](C& c) -> auto& { return gate_of(c).cpu_permille_below; })       },
-        {"gate.memory_permille_below",
-         set(as_count,                                                [](C& c) -> auto& { return gate_of(c).memory_permille_below; })    },
-        {"gate.enabled",
-         [](C& c,                                                     const std::string& text) -> Result<void> {
-             const Result<bool> is_enabled = parse_bool(text);
-             if (!is_enabled) {
-                 return tl::unexpected<Error>(is_enabled.error());
-             }
-             if (*is_enabled) {
-                 gate_of(c);
-             } else {
-                 c.ledger.gate.reset();
-             }
-             return {};
-         }                                                                                                              },
-        {"compat.anonymous",           set(parse_bool,                [](C& c) -> auto& { return c.compat_anonymous; })                  },
-        {"compat.submit_template",
-         set(as_text,                                                 [](C& c) -> auto& { return c.compat_submit_template; })            },
-        {"compat.user",                set(as_text,                   [](C& c) -> auto& { return c.compat_user; })                       },
-    };
+    static const std::map<std::string, Setter> table = [] {
+        std::map<std::string, Setter> all = {
+            {"data",                       set(as_text,        [](C& c) -> auto& { return c.data; })                          },
+            {"listen",                     set(parse_endpoint, [](C& c) -> auto& { return c.listen; })                        },
+            {"hosts",                      set(as_list,        [](C& c) -> auto& { return c.hosts; })                         },
+            {"admins",                     set(as_list,        [](C& c) -> auto& { return c.admins; })                        },
+            {"allow_root_jobs",
+             set(parse_bool,                                   [](C& c) -> auto& { return c.ledger.allows_root_jobs; })       },
+            {"retention_days",             set(as_count,       [](C& c) -> auto& { return c.retention_days; })                },
+            {"audit.files",                set(as_audit_files, [](C& c) -> auto& { return c.audit_files; })                   },
+            {"audit.file_max",             set(as_bytes,       [](C& c) -> auto& { return c.audit_file_bytes; })              },
+            {"node.name",                  set(as_text,        [](C& c) -> auto& { return c.node_name; })                     },
+            {"node.labels",                set(as_labels,      [](C& c) -> auto& { return c.node_labels; })                   },
+            {"node.status_listen",
+             set(parse_endpoint,                               [](C& c) -> auto& { return c.node_status; })                   },
+            {"node.sample_interval",
+             set(as_interval,                                  [](C& c) -> auto& { return c.sample_interval; })               },
+            {"node.nvml_library",          set(as_text,        [](C& c) -> auto& { return c.nvml_library; })                  },
+            {"node.gpus_simulated",        set(as_text,        [](C& c) -> auto& { return c.gpus_simulated; })                },
+            {"node.log_max",               set(as_bytes,       [](C& c) -> auto& { return c.log_bytes_max; })                 },
+            {"node.pids_max",              set(as_count,       [](C& c) -> auto& { return c.pids_max; })                      },
+            {"limits.max_running_jobs",
+             set(as_count,                                     [](C& c) -> auto& { return c.ledger.limits.running_elements; })},
+            {"limits.max_pending_jobs",
+             set(as_count,                                     [](C& c) -> auto& { return c.ledger.limits.pending_elements; })},
+            {"limits.gpus",
+             set(parse_milli,                                  [](C& c) -> auto& { return c.ledger.limits.gpu_milli; })       },
+            {"limits.cpus",
+             set(parse_milli,                                  [](C& c) -> auto& { return c.ledger.limits.cpu_millicores; })  },
+            {"limits.memory",
+             set(parse_size_mib,                               [](C& c) -> auto& { return c.ledger.limits.memory_mib; })      },
+            {"gate.gpu_memory_free_above",
+             set(parse_size_mib,
+             [](C& c) -> auto& { return gate_of(c).gpu_memory_free_mib_above; })                                              },
+            {"gate.gpu_utilization_below",
+             set(as_count,                                     [](C& c) -> auto& { return gate_of(c).gpu_utilization_below; })},
+            {"gate.cpu_permille_below",
+             set(as_count,                                     [](C& c) -> auto& { return gate_of(c).cpu_permille_below; })   },
+            {"gate.memory_permille_below",
+             set(as_count,                                     [](C& c) -> auto& { return gate_of(c).memory_permille_below; })},
+            {"gate.enabled",
+             [](C& c,                                          const std::string& text) -> Result<void> {
+                 const Result<bool> is_enabled = parse_bool(text);
+                 if (!is_enabled) {
+                     return tl::unexpected<Error>(is_enabled.error());
+                 }
+                 if (*is_enabled) {
+                     gate_of(c);
+                 } else {
+                     c.ledger.gate.reset();
+                 }
+                 return {};
+             }                                                                                           },
+            {"compat.anonymous",           set(parse_bool,     [](C& c) -> auto& { return c.compat_anonymous; })              },
+            {"compat.submit_template",
+             set(as_text,                                      [](C& c) -> auto& { return c.compat_submit_template; })        },
+            {"compat.user",                set(as_text,        [](C& c) -> auto& { return c.compat_user; })                   },
+        };
+        all.merge(scheduling_setters());
+        return all;
+    }();
     return table;
 }
 

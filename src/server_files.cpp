@@ -1,5 +1,9 @@
 #include "server_files.hpp"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,13 +50,16 @@ Result<std::string> DataDirectory::restore(
         return tl::unexpected<Error>(lock.error());
     }
     const std::string database = data_directory + kDatabaseFile;
-    for (const char* kept : {"", "-wal", "-journal"}) {  // Also a log without its database.
-        if (platform::path_exists(database + kept)) {
-            const std::string aside = data_directory + "/old";
-            return fail(
-                ErrorCode::kConflict, database + kept + " is there; move it aside first: mkdir " +
-                                          aside + " && mv " + database + "* " + aside + "/");
-        }
+    constexpr auto kParts = std::to_array<std::string_view>({"", "-wal", "-journal"});
+    const auto* const part = std::ranges::find_if(kParts, [&](std::string_view end) {
+        return platform::path_exists(database + std::string(end));
+    });
+    if (part != kParts.end()) {  // Also a log without its database.
+        const std::string aside = data_directory + "/old";
+        return fail(
+            ErrorCode::kConflict, database + std::string(*part) +
+                                      " is there; move it aside first: mkdir " + aside + " && mv " +
+                                      database + "* " + aside + "/");
     }
     const Result<void> restored = store_sqlite::restore(from, data_directory + kDatabaseFile);
     if (!restored) {

@@ -280,6 +280,17 @@ std::optional<model::AllocationRecord> live_allocation(
     return found == node->holdings.end() ? std::nullopt : std::optional(found->allocation);
 }
 
+namespace {
+
+void write_fair_delay(JsonText& json, const model::JobRecord& job, const controller::View& view) {
+    if (job.fair_load > 0 && view.fair_share) {
+        json.field(
+            "fair_delay_s", scheduler::delay_of(view.scheduling.order, job.fair_load).count());
+    }
+}
+
+}  // namespace
+
 void write_job(
     JsonText& json,
     const ledger::JobRow& job,
@@ -299,10 +310,7 @@ void write_job(
     }
     json.field("priority", record.priority);
     json.field("submitted_at", record.submitted_at);
-    if (record.fair_load > 0 && view.fair_share) {
-        json.field(
-            "fair_delay_s", scheduler::delay_of(view.scheduling.order, record.fair_load).count());
-    }
+    write_fair_delay(json, record, view);
     if (job.element) {
         write_attempt(json, *job.element, view, extras.allocation);
         if (const auto* node = extras.allocation ? find_node(view, job.element->node) : nullptr) {

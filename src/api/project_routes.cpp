@@ -85,6 +85,26 @@ void submit(
         });
 }
 
+/// Of a project that is to be made.
+Result<void> check_names(
+    const View& view,
+    const std::optional<std::string>& name,
+    const std::optional<std::string>& parent) {
+    if (!name) {
+        return fail(ErrorCode::kInvalid, "name: is missing; a project needs one");
+    }
+    if (const std::string fault = model::fault_of_project(*name); !fault.empty()) {
+        return fail(ErrorCode::kInvalid, "name: " + fault);
+    }
+    if (parent && find_project(view, *parent) == nullptr) {
+        return no_project(*parent);
+    }
+    if (find_project(view, *name) != nullptr) {
+        return fail(ErrorCode::kConflict, "there is a project " + *name + " already");
+    }
+    return {};
+}
+
 Result<ledger::PutProject> creation(const ApiParts& parts, const HttpRequest& request) {
     const auto body = JsonBody::parse(request.body, {"name", "parent", "quota", "share"});
     if (!body) {
@@ -101,18 +121,8 @@ Result<ledger::PutProject> creation(const ApiParts& parts, const HttpRequest& re
             : !quota  ? quota.error()
                       : share.error());
     }
-    if (!*name) {
-        return fail(ErrorCode::kInvalid, "name: is missing; a project needs one");
-    }
-    if (const std::string fault = model::fault_of_project(**name); !fault.empty()) {
-        return fail(ErrorCode::kInvalid, "name: " + fault);
-    }
-    const auto view = parts.commands.view();
-    if (*parent && find_project(*view, **parent) == nullptr) {
-        return no_project(**parent);
-    }
-    if (find_project(*view, **name) != nullptr) {
-        return fail(ErrorCode::kConflict, "there is a project " + **name + " already");
+    if (Result<void> checked = check_names(*parts.commands.view(), *name, *parent); !checked) {
+        return tl::unexpected<Error>(std::move(checked.error()));
     }
     return ledger::PutProject{
         .actor = actor_of(request),

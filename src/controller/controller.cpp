@@ -409,6 +409,19 @@ std::optional<Instant> Controller::next_wakeup() const {
     return next;
 }
 
+/// As they were published last, if there are no more.
+std::shared_ptr<const std::map<std::string, UserId>> Controller::user_ids() const {
+    const auto& users = ledger_.state().users();
+    if (view_ && view_->user_ids && view_->user_ids->size() == users.size()) {
+        return view_->user_ids;
+    }
+    auto ids = std::make_shared<std::map<std::string, UserId>>();
+    for (const auto& [id, user] : users) {
+        ids->emplace(user.name, id);
+    }
+    return ids;
+}
+
 void Controller::publish() {
     const ledger::State& state = ledger_.state();
     auto next = std::make_shared<View>();
@@ -431,14 +444,7 @@ void Controller::publish() {
     }
     next->scheduling = ledger_.options().scheduling;
     next->fair_share = ledger_.take_fair_share(view_ ? view_->fair_share : nullptr);
-    next->user_ids = view_ ? view_->user_ids : nullptr;
-    if (next->fair_share && (!next->user_ids || next->user_ids->size() != state.users().size())) {
-        auto ids = std::make_shared<std::map<std::string, UserId>>();
-        for (const auto& [id, user] : state.users()) {
-            ids->emplace(user.name, id);
-        }
-        next->user_ids = std::move(ids);
-    }
+    next->user_ids = next->fair_share ? user_ids() : nullptr;
     next->kept = kept_room();
     const std::set<NodeId> dirty = ledger_.take_dirty_nodes();
     std::map<NodeId, std::shared_ptr<const NodeStatus>> before;

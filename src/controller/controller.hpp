@@ -96,6 +96,7 @@ class Controller {
     [[nodiscard]] std::optional<model::TaskOrder> task_order(const model::ElementRecord& element);
     [[nodiscard]] std::string node_name(NodeId id) const;
     void publish();
+    [[nodiscard]] std::shared_ptr<const std::map<std::string, UserId>> user_ids() const;
     [[nodiscard]] std::vector<KeptRoom> kept_room() const;
     [[nodiscard]] std::shared_ptr<const NodeStatus> status_of(const ledger::NodeState& node) const;
 

@@ -65,6 +65,7 @@ LedgerOptions with_fair_share() {
 TEST(LedgerSchedule, WithFairShareALittleIsNotBehindMuch) {
     World world(1, with_fair_share());
     std::vector<JobId> of_ada;
+    of_ada.reserve(5);
     for (int i = 0; i < 5; ++i) {
         of_ada.push_back(world.submit(gpus_for(1, 3600)));
     }

@@ -97,45 +97,53 @@ TEST(FairShare, AShareThatChangesCountsAtOnce) {
     EXPECT_EQ(shares.load_of(kSmall, kCid, 600, kNow).each, 300);
 }
 
+struct Planned {
+    ProjectId project;
+    UserId user;
+    std::int64_t amount;
+};
+
+/// Plans something, or takes back some of what was planned.
+void plan_or_take_back(FairShare& shares, std::vector<Planned>& planned, Random& random) {
+    if (random.below(3) == 0 && !planned.empty()) {
+        const auto which = random.below(planned.size());
+        const Planned back = planned[which];
+        planned[which] = planned.back();
+        planned.pop_back();
+        shares.plan(back.project, back.user, -back.amount);
+        return;
+    }
+    planned.push_back(
+        {.project = ProjectId(1 + random.below(5)),
+         .user = UserId(1 + random.below(3)),
+         .amount = static_cast<std::int64_t>(1 + random.below(1000))});
+    shares.plan(planned.back().project, planned.back().user, planned.back().amount);
+}
+
+void expect_same_loads(const FairShare& is, const FairShare& want) {
+    for (std::uint64_t project = 1; project <= 5; ++project) {
+        for (std::uint64_t user = 1; user <= 3; ++user) {
+            const Load mine = is.load_of(ProjectId(project), UserId(user), 720, kNow);
+            const Load other = want.load_of(ProjectId(project), UserId(user), 720, kNow);
+            ASSERT_EQ(mine.before, other.before);
+            ASSERT_EQ(mine.each, other.each);
+        }
+    }
+}
+
 TEST(FairShareProperty, WhatIsTakenBackNeverWas) {
     for (std::uint64_t seed = 1; seed <= 50; ++seed) {
         SCOPED_TRACE(seed);
         SeededRandom random(seed);
         FairShare shares = tree();
-
-        struct Planned {
-            ProjectId project;
-            UserId user;
-            std::int64_t amount;
-        };
-
         std::vector<Planned> planned;
         for (int i = 0; i < 60; ++i) {
-            if (random.below(3) == 0 && !planned.empty()) {
-                const auto which = random.below(planned.size());
-                const Planned back = planned[which];
-                planned[which] = planned.back();
-                planned.pop_back();
-                shares.plan(back.project, back.user, -back.amount);
-            } else {
-                planned.push_back(
-                    {.project = ProjectId(1 + random.below(5)),
-                     .user = UserId(1 + random.below(3)),
-                     .amount = static_cast<std::int64_t>(1 + random.below(1000))});
-                shares.plan(planned.back().project, planned.back().user, planned.back().amount);
-            }
+            plan_or_take_back(shares, planned, random);
             FairShare anew = tree();
             for (const Planned& each : planned) {
                 anew.plan(each.project, each.user, each.amount);
             }
-            for (std::uint64_t project = 1; project <= 5; ++project) {
-                for (std::uint64_t user = 1; user <= 3; ++user) {
-                    const Load is = shares.load_of(ProjectId(project), UserId(user), 720, kNow);
-                    const Load want = anew.load_of(ProjectId(project), UserId(user), 720, kNow);
-                    ASSERT_EQ(is.before, want.before);
-                    ASSERT_EQ(is.each, want.each);
-                }
-            }
+            expect_same_loads(shares, anew);
         }
     }
 }
@@ -158,6 +166,7 @@ TEST(FairShare, WhoSubmitsALittleIsNotBehindWhoSubmittedMuch) {
     world.put_node(node_of(1, {.gpus = 1}));
     FairShare shares = tree();
     std::vector<JobId> of_ann;
+    of_ann.reserve(20);
     for (int i = 0; i < 20; ++i) {
         of_ann.push_back(submit(world, shares, kSpeech, kAnn));
     }

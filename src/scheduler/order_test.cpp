@@ -90,7 +90,7 @@ TEST(Order, TheDominantPartCounts) {
     const OrderRules rules;
     EXPECT_EQ(dominant_milli(rules, {.gpu_milli = 2000, .cpu_millicores = 1000}), 2000);
     EXPECT_EQ(dominant_milli(rules, {.gpu_milli = 500, .cpu_millicores = 32'000}), 2000);
-    EXPECT_EQ(dominant_milli(rules, {.memory_mib = 64 * 1024}), 500);
+    EXPECT_EQ(dominant_milli(rules, {.memory_mib = 65'536}), 500);
     EXPECT_EQ(dominant_milli(rules, {}), 0);
 }
 

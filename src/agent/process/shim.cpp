@@ -90,6 +90,7 @@ class Shim {
     void keep_deadlines();
     [[nodiscard]] bool is_over();
     void finish();
+    void add_remarks(model::TaskOutcome& outcome) const;
     [[nodiscard]] model::TaskOutcome outcome() const;
     void write_status();
     void announce_start();
@@ -505,6 +506,17 @@ void Shim::finish() {
     write_status();
 }
 
+/// What else is to be said of its end.
+void Shim::add_remarks(model::TaskOutcome& outcome) const {
+    if (cause_ && !outlived_grace_.empty()) {
+        outcome.message = outlived_grace_ + " did not end within its grace of " +
+                          std::to_string(plan_.stop_grace_s) + " s and had to be killed";
+    }
+    if (outcome.message.empty() || !copy_failure_.empty()) {
+        outcome.message += (outcome.message.empty() ? "" : "; ") + copy_failure_;
+    }
+}
+
 model::TaskOutcome Shim::outcome() const {
     model::TaskOutcome outcome;
     rusage used = {};
@@ -536,13 +548,7 @@ model::TaskOutcome Shim::outcome() const {
     } else {
         outcome.end = WIFSIGNALED(status) ? TaskEnd::kSignalled : TaskEnd::kExited;
     }
-    if (cause_ && !outlived_grace_.empty()) {
-        outcome.message = outlived_grace_ + " did not end within its grace of " +
-                          std::to_string(plan_.stop_grace_s) + " s and had to be killed";
-    }
-    if (outcome.message.empty() || !copy_failure_.empty()) {
-        outcome.message += (outcome.message.empty() ? "" : "; ") + copy_failure_;
-    }
+    add_remarks(outcome);
     return outcome;
 }
 

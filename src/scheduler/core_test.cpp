@@ -361,7 +361,7 @@ void expect_no_room_left(CoreWorld& world) {
 
 TEST(CoreProperty, NobodyWaitsWhoCouldStartWithoutDelayingAReservation) {
     for (const Backfill backfill : {Backfill::kEasy, Backfill::kConservative}) {
-        for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+        for (std::uint64_t seed = 1; seed <= 150; ++seed) {
             SCOPED_TRACE(seed);
             SeededRandom random(seed);
             CoreWorld world = random_world(random, {.backfill = backfill});

@@ -43,8 +43,7 @@ bool is_same(const State& a, const State& b) {
     };
     return a.jobs() == b.jobs() && a.elements() == b.elements() && requests(a) == requests(b) &&
            a.allocations() == b.allocations() && a.fair_share() == b.fair_share() &&
-           a.core().was_told_the_same(b.core()) &&
-           views(a) == views(b) && usages(a) == usages(b) &&
+           a.core().was_told_the_same(b.core()) && views(a) == views(b) && usages(a) == usages(b) &&
            a.element_counts() == b.element_counts() && a.next_timer() == b.next_timer();
 }
 

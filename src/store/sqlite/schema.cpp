@@ -239,9 +239,8 @@ DELETE FROM requests WHERE jobs = 0;
 )sql";
 
 /// Forward only, in order; a step that was released is never edited.
-constexpr auto kSteps =
-    std::to_array<std::string_view>(
-        {kFirst, kControls, kNodeLabels, kPreemptible, kFairShare, kRequestJobs});
+constexpr auto kSteps = std::to_array<std::string_view>(
+    {kFirst, kControls, kNodeLabels, kPreemptible, kFairShare, kRequestJobs});
 
 Result<std::int64_t> version_of(Database& database) {
     auto version = database.integer_of("PRAGMA user_version");

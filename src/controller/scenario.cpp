@@ -275,10 +275,10 @@ class Maker {
     /// Where the job is in the queue, if it is submitted now.
     void submit(model::JobRecord& job, const model::Usage& one) {
         if (fair_share_) {
-            const std::int64_t seconds =
-                job.time_limit_s > 0 ? job.time_limit_s : made_.view.scheduling.assumed_run.count();
-            const std::int64_t each =
-                scheduler::dominant_milli(fair_share_->rules(), one) * seconds;
+            const std::chrono::seconds limit(job.time_limit_s);
+            const std::int64_t each = scheduler::cost_of(
+                fair_share_->rules(), one,
+                limit.count() > 0 ? limit : made_.view.scheduling.assumed_run);
             const auto id = made_.view.user_ids->find(what_if_.user);
             const UserId user = id == made_.view.user_ids->end() ? UserId(0) : id->second;
             const scheduler::Load load =

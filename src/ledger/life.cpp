@@ -235,13 +235,13 @@ void Ledger::charge(const model::AllocationRecord& allocation) {
     }
     const auto held = std::chrono::duration_cast<std::chrono::seconds>(
         allocation.released_at - allocation.reserved_at);
-    const std::int64_t milli = scheduler::dominant_milli(
-        state_.fair_share().rules(), scheduler::usage_of(allocation.grant));
-    if (milli * held.count() > 0) {
+    const scheduler::FairShare& shares = state_.fair_share();
+    const std::int64_t cost =
+        scheduler::cost_of(shares.rules(), scheduler::usage_of(allocation.grant), held);
+    if (cost > 0) {
         put(Put<model::AccountRecord>{
-            .before = state_.fair_share().account(job->project, job->user),
-            .after = state_.fair_share().charged(
-                job->project, job->user, milli * held.count(), state_.now())});
+            .before = shares.account(job->project, job->user),
+            .after = shares.charged(job->project, job->user, cost, state_.now())});
     }
 }
 

@@ -70,7 +70,7 @@ void Ledger::place(const scheduler::Start& start) {
     put_allocation(allocation);
     if (state_.job(id)->fair_step > 0) {  // Its next element is due later.
         model::JobRecord job = *state_.job(id);
-        job.fair_load += job.fair_step;
+        job.fair_load = scheduler::next_load(job.fair_load, job.fair_step);
         put_job(std::move(job));
     }
 

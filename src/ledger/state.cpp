@@ -374,9 +374,10 @@ std::int64_t State::rank_of(const model::JobRecord& job) const {
 }
 
 std::int64_t State::milli_seconds_of(const model::JobRecord& job) const {
-    const model::RequestRecord& asked = requests_.at(job.request).record;
-    const std::int64_t seconds = job.time_limit_s > 0 ? job.time_limit_s : assumed_run_.count();
-    return scheduler::dominant_milli(fair_share_.rules(), usage_of_one(asked)) * seconds;
+    const std::chrono::seconds limit(job.time_limit_s);
+    return scheduler::cost_of(
+        fair_share_.rules(), usage_of_one(requests_.at(job.request).record),
+        limit.count() > 0 ? limit : assumed_run_);
 }
 
 std::shared_ptr<const scheduler::FairShare> State::take_fair_share(

@@ -6,8 +6,6 @@
 namespace reeve::scheduler {
 namespace {
 
-constexpr std::int64_t kLoadMax = std::int64_t{1} << 56;
-
 /// value * numerator / denominator, kLoadMax at most. None is negative.
 std::int64_t part_of_load(std::int64_t value, std::int64_t numerator, std::int64_t denominator) {
     const std::int64_t whole = value / denominator;

@@ -139,7 +139,7 @@ class Forward {
         }
         if (job.fair_step > 0) {
             core_.drop_waiting(start.place, job.group);
-            job.fair_load += job.fair_step;
+            job.fair_load = next_load(job.fair_load, job.fair_step);
         }
         --job.elements;
         ++job.live;

@@ -68,10 +68,14 @@ std::int64_t rank_of(const OrderRules& rules, const Standing& standing) {
     return -standing.priority * (kDueMax + 1) + std::clamp<std::int64_t>(due, 0, kDueMax);
 }
 
-std::int64_t dominant_milli(const OrderRules& rules, const model::Usage& amount) {
+std::int64_t cost_of(
+    const OrderRules& rules, const model::Usage& amount, std::chrono::seconds run) {
+    constexpr std::int64_t kCostMax = std::int64_t{1} << 39;
     const std::int64_t by_cpu = amount.cpu_millicores * 1000 / rules.cpu_millicores_per_gpu;
     const std::int64_t by_memory = amount.memory_mib * 1000 / rules.memory_mib_per_gpu;
-    return std::max({amount.gpu_milli, by_cpu, by_memory});
+    const std::int64_t milli = std::max({amount.gpu_milli, by_cpu, by_memory});
+    const std::int64_t seconds = std::max<std::int64_t>(run.count(), 0);
+    return milli == 0 || seconds <= kCostMax / milli ? milli * seconds : kCostMax;
 }
 
 std::int64_t decayed(const OrderRules& rules, std::int64_t used, Instant from, Instant to) {

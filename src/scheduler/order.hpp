@@ -46,8 +46,18 @@ struct Standing {
 /// How much later than it was submitted a job is due: half_life * log2(1 + load / 1 GPU-hour).
 [[nodiscard]] std::chrono::seconds delay_of(const OrderRules& rules, std::int64_t load);
 
-/// The largest part of a GPU that `amount` comes to by any of what it has, in thousandths.
-[[nodiscard]] std::int64_t dominant_milli(const OrderRules& rules, const model::Usage& amount);
+/// What holding `amount` for `run` counts for: thousandths of a GPU, times seconds, by whatever of
+/// it comes to most of a GPU. 17 years of a GPU at most, so that no queue's sum is too large.
+[[nodiscard]] std::int64_t cost_of(
+    const OrderRules& rules, const model::Usage& amount, std::chrono::seconds run);
+
+/// Loads are this at most: more of one makes no difference.
+inline constexpr std::int64_t kLoadMax = std::int64_t{1} << 56;
+
+/// The load with which the next element of a job is submitted.
+[[nodiscard]] inline std::int64_t next_load(std::int64_t load, std::int64_t step) noexcept {
+    return load < kLoadMax - step ? load + step : kLoadMax;
+}
 
 /// What is left of `used` at `to`. Halves every half-life, in steps of 1/1024 of one, at times that
 /// depend on nothing else: decaying in two steps is decaying in one, to the rounding.

@@ -3,6 +3,7 @@
 #include "scheduler/order.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include <gtest/gtest.h>
 
@@ -88,10 +89,24 @@ TEST(Order, WhatWasUsedHalvesEveryHalfLife) {
 
 TEST(Order, TheDominantPartCounts) {
     const OrderRules rules;
-    EXPECT_EQ(dominant_milli(rules, {.gpu_milli = 2000, .cpu_millicores = 1000}), 2000);
-    EXPECT_EQ(dominant_milli(rules, {.gpu_milli = 500, .cpu_millicores = 32'000}), 2000);
-    EXPECT_EQ(dominant_milli(rules, {.memory_mib = 65'536}), 500);
-    EXPECT_EQ(dominant_milli(rules, {}), 0);
+    const seconds run(10);
+    EXPECT_EQ(cost_of(rules, {.gpu_milli = 2000, .cpu_millicores = 1000}, run), 20'000);
+    EXPECT_EQ(cost_of(rules, {.gpu_milli = 500, .cpu_millicores = 32'000}, run), 20'000);
+    EXPECT_EQ(cost_of(rules, {.memory_mib = 65'536}, run), 5000);
+    EXPECT_EQ(cost_of(rules, {}, run), 0);
+}
+
+TEST(Order, NothingIsTooLargeToCount) {
+    const OrderRules rules{.half_life = hours(24), .cpu_millicores_per_gpu = 1};
+    const seconds ten_years(10LL * 366 * 86'400);
+    const std::int64_t most = cost_of(rules, {.cpu_millicores = 1'000'000'000'000}, ten_years);
+    EXPECT_EQ(most, std::int64_t{1} << 39);
+    EXPECT_EQ(cost_of(rules, {.gpu_milli = 64'000}, ten_years), most);
+    constexpr std::int64_t kJobsMax = 10'000'000;
+    EXPECT_LT(most, std::numeric_limits<std::int64_t>::max() / kJobsMax - kLoadMax / kJobsMax);
+    EXPECT_EQ(next_load(kLoadMax, kLoadMax), kLoadMax);
+    EXPECT_EQ(next_load(kLoadMax - 5, 4), kLoadMax - 1);
+    EXPECT_GT(delay_of(rules, kLoadMax), delay_of(rules, kLoadMax / 4));
 }
 
 }  // namespace

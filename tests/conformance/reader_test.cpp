@@ -207,6 +207,40 @@ TEST_P(Reader, ListsStayWholeWhileJobsCome) {
     }
 }
 
+TEST_P(Reader, ListsAreWholeWhereNoTwoJobsHaveOneRank) {
+    constexpr std::uint64_t kJobs = 150;  // More ranks than a page merges runs of.
+    auto changes = script();
+    add_people(changes);
+    for (std::uint64_t id = 1; id <= kJobs; ++id) {
+        const bool waits = id % 3 != 0;
+        model::JobRecord job = job_in(id, waits ? ElementState::kQueued : ElementState::kRunning);
+        job.rank = static_cast<std::int64_t>(id * 77 % kJobs);
+        changes.submit(job);
+    }
+    ASSERT_TRUE(changes.commit(store()));
+    const auto from = reader();
+    for (const JobOrder order :
+         {JobOrder::kNewestFirst, JobOrder::kOldestFirst, JobOrder::kQueue}) {
+        Ids seen;
+        std::optional<ledger::JobCursor> after;
+        do {
+            const auto page =
+                from->jobs({.states = {ElementState::kQueued}}, order, after, 30).value();
+            const Ids some = ids_of(page);
+            seen.insert(seen.end(), some.begin(), some.end());
+            after = page.next;
+        } while (after);
+        const auto place = [order](std::uint64_t id) {
+            const auto number = static_cast<std::int64_t>(id);
+            return order == JobOrder::kQueue         ? number * 77 % std::int64_t{kJobs}
+                   : order == JobOrder::kOldestFirst ? number
+                                                     : -number;
+        };
+        EXPECT_EQ(seen.size(), kJobs / 3 * 2);
+        EXPECT_TRUE(std::ranges::is_sorted(seen, {}, place));
+    }
+}
+
 TEST_P(Reader, CountsPositions) {
     add_jobs();
     const auto from = reader();

@@ -84,6 +84,8 @@ Result<api::LogPiece> Server::Logs::read(const api::LogPlace& place, std::size_t
         .bytes = std::move(piece->bytes),
         .next_offset = piece->next_offset,
         .size = piece->size,
+        .dropped_begin = piece->dropped.begin,
+        .dropped_end = piece->dropped.end,
         .is_finished = piece->is_finished};
 }
 

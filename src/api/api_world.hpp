@@ -209,6 +209,8 @@ class FakeLogs final : public TaskLogs {
         LogPiece piece{.bytes = text.substr(from, bytes_max)};
         piece.next_offset = static_cast<std::int64_t>(from + piece.bytes.size());
         piece.size = static_cast<std::int64_t>(text.size());
+        piece.dropped_begin = dropped_begin;
+        piece.dropped_end = dropped_end;
         piece.is_finished = is_finished && piece.next_offset == piece.size;
         return piece;
     }
@@ -227,6 +229,8 @@ class FakeLogs final : public TaskLogs {
     mutable LogPlace last = {};
     std::string text = {};
     bool exists = true;
+    std::int64_t dropped_begin = 0;
+    std::int64_t dropped_end = 0;
     bool is_finished = false;
 };
 

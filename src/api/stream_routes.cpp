@@ -114,6 +114,12 @@ HttpResponse bytes_of(LogPiece piece) {
     HttpResponse response{
         .body = std::move(piece.bytes), .content_type = "text/plain; charset=utf-8"};
     response.headers.emplace_back("X-Reeve-Next-Offset", std::to_string(piece.next_offset));
+    if (piece.dropped_end > piece.dropped_begin) {
+        std::string dropped = std::to_string(piece.dropped_begin);
+        dropped += '-';
+        dropped += std::to_string(piece.dropped_end);
+        response.headers.emplace_back("X-Reeve-Log-Dropped", std::move(dropped));
+    }
     return response;
 }
 
@@ -137,6 +143,13 @@ HttpResponse read_log(ledger::Reader& reader, const ApiParts& parts, const LogQu
     auto piece = parts.task_logs.read(place, query.limit);
     if (!piece && piece.error().code == ErrorCode::kNotFound && !found->is_over) {
         return bytes_of({.next_offset = place.offset});  // It is being started.
+    }
+    if (!piece && piece.error().code == ErrorCode::kNotFound) {
+        return refuse(
+            {ErrorCode::kNotFound,
+             "the log is gone: " + place.node + " has no folder of task " + to_string(place.task) +
+                 " any more (a backup of the server has no logs in it)",
+             piece.error().message});
     }
     return piece ? bytes_of(std::move(*piece)) : refuse(std::move(piece.error()));
 }

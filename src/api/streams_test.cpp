@@ -157,6 +157,28 @@ TEST_F(StreamsTest, LogsAreReadByOffset) {
     EXPECT_EQ(world.get("/api/v1/jobs/7/logs?element=1", kAda).status, 404);
 }
 
+TEST_F(StreamsTest, ALogWithoutItsMiddleSaysWhichBytesAreGone) {
+    start_task();
+    world.task_logs.text = "hello\nworld\n";
+    EXPECT_EQ(world.get("/api/v1/jobs/7/logs", kAda).headers.size(), 1);
+    world.task_logs.dropped_begin = 6;
+    world.task_logs.dropped_end = 9;
+    const HttpResponse cut = world.get("/api/v1/jobs/7/logs", kAda);
+    ASSERT_EQ(cut.headers.size(), 2);
+    EXPECT_EQ(cut.headers[1].first, "X-Reeve-Log-Dropped");
+    EXPECT_EQ(cut.headers[1].second, "6-9");
+}
+
+TEST_F(StreamsTest, ALogThatIsGoneIsSaidToBe) {
+    start_task();
+    world.task_logs.exists = false;
+    EXPECT_EQ(world.get("/api/v1/jobs/7/logs", kAda).status, 200) << "it may be about to start";
+    world.store.jobs[0].record.ended_at = kWorldNow;
+    const HttpResponse gone = world.get("/api/v1/jobs/7/logs", kAda);
+    EXPECT_EQ(gone.status, 404);
+    EXPECT_TRUE(has(gone.body, "the log is gone: jw2 has no folder of task 7.0.3.0")) << gone.body;
+}
+
 TEST_F(StreamsTest, AFollowedLogGoesOnUntilItsTaskEnds) {
     EXPECT_EQ(world.get("/api/v1/jobs/7/logs?follow=1", kAda).status, 200);
     start_task();

@@ -14,9 +14,11 @@ enum class LogStream : std::uint8_t { kOutput, kErrors };
 /// A piece of a task's log. Offsets count what the task wrote, and never shift.
 struct LogPiece {
     std::string bytes = {};
-    std::int64_t next_offset = 0;  // Where to read on.
-    std::int64_t size = 0;         // Written so far.
-    bool is_finished = false;      // The task has ended, and nothing follows next_offset.
+    std::int64_t next_offset = 0;    // Where to read on.
+    std::int64_t size = 0;           // Written so far.
+    std::int64_t dropped_begin = 0;  // What is gone of the log, if it grew too long.
+    std::int64_t dropped_end = 0;    // As dropped_begin: nothing is.
+    bool is_finished = false;        // The task has ended, and nothing follows next_offset.
 };
 
 /// Where a piece of a log is wanted from.

@@ -50,9 +50,9 @@ Result<bool> Attachment::watch_until(Until until) {
 
 Result<bool> Attachment::show_log() {
     LogFollow log{.job = job_};
-    log.write = [&](std::string_view bytes) { session_.out() << bytes << std::flush; };
     log.interrupted = [&] { return interrupts() > 0 ? Go::kStop : Go::kOn; };
-    return follow_log(client_, log);
+    LogPrinter printer(session_.out());
+    return follow_log(client_, log, printer);
 }
 
 Result<int> Attachment::follow() {

@@ -1,5 +1,7 @@
 #include "cli/client.hpp"
 
+#include <sstream>
+
 #include <gtest/gtest.h>
 
 #include "cli/curl_transport.hpp"
@@ -181,14 +183,14 @@ TEST(FollowLog, WritesTextAndBytesUntilTheEnd) {
                   "event: log\nid: 3\ndata: {\"offset\":0,\"next\":3,\"text\":\"hi\\n\"}\n\n", "event: log\nid: 5\ndata: {\"offset\":3,\"next\":5,\"base64\":\"/wA=\"}\n\n",
                   "event: end\nid: 5\ndata: {\"next\":5}\n\n"}
     });
-    std::string written;
+    std::ostringstream written;
+    LogPrinter printer(written);
     LogFollow follow{.job = 7, .query = "element=2"};
-    follow.write = [&](std::string_view bytes) { written += bytes; };
     follow.interrupted = [] { return Go::kOn; };
-    const auto ended = follow_log(world.client, follow);
+    const auto ended = follow_log(world.client, follow, printer);
     ASSERT_TRUE(ended);
     EXPECT_TRUE(*ended);
-    EXPECT_EQ(written, std::string("hi\n\xFF\0", 5));
+    EXPECT_EQ(written.str(), std::string("hi\n\xFF\0", 5));
     EXPECT_EQ(world.server.asked[0].target, "/api/v1/jobs/7/logs?follow=1&element=2");
 }
 

@@ -64,12 +64,16 @@ std::size_t on_header(char* bytes, std::size_t size, std::size_t count, void* us
     while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) {
         line.pop_back();
     }
-    constexpr std::string_view kOffset = "x-reeve-next-offset:";
-    std::string name = line.substr(0, kOffset.size());
-    std::ranges::transform(
-        name, name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-    if (name == kOffset) {
-        transfer.answer.next_offset = line.substr(line.find_first_not_of(' ', kOffset.size()));
+    if (const std::size_t colon = line.find(':'); colon != std::string::npos) {
+        std::string name = line.substr(0, colon);
+        std::ranges::transform(
+            name, name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+        const std::size_t value = std::min(line.find_first_not_of(' ', colon + 1), line.size());
+        if (name == "x-reeve-next-offset") {
+            transfer.answer.next_offset = line.substr(value);
+        } else if (name == "x-reeve-log-dropped") {
+            transfer.answer.log_dropped = line.substr(value);
+        }
     }
     const bool is_end = line.empty() && transfer.listener != nullptr && transfer.status() == 200;
     if (is_end && transfer.listener->on_open && transfer.listener->on_open() == Go::kStop) {

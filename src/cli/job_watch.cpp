@@ -83,21 +83,13 @@ Result<bool> watch(
     return followed ? done : tl::unexpected(std::move(followed.error()));
 }
 
-Result<bool> follow_log(Client& client, const LogFollow& follow) {
+Result<bool> follow_log(Client& client, const LogFollow& follow, LogPrinter& printer) {
     bool has_ended = false;
     Client::Follow stream;
     stream.target = "/api/v1/jobs/" + std::to_string(follow.job) + "/logs?follow=1" +
                     (follow.query.empty() ? "" : "&" + follow.query);
-    stream.last_event_id = follow.from == "0" ? "" : follow.from;
+    stream.last_event_id = printer.next() == 0 ? "" : std::to_string(printer.next());
     stream.on_event = [&](const Event& event) -> Go {
-        if (event.name == "log") {
-            const auto part = parse_json(event.data);
-            if (part && find(*part, "base64") != nullptr) {
-                follow.write(decode_base64(text_at(*part, "base64")));
-            } else if (part) {
-                follow.write(text_at(*part, "text"));
-            }
-        }
         has_ended = event.name == "end";
         const bool is_stopped = follow.interrupted() == Go::kStop;
         return has_ended || is_stopped ? Go::kStop : Go::kOn;
@@ -132,3 +124,10 @@ std::string decode_base64(std::string_view text) {
 }
 
 }  // namespace reeve::cli
+        if (const auto part = parse_json(event.data); part && (has_ended || event.name == "log")) {
+            const auto offset = integer_at(*part, has_ended ? "next" : "offset");
+            const bool is_text = find(*part, "base64") == nullptr;
+            printer.print(
+                offset.value_or(printer.next()),
+                is_text ? text_at(*part, "text") : decode_base64(text_at(*part, "base64")));
+        }

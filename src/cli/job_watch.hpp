@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/client.hpp"
+#include "cli/log_printer.hpp"
 #include "cli/targets.hpp"
 
 namespace reeve::cli {
@@ -20,17 +21,16 @@ namespace reeve::cli {
     const std::function<Go(const Json&)>& look,
     const std::function<Go()>& interrupted);
 
-/// Writes the log of a task as it grows, from `offset` on, until its end was seen or `interrupted`
-/// says stop (then false). `query` is "element=…&attempt=…" and such, or "".
+/// A log that is followed. `query` is "element=…&attempt=…" and such, or "".
 struct LogFollow {
     std::uint64_t job = 0;
     std::string query = {};
-    std::string from = "0";  // A byte offset.
-    std::function<void(std::string_view bytes)> write = {};
     std::function<Go()> interrupted = {};
 };
 
-[[nodiscard]] Result<bool> follow_log(Client& client, const LogFollow& follow);
+/// Prints the log of a task as it grows, from where `printer` is on, until its end was seen or
+/// `interrupted` says stop (then false).
+[[nodiscard]] Result<bool> follow_log(Client& client, const LogFollow& follow, LogPrinter& printer);
 
 /// Text of standard base64 (RFC 4648); "" if it is none.
 [[nodiscard]] std::string decode_base64(std::string_view text);

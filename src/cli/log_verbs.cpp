@@ -1,9 +1,10 @@
 // logs, wait: what a job says, and how it ends.
-#include <algorithm>
 #include <ostream>
+#include <sstream>
 
 #include "base/text.hpp"
 #include "cli/job_watch.hpp"
+#include "cli/log_printer.hpp"
 #include "cli/verb.hpp"
 
 namespace reeve::cli {
@@ -55,18 +56,20 @@ class LogsVerb final : public Verb {
         }
         const std::string query = query_of(*target);
         const std::string path = "/api/v1/jobs/" + std::to_string(target->job) + "/logs?" + query;
-        auto next = print_so_far(session, **client, path);
-        if (!next) {
-            return tl::unexpected(name_element(std::move(next.error()), *target));
+        LogPrinter printer(session.out());
+        const auto printed = tail_ < 0 ? print_so_far(session, **client, path, printer)
+                                       : print_tail(session, **client, path, printer);
+        if (!printed) {
+            return tl::unexpected(name_element(printed.error(), *target));
         }
-        auto told = *next == "0" ? tell_why_empty(session, **client, *target) : Result<void>();
+        auto told =
+            printer.next() == 0 ? tell_why_empty(session, **client, *target) : Result<void>();
         if (!told || !follows_) {
             return told ? Result<int>(0) : tl::unexpected(std::move(told.error()));
         }
-        LogFollow follow{.job = target->job, .query = query, .from = *next};
-        follow.write = [&](std::string_view bytes) { session.out() << bytes << std::flush; };
+        LogFollow follow{.job = target->job, .query = query};
         follow.interrupted = [&] { return session.out().good() ? Go::kOn : Go::kStop; };
-        const auto followed = follow_log(**client, follow);
+        const auto followed = follow_log(**client, follow, printer);
         return followed ? Result<int>(0) : tl::unexpected(followed.error());
     }
 
@@ -117,27 +120,75 @@ class LogsVerb final : public Verb {
         return {};
     }
 
-    /// Prints what is there, page by page. Gives the offset behind it.
-    [[nodiscard]] Result<std::string> print_so_far(
-        Session& session, Client& client, const std::string& path) const {
-        std::string offset = tail_ >= 0 ? std::to_string(-kTailBytes) : "0";
-        const std::string base = path + "&limit=" + std::to_string(kTailBytes) + "&offset=";
-        while (true) {
-            const auto page = client.get_bytes(base + offset);
+    /// Prints what is there, page by page.
+    [[nodiscard]] static Result<void> print_so_far(
+        const Session& session, Client& client, const std::string& path, LogPrinter& printer) {
+        std::int64_t offset = 0;
+        while (session.out().good()) {
+            const auto page = page_at(client, path, offset);
             if (!page) {
                 return tl::unexpected(page.error());
             }
-            session.out()
-                << (tail_ >= 0 ? last_lines(page->body, static_cast<std::size_t>(tail_))
-                               : std::string_view(page->body));
-            session.out() << std::flush;
-            if (!page->next_offset.empty()) {
-                offset = page->next_offset;
+            // An empty page that leads on is one of bytes that were dropped.
+            const std::int64_t next = page->next;
+            printer.print(next - static_cast<std::int64_t>(page->bytes.size()), page->bytes);
+            if (next <= offset) {
+                return {};
             }
-            if (page->body.empty() || tail_ >= 0 || !session.out().good()) {
-                return offset;
-            }
+            offset = next;
         }
+        return {};
+    }
+
+    /// Prints the last lines of what is there; what was dropped among them is a line, too.
+    [[nodiscard]] Result<void> print_tail(
+        const Session& session,
+        Client& client,
+        const std::string& path,
+        LogPrinter& printer) const {
+        std::ostringstream text;
+        LogPrinter pages(text);
+        std::int64_t offset = -kTailBytes;
+        bool goes_on = true;
+        while (goes_on) {
+            const auto page = page_at(client, path, offset);
+            if (!page) {
+                return tl::unexpected(page.error());
+            }
+            const std::int64_t begin = page->next - static_cast<std::int64_t>(page->bytes.size());
+            const bool is_hole = page->hole && page->bytes.empty() && begin == page->hole->end;
+            if (offset < 0) {
+                pages.begin_at(is_hole ? page->hole->begin : begin);
+            }
+            pages.print(begin, page->bytes);
+            goes_on = page->next != offset &&
+                      (is_hole || (page->hole && page->next <= page->hole->begin));
+            offset = page->next;
+        }
+        session.out() << last_lines(text.view(), static_cast<std::size_t>(tail_)) << std::flush;
+        printer.begin_at(pages.next());
+        return {};
+    }
+
+    struct Page {
+        std::string bytes;
+        std::int64_t next = 0;
+        std::optional<LogHole> hole = {};
+    };
+
+    [[nodiscard]] static Result<Page> page_at(
+        Client& client, const std::string& path, std::int64_t offset) {
+        auto page = client.get_bytes(
+            path + "&limit=" + std::to_string(kTailBytes) + "&offset=" + std::to_string(offset));
+        if (!page) {
+            return tl::unexpected(std::move(page.error()));
+        }
+        const auto next = parse_integer(page->next_offset);
+        if (!next) {
+            return fail(ErrorCode::kInternal, "the server does not say where the log goes on");
+        }
+        return Page{
+            .bytes = std::move(page->body), .next = *next, .hole = parse_hole(page->log_dropped)};
     }
 
     TargetFlags targets_;

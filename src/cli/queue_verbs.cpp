@@ -358,7 +358,14 @@ class ShowVerb final : public Verb {
             out << to_string(target) << "\n";
             return {};
         }
-        print_job(out, *job, target, session.look);
+        const auto end = end_of(client, target, *job);
+        if (!end) {
+            return tl::unexpected(end.error());
+        }
+        print_job(out, *job, {target, *end}, session.look);
+        if (auto told = tell_log(out, client, *job, target); !told) {
+            return told;
+        }
         const auto timeline = client.get_all(path + "/timeline", kRowsShown);
         if (!timeline) {
             return tl::unexpected(timeline.error());
@@ -382,6 +389,35 @@ class ShowVerb final : public Verb {
         const auto limit = integer_at(job, "time_limit_s");
         print_line(out, "time limit", limit ? format_duration(std::chrono::seconds(*limit)) : "");
         const std::string reason = text_at(job, "reason");
+    /// Says what is gone of the log, if anything is.
+    [[nodiscard]] static Result<void> tell_log(
+        std::ostream& out, Client& client, const JsonValue& job, const Target& target) {
+        const bool is_array = integer_at(job, "elements.total").value_or(1) > 1;
+        if (text_at(job, "started_at").empty() || (is_array && !target.element)) {
+            return {};
+        }
+        const auto page = client.get_bytes(
+            "/api/v1/jobs/" + std::to_string(target.job) + "/logs?limit=1" +
+            (target.element ? "&element=" + std::to_string(*target.element) : ""));
+        if (!page && page.error().code != ErrorCode::kNotFound) {
+            return tl::unexpected(page.error());
+        }
+        const auto hole = page ? parse_hole(page->log_dropped) : std::nullopt;
+        print_line(
+            out, "log",
+            !page  ? "gone: " + page.error().message
+            : hole ? "too long: " + std::to_string(hole->size()) +
+                         " bytes of its middle were dropped (node.log_max)"
+                   : "");
+        return {};
+    }
+
+    /// What is shown, and how it ended.
+    struct Shown {
+        Target target;
+        std::string end;
+    };
+
         print_line(
             out, "waits",
             reason.empty() ? ""

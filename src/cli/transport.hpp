@@ -21,6 +21,7 @@ struct HttpAnswer {
     int status = 0;
     std::string body = {};
     std::string next_offset = {};  // Of X-Reeve-Next-Offset.
+    std::string log_dropped = {};  // Of X-Reeve-Log-Dropped.
 };
 
 /// What becomes of a stream.

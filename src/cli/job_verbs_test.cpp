@@ -1,0 +1,190 @@
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "cli/log_printer.hpp"
+#include "cli/verb_call.hpp"
+
+// show, logs, wait: what became of a job.
+namespace reeve::cli {
+namespace {
+
+using Words = std::vector<std::string>;
+
+TEST(ShowVerb, ShowsTheJobAndItsTimeline) {
+    FakeTransport server;
+    server.answer(
+        200,
+        R"({"id":7,"name":"train","user":"ann","project":"vision","state":"failed","end_reason":"oom",
+        "enforcement":"none","gpus":[{"uuid":"GPU-1","node":"jw2","milli":250,"simulated":true}],"labels":{"a":"b"},"on":"zone!=b"})");
+    server.answer(
+        200,
+        R"({"items":[{"at":"2024-01-01T00:00:00Z","kind":"element.failed","object":"element/7_0",
+        "actor":"reeve","attempt":2,"node":"jw2","reason":"oom"}]})");
+    const Call made = call(server, "show", {"7"});
+    EXPECT_EQ(
+        asked_of(server),
+        (Words{"GET /api/v1/jobs/7?include=spec", "GET /api/v1/jobs/7/timeline?limit=1000"}));
+    for (const char* part :
+         {"7 train  failed", "ran out of memory", "limits not enforced", "0.25 of it",
+          "(simulated)", "a=b", "zone!=b",
+          "element.failed  on jw2, attempt 2, ran out of memory"}) {
+        EXPECT_NE(made.out.find(part), std::string::npos) << part << "\n" << made.out;
+    }
+}
+
+TEST(ShowVerb, SaysThatTheLogWasCut) {
+    const auto show = [](Result<HttpAnswer> page) {
+        FakeTransport server;
+        server.answer(200, R"({"id":7,"state":"running","started_at":"2024-01-01T00:00:00Z"})");
+        server.answers.push_back(std::move(page));
+        server.answer(200, R"({"items":[]})");
+        const Call made = call(server, "show", {"7"});
+        EXPECT_EQ(asked_of(server)[1], "GET /api/v1/jobs/7/logs?limit=1");
+        return made.out;
+    };
+    EXPECT_EQ(show(HttpAnswer{200, "a", "1"}).find("log "), std::string::npos);
+    EXPECT_NE(
+        show(HttpAnswer{200, "a", "1", "100-350"})
+            .find("  log        too long: 250 bytes of its middle were dropped"),
+        std::string::npos);
+    const HttpAnswer gone{404, R"({"code":"NOT_FOUND","detail":"no folder"})"};
+    EXPECT_NE(show(gone).find("  log        gone: no folder\n"), std::string::npos);
+}
+
+TEST(LogsVerb, PrintsPageByPage) {
+    FakeTransport server;
+    server.answers.emplace_back(HttpAnswer{200, "one\n", "4"});
+    server.answers.emplace_back(HttpAnswer{200, "", "4"});
+    const Call made = call(server, "logs", {"7_2", "--attempt", "1", "--stderr"});
+    EXPECT_EQ(made.out, "one\n");
+    EXPECT_EQ(
+        asked_of(server)[1],
+        "GET /api/v1/jobs/7/logs?rank=0&element=2&attempt=1&stream=stderr&limit=4194304&offset=4");
+}
+
+TEST(LogsVerb, SaysWhyThereIsNothing) {
+    struct Case {
+        std::string job;
+        std::string said;
+    };
+
+    const std::vector<Case> cases = {
+        {R"({"id":7,"state":"queued","reason":"gpu_short"})",
+         "7 has not started: it is queued (waits for GPUs)"                                        },
+        {R"({"id":7,"state":"cancelled","end_reason":"cancelled"})",            "7 never started: "},
+        {R"({"id":7,"state":"running","started_at":"2024-01-01T00:00:00Z"})",
+         "7 has printed nothing yet.\n"                                                            },
+        {R"({"id":7,"state":"succeeded","started_at":"2024-01-01T00:00:00Z"})",
+         "7 has printed nothing.\n"                                                                },
+    };
+    for (const Case& c : cases) {
+        FakeTransport server;
+        server.answers.emplace_back(HttpAnswer{200, "", "0"});
+        server.answer(200, c.job);
+        const Call made = call(server, "logs", {"7"});
+        EXPECT_EQ(made.code.value(), 0);
+        EXPECT_EQ(made.out, "");
+        EXPECT_NE(made.err.find(c.said), std::string::npos) << made.err;
+    }
+}
+
+TEST(LogsVerb, RefusesAnAttemptThatNeverWas) {
+    FakeTransport server;
+    server.answers.emplace_back(HttpAnswer{200, "", "0"});
+    server.answer(200, R"({"id":7,"state":"running","attempt":1})");
+    EXPECT_EQ(
+        call(server, "logs", {"7", "--attempt", "2"}).code.error().code, ErrorCode::kNotFound);
+}
+
+TEST(LogsVerb, SaysHowAnElementIsNamed) {
+    FakeTransport server;
+    server.answer(400, R"({"code":"INVALID","detail":"job 27 is an array: say which"})");
+    EXPECT_TRUE(
+        call(server, "logs", {"27"}).code.error().message.ends_with("write: reeve logs 27_1"));
+}
+
+TEST(LogsVerb, Tail) {
+    for (const auto& [lines, want] : std::vector<std::pair<std::string, std::string>>{
+             {"2", "two\nthree\n"     },
+             {"0", ""                 },
+             {"9", "one\ntwo\nthree\n"},
+             {"1", "three\n"          }
+    }) {
+        FakeTransport server;
+        server.answers.emplace_back(HttpAnswer{200, "one\ntwo\nthree\n", "14"});
+        EXPECT_EQ(call(server, "logs", {"7", "--tail", lines}).out, want);
+    }
+}
+
+TEST(LogsVerb, FollowsFromWhereItWas) {
+    FakeTransport server;
+    server.answers.emplace_back(HttpAnswer{200, "one\n", "4"});
+    server.answers.emplace_back(HttpAnswer{200, "", "4"});
+    server.streams.push_back(
+        {.parts = {"event: log\nid: 8\ndata: {\"text\":\"two\\n\"}\n\nevent: end\ndata: {}\n\n"}});
+    EXPECT_EQ(call(server, "logs", {"-f", "7"}).out, "one\ntwo\n");
+    EXPECT_EQ(server.asked.back().headers.back(), "Last-Event-ID: 4");
+}
+
+TEST(LogsVerb, MarksWhatWasDropped) {
+    FakeTransport server;
+    server.answers.emplace_back(HttpAnswer{200, "one\ntw", "6", "6-1006"});
+    server.answers.emplace_back(HttpAnswer{200, "", "1006", "6-1006"});
+    server.answers.emplace_back(HttpAnswer{200, "ee\n", "1009", "6-1006"});
+    server.answers.emplace_back(HttpAnswer{200, "", "1009", "6-1006"});
+    EXPECT_EQ(call(server, "logs", {"7"}).out, "one\ntw\n[… 1000 bytes left out …]\nee\n");
+    EXPECT_TRUE(server.answers.empty());
+}
+
+TEST(LogsVerb, TailReadsOnBehindWhatWasDropped) {
+    for (const auto& [lines, want] : std::vector<std::pair<std::string, std::string>>{
+             {"1", "ee\n"                                    },
+             {"2", "[… 1000 bytes left out …]\nee\n"         },
+             {"9", "one\ntw\n[… 1000 bytes left out …]\nee\n"},
+    }) {
+        FakeTransport server;
+        server.answers.emplace_back(HttpAnswer{200, "one\ntw", "6", "6-1006"});
+        server.answers.emplace_back(HttpAnswer{200, "", "1006", "6-1006"});
+        server.answers.emplace_back(HttpAnswer{200, "ee\n", "1009", "6-1006"});
+        EXPECT_EQ(call(server, "logs", {"7", "--tail", lines}).out, want);
+        EXPECT_TRUE(server.answers.empty());
+    }
+    FakeTransport server;  // The last bytes begin in what was dropped.
+    server.answers.emplace_back(HttpAnswer{200, "", "1006", "6-1006"});
+    server.answers.emplace_back(HttpAnswer{200, "ee\n", "1009", "6-1006"});
+    EXPECT_EQ(call(server, "logs", {"7", "--tail", "5"}).out, "[… 1000 bytes left out …]\nee\n");
+}
+
+TEST(LogsVerb, FollowMarksWhatWasDropped) {
+    FakeTransport server;
+    server.answers.emplace_back(HttpAnswer{200, "one", "3"});
+    server.answers.emplace_back(HttpAnswer{200, "", "3"});
+    server.streams.push_back(
+        {.parts = {"event: log\nid: 503\ndata: {\"offset\":500,\"next\":503,\"text\":\"two\"}\n\n"
+                   "event: end\ndata: {\"next\":510}\n\n"}});
+    EXPECT_EQ(
+        call(server, "logs", {"-f", "7"}).out,
+        "one\n[… 497 bytes left out …]\ntwo\n[… 7 bytes left out …]\n");
+}
+
+TEST(LogHole, IsTwoOffsets) {
+    EXPECT_EQ(parse_hole("6-1006"), (LogHole{6, 1006}));
+    for (const char* bad : {"", "6", "6-", "-6", "7-6", "6-6", "-6-7", "a-b"}) {
+        EXPECT_EQ(parse_hole(bad), std::nullopt) << bad;
+    }
+}
+
+TEST(WaitVerb, ExitsAsTheJobDid) {
+    FakeTransport server;
+    server.streams.push_back({});
+    server.answer(200, R"({"id":7,"state":"failed","end_reason":"signal","signal":15})");
+    const Call made = call(server, "wait", {"7"});
+    EXPECT_EQ(made.code.value(), 143);
+    EXPECT_EQ(made.err, "7 failed: killed by SIGTERM\n");
+}
+
+}  // namespace
+}  // namespace reeve::cli

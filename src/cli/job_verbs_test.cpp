@@ -186,5 +186,36 @@ TEST(WaitVerb, ExitsAsTheJobDid) {
     EXPECT_EQ(made.err, "7 failed: killed by SIGTERM\n");
 }
 
+TEST(WaitVerb, SaysWhichElementOfAnArrayFailedFirst) {
+    FakeTransport server;
+    server.streams.push_back({});
+    server.answer(
+        200,
+        R"({"id":7,"state":"failed","elements":{"total":4,"failed":1,"timed_out":1,"succeeded":2}})");
+    server.answer(200, R"({"items":[
+        {"index":1,"attempt":1,"state":"failed","end_reason":"exit_code","exit_code":9},
+        {"index":1,"attempt":2,"state":"succeeded","end_reason":"exit_code","exit_code":0},
+        {"index":2,"attempt":1,"state":"failed","end_reason":"exit_code","exit_code":3},
+        {"index":3,"attempt":1,"state":"timed_out","end_reason":"time_limit"}]})");
+    const Call made = call(server, "wait", {"7"});
+    EXPECT_EQ(made.code.value(), 1);
+    EXPECT_EQ(made.err, "7 failed: 1 of 4 failed, 1 of 4 timed out: 7_2 exited with 3\n");
+}
+
+TEST(WaitVerb, SaysThatAllOfAnArraySucceeded) {
+    FakeTransport server;
+    server.streams.push_back({});
+    server.answer(200, R"({"id":7,"state":"succeeded","elements":{"total":4,"succeeded":4}})");
+    EXPECT_EQ(call(server, "wait", {"7"}).err, "7 succeeded: all 4 succeeded\n");
+}
+
+TEST(QueueVerb, TellsHowAnArrayEnded) {
+    FakeTransport server;
+    server.answer(
+        200,
+        R"({"items":[{"id":7,"state":"failed","elements":{"total":5,"failed":1,"succeeded":4}}]})");
+    EXPECT_NE(call(server, "q", {"-a"}).out.find("1 of 5 failed"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace reeve::cli

@@ -1,5 +1,7 @@
 #include "cli/job_watch.hpp"
 
+#include "cli/words.hpp"
+
 namespace reeve::cli {
 namespace {
 
@@ -26,7 +28,47 @@ Result<Json> of_waiting(Client& client, const Target& target, Json job) {
     return job;
 }
 
+/// The first element whose newest attempt failed, by index; null if there is none. `elements` has
+/// a row for each attempt, later ones later.
+const JsonValue* first_failure(const JsonValue& elements) {
+    const JsonValue* newest = nullptr;
+    const auto has_failed = [&newest] {
+        const std::string state = newest == nullptr ? "" : text_at(*newest, "state");
+        return state == "failed" || state == "timed_out";
+    };
+    for (const JsonValue& element : elements.GetArray()) {
+        const bool is_same =
+            newest != nullptr && integer_at(*newest, "index") == integer_at(element, "index");
+        if (!is_same && has_failed()) {
+            return newest;
+        }
+        newest = &element;
+    }
+    return has_failed() ? newest : nullptr;
+}
+
 }  // namespace
+
+Result<std::string> end_of(Client& client, const Target& target, const Json& job) {
+    std::string words = end_in_words(job);
+    const bool has_failed = integer_at(job, "elements.failed").value_or(0) > 0 ||
+                            integer_at(job, "elements.timed_out").value_or(0) > 0;
+    const bool is_array =
+        integer_at(job, "elements.total").value_or(1) > 1 || find(job, "array") != nullptr;
+    if (!is_array || target.element || !has_failed || !is_end_state(text_at(job, "state"))) {
+        return words;
+    }
+    const auto elements =
+        client.get_all("/api/v1/jobs/" + std::to_string(target.job) + "/elements", 1'000'000);
+    if (!elements) {
+        return tl::unexpected(elements.error());
+    }
+    if (const JsonValue* failed = first_failure((*elements)["items"])) {
+        words += ": " + std::to_string(target.job) + "_" + text_at(*failed, "index") + " " +
+                 end_in_words(*failed);
+    }
+    return words;
+}
 
 Result<Json> get_target(Client& client, const Target& target) {
     const std::string path = "/api/v1/jobs/" + std::to_string(target.job);
@@ -91,6 +133,13 @@ Result<bool> follow_log(Client& client, const LogFollow& follow, LogPrinter& pri
     stream.last_event_id = printer.next() == 0 ? "" : std::to_string(printer.next());
     stream.on_event = [&](const Event& event) -> Go {
         has_ended = event.name == "end";
+        if (const auto part = parse_json(event.data); part && (has_ended || event.name == "log")) {
+            const auto offset = integer_at(*part, has_ended ? "next" : "offset");
+            const bool is_text = find(*part, "base64") == nullptr;
+            printer.print(
+                offset.value_or(printer.next()),
+                is_text ? text_at(*part, "text") : decode_base64(text_at(*part, "base64")));
+        }
         const bool is_stopped = follow.interrupted() == Go::kStop;
         return has_ended || is_stopped ? Go::kStop : Go::kOn;
     };
@@ -124,10 +173,3 @@ std::string decode_base64(std::string_view text) {
 }
 
 }  // namespace reeve::cli
-        if (const auto part = parse_json(event.data); part && (has_ended || event.name == "log")) {
-            const auto offset = integer_at(*part, has_ended ? "next" : "offset");
-            const bool is_text = find(*part, "base64") == nullptr;
-            printer.print(
-                offset.value_or(printer.next()),
-                is_text ? text_at(*part, "text") : decode_base64(text_at(*part, "base64")));
-        }

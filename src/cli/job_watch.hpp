@@ -13,6 +13,10 @@ namespace reeve::cli {
 /// Errors: kNotFound.
 [[nodiscard]] Result<Json> get_target(Client& client, const Target& target);
 
+/// How the job ended, in words. Of an array with elements that failed, how the first of them did,
+/// too: "1 of 5 failed: 10_3 exited with 1".
+[[nodiscard]] Result<std::string> end_of(Client& client, const Target& target, const Json& job);
+
 /// Looks at the target at once and after each of its events, until `look` says stop. `interrupted`
 /// is asked a few times a second; if it says stop, so does this, and gives false.
 [[nodiscard]] Result<bool> watch(

@@ -232,18 +232,26 @@ class WaitVerb final : public Verb {
     [[nodiscard]] Result<int> wait(Session& session, Client& client, const Target& target) const {
         int status = 0;
         std::string state;
+        Result<std::string> end = "";
         const auto look = [&](const Json& job) {
             state = text_at(job, "state");
             const bool is_running = state == "running" || state == "stopping";
             if (is_end_state(state)) {
                 status = exit_status_of(job);
-                session.note(to_string(target) + " " + state + ": " + printable(end_in_words(job)));
+                end = end_of(client, target, job);
                 return Go::kStop;
             }
             return until_ == "running" && is_running ? Go::kStop : Go::kOn;
         };
         const auto watched = watch(client, target, look, [] { return Go::kOn; });
-        return watched ? Result<int>(status) : tl::unexpected(watched.error());
+        if (!watched || !end) {
+            return tl::unexpected(watched ? end.error() : watched.error());
+        }
+        if (is_end_state(state)) {
+            session.note(
+                to_string(target) + " " + state + (end->empty() ? "" : ": " + printable(*end)));
+        }
+        return status;
     }
 
     TargetFlags targets_;

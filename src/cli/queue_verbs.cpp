@@ -418,12 +418,24 @@ class ShowVerb final : public Verb {
         std::string end;
     };
 
+    static void print_job(
+        std::ostream& out, const JsonValue& job, const Shown& shown, const Look& look) {
+        const Target& target = shown.target;
+        const std::string state = text_at(job, "state");
+        out << to_string(target) << " " << printable(text_at(job, "name")) << "  "
+            << painted(state, tone_of_state(state), look) << "\n";
+        print_line(out, "user", text_at(job, "user") + ", project " + text_at(job, "project"));
+        print_line(out, "asks for", resources_in_words(find(job, "resources")));
+        print_line(out, "on nodes", text_at(job, "on"));
+        const auto limit = integer_at(job, "time_limit_s");
+        print_line(out, "time limit", limit ? format_duration(std::chrono::seconds(*limit)) : "");
+        const std::string reason = text_at(job, "reason");
         print_line(
             out, "waits",
             reason.empty() ? ""
                            : reason_in_words(reason) + " (reeve why " + to_string(target) + ")");
         print_line(out, "position", text_at(job, "position"));
-        print_line(out, "end", end_in_words(job));
+        print_line(out, "end", shown.end);
         print_line(out, "node", text_at(job, "node"));
         print_gpus(out, job);
         print_line(out, "limits", enforcement_in_words(text_at(job, "enforcement")));

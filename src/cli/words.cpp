@@ -113,10 +113,36 @@ std::string reason_in_words(std::string_view reason) {
     return word_in(kReasons, reason);
 }
 
+namespace {
+
+/// "2 of 5 failed", "all 19 succeeded" of an array that is over; else "".
+std::string elements_in_words(const JsonValue& job) {
+    const auto total = integer_at(job, "elements.total").value_or(1);
+    const bool is_array = total > 1 || find(job, "array") != nullptr;
+    if (!is_array || find(job, "index") != nullptr || !is_end_state(text_at(job, "state"))) {
+        return "";
+    }
+    std::string words;
+    for (const char* state : {"failed", "timed_out", "cancelled", "succeeded"}) {
+        const auto count = integer_at(job, std::string("elements.") + state).value_or(0);
+        if (count == total && total > 1) {
+            return "all " + std::to_string(total) + " " + (state[0] == 't' ? "timed out" : state);
+        }
+        if (count > 0 && state[0] != 's') {
+            words += words.empty() ? "" : ", ";
+            words += std::to_string(count) + " of " + std::to_string(total) + " " +
+                     (state[0] == 't' ? "timed out" : state);
+        }
+    }
+    return words;
+}
+
+}  // namespace
+
 std::string end_in_words(const JsonValue& job, std::string_view field) {
     const std::string reason = text_at(job, field);
     if (reason.empty()) {
-        return "";
+        return field == "end_reason" ? elements_in_words(job) : "";
     }
     std::string words = word_in(kEnds, reason);
     if (reason == "exit_code") {

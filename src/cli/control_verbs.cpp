@@ -38,9 +38,10 @@ class ControlVerb : public Verb {
         }
         if (*list == TargetList{}) {
             return fail(
-                ErrorCode::kInvalid, "name the jobs: 1842, 1842_7, 1-9, last, @me, -l key=value");
+                ErrorCode::kInvalid,
+                "name the jobs: 1842, 1842_7, 1-9, last, a job's name, @me, -l key=value");
         }
-        if (list->selector) {
+        if (list->selector && !list->has_named()) {
             limit_to_mine(*list->selector);
         }
         const auto targets = look_up(**client, *list);
@@ -61,7 +62,7 @@ class ControlVerb : public Verb {
     static void limit_to_mine(Selector& selector) {
         selector.is_mine = true;
         if (selector.states.empty()) {
-            selector.states = {"pending", "scheduled", "running", "stopping"};
+            selector.states = live_states();
         }
     }
 
@@ -188,7 +189,8 @@ std::vector<VerbRow> control_verbs() {
     return {
         {"stop",    "Stop jobs; what has not started never will", "TARGET… [flags]",
          "  reeve stop 1842\n  reeve stop 1842_7 --force     kill one element at once\n"
-         "  reeve stop @pending           all of yours that wait\n",                                           make_verb<StopVerb>   },
+         "  reeve stop @pending           all of yours that wait\n"
+         "  reeve stop 5-9 -l sweep=7     of these, if all have that label\n",                                 make_verb<StopVerb>   },
         {"hold",    "Keep queued jobs from starting",             "TARGET…",         "  reeve hold 1842\n",
          make_verb<HoldVerb>                                                                                                         },
         {"release", "Let held jobs go on",                        "TARGET…",         "  reeve release 1842\n",

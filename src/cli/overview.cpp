@@ -182,9 +182,7 @@ std::string next_line(const OwnJobs& own) {
 Result<Overview> ask(Client& client, const std::string& project) {
     auto me = client.get("/api/v1/me");
     auto nodes = me ? client.get("/api/v1/nodes") : tl::unexpected(me.error());
-    const Selector mine{
-        .is_mine = true, .states = {"pending", "scheduled", "running", "stopping"}
-    };
+    const Selector mine{.is_mine = true, .states = live_states()};
     auto gpus = nodes ? client.get("/api/v1/gpus") : tl::unexpected(nodes.error());
     auto jobs = gpus ? client.get_all(jobs_path(mine), kJobsMax) : tl::unexpected(gpus.error());
     if (!jobs) {

@@ -114,8 +114,7 @@ class QueueVerb final : public Verb {
   private:
     [[nodiscard]] Result<Json> ask(
         const Session& session, Client& client, const TargetList& list) const {
-        return list.named.empty() && !list.is_last ? select(session, client, list)
-                                                   : fetch(client, list);
+        return list.has_named() ? fetch(client, list) : select(session, client, list);
     }
 
     [[nodiscard]] Result<int> show_once(
@@ -199,16 +198,24 @@ class QueueVerb final : public Verb {
         return {};
     }
 
-    [[nodiscard]] Result<Json> select(
-        const Session& session, Client& client, const TargetList& list) const {
+    /// What the targets and the flags say of the jobs that are meant.
+    [[nodiscard]] Selector filters_of(const TargetList& list) const {
         Selector selector = list.selector.value_or(Selector{});
         selector.user = selector_.user;
-        selector.project = selector_.project.empty() ? session.project() : selector_.project;
+        selector.project = selector_.project;
         selector.name = selector_.name;
         if (!states_.empty()) {
             selector.states = split(states_, ',');
-        } else if (selector.states.empty() && !shows_all_) {
-            selector.states = {"pending", "scheduled", "running", "stopping"};
+        }
+        return selector;
+    }
+
+    [[nodiscard]] Result<Json> select(
+        const Session& session, Client& client, const TargetList& list) const {
+        Selector selector = filters_of(list);
+        selector.project = selector.project.empty() ? session.project() : selector.project;
+        if (selector.states.empty() && !shows_all_) {
+            selector.states = live_states();
         }
         auto jobs = client.get_all(jobs_path(selector), limit_);
         const bool is_empty = jobs && find(*jobs, "items") != nullptr && (*jobs)["items"].Empty();
@@ -237,8 +244,12 @@ class QueueVerb final : public Verb {
                          "there is no project " + name + "; the projects are: " + list_of(names));
     }
 
-    [[nodiscard]] static Result<Json> fetch(Client& client, const TargetList& list) {
-        const auto targets = look_up(client, list);
+    [[nodiscard]] Result<Json> fetch(Client& client, const TargetList& list) const {
+        TargetList filtered = list;
+        filtered.selector = filters_of(list);
+        filtered.selector =
+            filtered.selector->is_empty() ? std::nullopt : std::move(filtered.selector);
+        const auto targets = look_up(client, filtered);
         if (!targets) {
             return tl::unexpected(targets.error());
         }
@@ -378,17 +389,6 @@ class ShowVerb final : public Verb {
         return {};
     }
 
-    static void print_job(
-        std::ostream& out, const JsonValue& job, const Target& target, const Look& look) {
-        const std::string state = text_at(job, "state");
-        out << to_string(target) << " " << printable(text_at(job, "name")) << "  "
-            << painted(state, tone_of_state(state), look) << "\n";
-        print_line(out, "user", text_at(job, "user") + ", project " + text_at(job, "project"));
-        print_line(out, "asks for", resources_in_words(find(job, "resources")));
-        print_line(out, "on nodes", text_at(job, "on"));
-        const auto limit = integer_at(job, "time_limit_s");
-        print_line(out, "time limit", limit ? format_duration(std::chrono::seconds(*limit)) : "");
-        const std::string reason = text_at(job, "reason");
     /// Says what is gone of the log, if anything is.
     [[nodiscard]] static Result<void> tell_log(
         std::ostream& out, Client& client, const JsonValue& job, const Target& target) {

@@ -284,8 +284,11 @@ const std::vector<VerbRow>& verb_table() {
 }
 
 void TargetFlags::add_to(CLI::App& app) {
-    app.add_option("TARGET", words, "Jobs: 1842, 1842_7, 1-9, last, @me, @running, @pending");
-    app.add_option("-l,--label", labels, "key=value: jobs with this label")
+    app.add_option(
+        "TARGET", words,
+        "Jobs: 1842, 1842_7, 1-9[:2], last or a job's name; and @me, @running, @pending, -l "
+        "filter");
+    app.add_option("-l,--label", labels, "key=value: only jobs with this label")
         ->type_size(1)
         ->expected(1)
         ->allow_extra_args(false)

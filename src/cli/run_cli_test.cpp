@@ -125,7 +125,7 @@ TEST(RunCli, ExitCodes) {
         {"a noun alone",                    {"node"},                                2, "takes list, drain, resume, lost"                                          },
         {"an unknown flag",                 {"q", "--al"},                           2, "did you mean --all?"                                                      },
         {"a bad format",                    {"version", "-o", "xml"},                2, "'xml' is not a format"                                                    },
-        {"a bad target",                    {"show", "train"},                       2, "'train' is not a job"                                                     },
+        {"a bad target",                    {"show", "5-"},                          2, "'5-' is not a job"                                                        },
         {"nothing to stop",                 {"stop"},                                2, "name the jobs"                                                            },
         {"nothing to show",                 {"show"},                                2, "name the jobs"                                                            },
         {"nothing to wait for",             {"wait"},                                2, "name the jobs"                                                            },

@@ -100,13 +100,6 @@ Result<void> apply_shape(const RunFlags& flags, model::JobSpec& spec) {
         }
         spec.terms.array = *range;
     }
-    for (const std::string& text : flags.after) {
-        const auto after = of_flag("--after", model::parse_after(text));
-        if (!after) {
-            return tl::unexpected(after.error());
-        }
-        spec.terms.after.insert(spec.terms.after.end(), after->begin(), after->end());
-    }
     if (!flags.signal.empty()) {
         const auto signal = of_flag("--signal", model::parse_signal(flags.signal));
         if (!signal) {
@@ -124,6 +117,37 @@ bool is_format(const std::string& text) {
 }
 
 Result<void> apply_files(const RunFlags& flags, model::JobSpec& spec) {
+/// "any:last,ok:train" with the numbers of these jobs. What is wrong with it stays.
+Result<std::string> with_ids(const std::string& text, const Caller& caller) {
+    std::string ids;
+    for (const std::string& part : split(text, ',')) {
+        const std::size_t colon = part.find(':');
+        const std::string word = colon == std::string::npos ? "" : part.substr(colon + 1);
+        ids += (ids.empty() ? "" : ",") + part.substr(0, part.size() - word.size());
+        const bool is_word = !word.empty() && !parse_integer(word) && caller.job;
+        const auto id = is_word ? caller.job(word) : Result<std::uint64_t>(0);
+        if (!id) {
+            return tl::unexpected(id.error());
+        }
+        ids += is_word ? std::to_string(*id) : word;
+    }
+    return ids;
+}
+
+Result<void> apply_after(const RunFlags& flags, const Caller& caller, model::JobSpec& spec) {
+    for (const std::string& text : flags.after) {
+        const auto ids = of_flag("--after", with_ids(text, caller));
+        const auto after =
+            ids ? of_flag("--after", model::parse_after(*ids))
+                : Result<std::vector<model::Dependency>>(tl::unexpected(ids.error()));
+        if (!after) {
+            return tl::unexpected(after.error());
+        }
+        spec.terms.after.insert(spec.terms.after.end(), after->begin(), after->end());
+    }
+    return {};
+}
+
     struct File {
         std::string_view flag;
         const std::optional<std::string>& given;
@@ -216,7 +240,9 @@ void add_terms(CLI::App& app, RunFlags& flags) {
     group(app.add_option("-l,--label", flags.labels, "key=value; may be repeated"), what);
     group(app.add_option("--array", flags.array, "1-100, 0-9:3, 1-100%8 (eight at once)"), what);
     group(
-        app.add_option("--after", flags.after, "ok:ID, any:ID or notok:ID; a list by commas"),
+        app.add_option(
+            "--after", flags.after,
+            "ok:JOB, any:JOB or notok:JOB, by commas; JOB is an id, a name or last"),
         what);
     group(app.add_option("--priority", flags.priority, "-1000 to 1000, higher first"), what);
     group(app.add_flag("--hold", flags.is_held, "Do not start it before `reeve release`"), what);
@@ -329,7 +355,8 @@ Result<void> apply(const RunFlags& flags, const Caller& caller, model::JobSpec& 
             return applied;
         }
     }
-    return apply_environment(flags, caller, spec);
+    const auto applied = apply_after(flags, caller, spec);
+    return applied ? apply_environment(flags, caller, spec) : applied;
 }
 
 Result<void> check(const model::JobSpec& spec) {

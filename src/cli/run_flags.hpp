@@ -54,6 +54,8 @@ struct Caller {
     std::string working_dir = {};
     std::function<std::optional<std::string>(std::string_view name)> variable = {};
     std::function<std::vector<std::string>()> variables = {};  // All, as "K=V".
+    /// The job that a word means which is no number: "last", a name. Empty: numbers alone will do.
+    std::function<Result<std::uint64_t>(std::string_view word)> job = {};
 };
 
 /// Sets in `spec` what the flags say; what they do not say stays.

@@ -133,6 +133,24 @@ TEST(RunFlags, LaterOnesOverrideEarlierOnesFieldByField) {
     EXPECT_EQ(spec.terms.cpu_millicores, 8000);
 }
 
+TEST(RunFlags, AfterTakesWhatNamesAJob) {
+    Caller caller = some_caller();
+    caller.job = [](std::string_view word) -> Result<std::uint64_t> {
+        if (word == "last") {
+            return 42;
+        }
+        return fail(ErrorCode::kNotFound, "no " + std::string(word));
+    };
+    model::JobSpec spec;
+    ASSERT_TRUE(apply(parse_run_flags({"--after", "any:last,ok:7"}).value(), caller, spec));
+    ASSERT_EQ(spec.terms.after.size(), 2U);
+    EXPECT_EQ(spec.terms.after[0].job, JobId(42));
+    EXPECT_EQ(spec.terms.after[1].job, JobId(7));
+    const auto unknown = apply(parse_run_flags({"--after", "any:me"}).value(), caller, spec);
+    EXPECT_EQ(unknown.error().message, "--after: no me");
+    EXPECT_FALSE(apply(parse_run_flags({"--after", "any:last"}).value(), some_caller(), spec));
+}
+
 TEST(JobFile, HasOneOrMoreJobs) {
     const auto jobs = parse_job_file(
         "name: a\ncommand: [python, 1, \"2\", true]\nenv: {N: 4}\nresources: {gpus: 0.5, cpus: 2}\n"

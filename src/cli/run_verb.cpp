@@ -232,8 +232,19 @@ class RunVerb final : public Verb {
 
     // ---- What to submit.
 
-    [[nodiscard]] Result<std::vector<model::JobSpec>> one_spec(const Session& session) {
-        const Caller caller = this_caller();
+    /// Asks the server only which job a word means that is no number.
+    [[nodiscard]] static Caller caller_of(Session& session) {
+        Caller caller = this_caller();
+        caller.job = [&session](std::string_view word) {
+            const auto client = session.client();
+            return client ? look_up_job(**client, word)
+                          : Result<std::uint64_t>(tl::unexpected(client.error()));
+        };
+        return caller;
+    }
+
+    [[nodiscard]] Result<std::vector<model::JobSpec>> one_spec(Session& session) {
+        const Caller caller = caller_of(session);
         model::JobSpec spec;
         spec.terms.project = session.project().empty() ? spec.terms.project : session.project();
         spec.execution.working_dir = caller.working_dir;
@@ -344,7 +355,7 @@ class RunVerb final : public Verb {
         return {};
     }
 
-    [[nodiscard]] Result<std::vector<model::JobSpec>> file_specs(const Session& session) {
+    [[nodiscard]] Result<std::vector<model::JobSpec>> file_specs(Session& session) {
         if (!before_.empty() || !after_.empty()) {
             return fail(ErrorCode::kInvalid, "-f takes a job file; it has the command in it");
         }
@@ -356,7 +367,7 @@ class RunVerb final : public Verb {
                 specs.error().code,
                 text ? file_ + ": " + specs.error().message : specs.error().message);
         }
-        const Caller caller = this_caller();
+        const Caller caller = caller_of(session);
         Result<void> applied;
         for (model::JobSpec& spec : *specs) {
             if (spec.execution.working_dir.empty()) {

@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "cli/job_file.hpp"
 #include "cli/run_flags.hpp"
+#include "cli/targets.hpp"
 #include "model/spec_rules.hpp"
 #include "platform/environment.hpp"
 #include "platform/files.hpp"
@@ -157,19 +158,22 @@ Result<std::string> quota_of(Client& client, const std::string& text) {
 
 using JobMembers = std::map<std::int64_t, std::string>;  // By id: what changes of it.
 
-Result<std::int64_t> job_id(const std::string& flag, const std::string& text) {
-    const auto id = parse_integer(text);
-    return id && *id > 0 ? id : wrong(flag, text, "the number of a job, such as 1842");
+/// A number, "last" or a name.
+Result<std::int64_t> job_id(Client& client, const std::string& flag, const std::string& text) {
+    const auto id = look_up_job(client, text);
+    return id ? Result<std::int64_t>(static_cast<std::int64_t>(*id))
+              : fail(id.error().code, flag + ": " + id.error().message);
 }
 
 Result<void> add_wish(
+    Client& client,
     const std::string& flag,
     const std::string& wish,
     const std::vector<std::string>& words,
     JobMembers& jobs) {
     for (const std::string& word : words) {
         for (const std::string& each : split(word, ',')) {
-            const auto id = job_id(flag, each);
+            const auto id = job_id(client, flag, each);
             if (!id) {
                 return tl::unexpected(id.error());
             }
@@ -186,12 +190,19 @@ Result<void> add_wish(
     return {};
 }
 
+/// What is written after the "=" of a flag.
+struct JobValue {
+    std::string flag;
+    std::string field;
+    std::function<Result<std::int64_t>(const std::string&)> parse;
+};
+
 Result<void> add_values(
-    const std::string& flag,
-    const std::string& field,
+    Client& client,
+    const JobValue& value_of,
     const std::vector<std::string>& words,
-    const std::function<Result<std::int64_t>(const std::string&)>& parse,
     JobMembers& jobs) {
+    const auto& [flag, field, parse] = value_of;
     for (const std::string& word : words) {
         const std::size_t equals = word.find('=');
         if (equals == std::string::npos) {
@@ -202,7 +213,7 @@ Result<void> add_values(
             form += " " + word;
             return wrong(flag, word, form);
         }
-        const auto id = job_id(flag, word.substr(0, equals));
+        const auto id = job_id(client, flag, word.substr(0, equals));
         const auto value = id ? parse(word.substr(equals + 1)) : id;
         if (!value) {
             return id ? fail(ErrorCode::kInvalid, flag + ": " + value.error().message)
@@ -371,16 +382,16 @@ Result<std::string> projects_member(Client& client, const std::vector<std::strin
     return list.member("projects");
 }
 
-Result<std::string> changes_member(const SimFlags& flags) {
+Result<std::string> changes_member(Client& client, const SimFlags& flags) {
     JobMembers changed;
     const auto as_integer = [](const std::string& text) { return parse_integer(text); };
-    Result<void> done = add_wish("--cancel", "cancel", flags.cancelled, changed);
-    done = done ? add_wish("--hold", "hold", flags.held, changed) : done;
-    done = done ? add_wish("--release", "release", flags.released, changed) : done;
-    done =
-        done ? add_values("--priority", "priority", flags.priorities, as_integer, changed) : done;
-    done = done ? add_values("--time", "time_limit_s", flags.limits, parse_seconds_or_none, changed)
-                : done;
+    Result<void> done = add_wish(client, "--cancel", "cancel", flags.cancelled, changed);
+    done = done ? add_wish(client, "--hold", "hold", flags.held, changed) : done;
+    done = done ? add_wish(client, "--release", "release", flags.released, changed) : done;
+    const JobValue priority{"--priority", "priority", as_integer};
+    const JobValue limit{"--time", "time_limit_s", parse_seconds_or_none};
+    done = done ? add_values(client, priority, flags.priorities, changed) : done;
+    done = done ? add_values(client, limit, flags.limits, changed) : done;
     if (!done) {
         return tl::unexpected(std::move(done.error()));
     }
@@ -435,7 +446,7 @@ Result<std::string> SimFlags::body(Client& client, const SimJobWords& words, boo
     }
     const auto nodes = nodes_member(added);
     const auto projects = nodes ? projects_member(client, quotas) : nodes;
-    const auto changes = projects ? changes_member(*this) : projects;
+    const auto changes = projects ? changes_member(client, *this) : projects;
     auto within = changes ? horizon_member(horizon) : changes;
     if (!within) {
         return within;

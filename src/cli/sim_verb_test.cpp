@@ -83,7 +83,7 @@ TEST(Sim, WhatIsWrongIsNamedWithItsFlag) {
         {{"--add-nodes", "n1"},                "--add-nodes: 'n1' is not COUNTxNODE"         },
         {{"--add-nodes", "0xn1"},              "--add-nodes: '0xn1' is not COUNTxNODE"       },
         {{"--quota", "vision"},                "--quota: 'vision' is not PROJECT:LIMIT=VALUE"},
-        {{"--cancel", "x"},                    "--cancel: 'x' is not the number of a job"    },
+        {{"--cancel", "0"},                    "--cancel: '0' is not a job"                  },
         {{"--cancel", "1", "--hold", "1"},     "--hold: job 1 is named twice"                },
         {{"--priority", "5"},                  "--priority: '5' is not JOB=VALUE"            },
         {{"--time", "5=soon"},                 "--time: 'soon' is not a duration"            },

@@ -1,8 +1,10 @@
 #include "cli/targets.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.hpp"
+#include "cli/words.hpp"
 
 namespace reeve::cli {
 namespace {
@@ -20,26 +22,43 @@ tl::unexpected<Error> bad_target(std::string_view word) {
     return fail(
         ErrorCode::kInvalid,
         "'" + std::string(word) +
-            "' is not a job; write an id (1842), an element (1842_7), a range (1800-1842), a list "
-            "(1,5,9), last, @me, @running, @pending, or -l key=value");
+            "' is not a job; write an id (1842), an element (1842_7), a range (1800-1842 or "
+            "1800-1842:2), a list (1,5,9), last, a job's name, @me, @running, @pending, or -l "
+            "key=value");
+}
+
+/// A word with a letter, or something that is no ASCII, may be the name of a job; "5-" and "1.5"
+/// are numbers gone wrong.
+bool is_name(std::string_view word) {
+    return !word.starts_with('@') && !word.starts_with('-') &&
+           std::ranges::any_of(word, [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                      static_cast<unsigned char>(c) >= 0x80;
+           });
 }
 
 Result<void> add_range(std::string_view word, std::size_t dash, TargetList& list) {
     const std::int64_t first = id_in(word.substr(0, dash), kJobIdMax);
-    const std::int64_t last = id_in(word.substr(dash + 1), kJobIdMax);
-    if (first < 1 || last < first) {
+    const std::size_t colon = std::min(word.find(':'), word.size());
+    const std::int64_t last = id_in(word.substr(dash + 1, colon - dash - 1), kJobIdMax);
+    const std::int64_t step = colon == word.size() ? 1 : id_in(word.substr(colon + 1), kJobIdMax);
+    if (first < 1 || last < first || step < 1) {
         return bad_target(word);
     }
-    if (static_cast<std::size_t>(last - first) >= kTargetsMax) {
+    if (static_cast<std::size_t>((last - first) / step) >= kTargetsMax) {
         return fail(ErrorCode::kTooLarge, "'" + std::string(word) + "' means more than 10000 jobs");
     }
-    for (std::int64_t id = first; id <= last; ++id) {
+    for (std::int64_t id = first; id <= last; id += step) {
         list.named.push_back({static_cast<std::uint64_t>(id), {}});
     }
     return {};
 }
 
 Result<void> add_named(std::string_view word, TargetList& list) {
+    if (is_name(word)) {
+        list.names.emplace_back(word);
+        return {};
+    }
     if (const std::size_t dash = word.find('-'); dash != std::string_view::npos) {
         return add_range(word, dash, list);
     }
@@ -88,7 +107,133 @@ std::uint64_t id_of(const JsonValue& job) {
     return static_cast<std::uint64_t>(integer_at(job, "id").value_or(0));
 }
 
+/// What the selector asks for, as it is written.
+std::string in_words(const Selector& selector) {
+    std::string words;
+    const auto add = [&words](std::string_view what, const std::string& value) {
+        if (!value.empty()) {
+            words += (words.empty() ? "" : ", ") + std::string(what) + value;
+        }
+    };
+    add("", selector.is_mine ? "@me" : "");
+    add("state ", joined(selector.states));
+    add("user ", selector.user);
+    add("project ", selector.project);
+    add("name ", selector.name);
+    for (const std::string& label : selector.labels) {
+        add("-l ", label);
+    }
+    return words;
+}
+
+/// Errors: kNotFound, naming those of `named` that are not among the jobs of the selector.
+Result<void> expect_matches(
+    const std::vector<Target>& named, const Json& jobs, const Selector& selector) {
+    std::set<std::uint64_t> matching;
+    for (const JsonValue& job : jobs["items"].GetArray()) {
+        matching.insert(id_of(job));
+    }
+    std::set<std::string> others;
+    for (const Target& target : named) {
+        if (!matching.contains(target.job)) {
+            others.insert(to_string(target));
+        }
+    }
+    if (others.empty()) {
+        return {};
+    }
+    if (matching.size() >= kTargetsMax) {
+        return fail(
+            ErrorCode::kTooLarge,
+            "more than 10000 jobs match " + in_words(selector) + "; name the jobs without it");
+    }
+    return fail(
+        ErrorCode::kNotFound, list_of(others) + (others.size() > 1 ? " do" : " does") +
+                                  " not match " + in_words(selector) +
+                                  ", and what is named has to; nothing was done");
+}
+
+/// The newest jobs of the selector, newest first.
+Result<std::vector<std::uint64_t>> newest_of(
+    Client& client, const Selector& selector, std::size_t count) {
+    std::string path = jobs_path(selector);
+    path += "&limit=" + std::to_string(count);
+    const auto page = client.get(path);
+    if (!page) {
+        return tl::unexpected(page.error());
+    }
+    std::vector<std::uint64_t> ids;
+    const JsonValue* items = find(*page, "items");
+    for (rapidjson::SizeType i = 0; items != nullptr && items->IsArray() && i < items->Size();
+         ++i) {
+        ids.push_back(id_of((*items)[i]));
+    }
+    return ids;
+}
+
+Result<std::uint64_t> look_up_last(Client& client) {
+    const auto newest = newest_of(client, {.is_mine = true}, 1);
+    if (!newest) {
+        return tl::unexpected(newest.error());
+    }
+    if (newest->empty()) {
+        return fail(ErrorCode::kNotFound, "you have no job yet; `reeve run` submits one");
+    }
+    return newest->front();
+}
+
+Result<std::uint64_t> look_up_name(Client& client, const std::string& name) {
+    constexpr std::size_t kNamed = 12;
+    Selector selector{.is_mine = true, .states = live_states(), .name = name};
+    const auto live = newest_of(client, selector, kNamed);
+    if (!live) {
+        return tl::unexpected(live.error());
+    }
+    if (live->size() > 1) {
+        std::string ids;
+        for (const std::uint64_t id : *live) {
+            ids += (ids.empty() ? "" : ", ") + std::to_string(id);
+        }
+        return fail(
+            ErrorCode::kConflict, "several jobs of yours are named '" + name + "': " + ids +
+                                      (live->size() == kNamed ? ", …" : "") + "; name one by id");
+    }
+    selector.states.clear();
+    const auto newest =
+        live->empty() ? newest_of(client, selector, 1) : Result<std::vector<std::uint64_t>>(*live);
+    if (!newest) {
+        return tl::unexpected(newest.error());
+    }
+    if (newest->empty()) {
+        return fail(
+            ErrorCode::kNotFound, "no job of yours is named '" + name +
+                                      "'; others are named by id (1842), an element so: 1842_7");
+    }
+    return newest->front();
+}
+
+/// What is named, without the selector.
+Result<std::vector<Target>> look_up_named(Client& client, const TargetList& list) {
+    std::vector<Target> found = list.named;
+    const auto add = [&found](const Result<std::uint64_t>& id) {
+        if (id) {
+            found.push_back({*id, {}});
+        }
+        return id.has_value() ? Result<void>() : tl::unexpected(id.error());
+    };
+    Result<void> added = list.is_last ? add(look_up_last(client)) : Result<void>();
+    for (const std::string& name : list.names) {
+        added = added ? add(look_up_name(client, name)) : added;
+    }
+    return added ? Result<std::vector<Target>>(std::move(found))
+                 : tl::unexpected(std::move(added.error()));
+}
+
 }  // namespace
+
+std::vector<std::string> live_states() {
+    return {"pending", "scheduled", "running", "stopping"};
+}
 
 std::string to_string(const Target& target) {
     return std::to_string(target.job) +
@@ -137,28 +282,36 @@ std::string jobs_path(const Selector& selector) {
 }
 
 Result<std::vector<Target>> look_up(Client& client, const TargetList& list) {
-    std::vector<Target> found = list.named;
-    if (list.is_last) {
-        const auto newest = client.get("/api/v1/jobs?user=@me&limit=1");
-        if (!newest) {
-            return tl::unexpected(newest.error());
-        }
-        const JsonValue* items = find(*newest, "items");
-        if (items == nullptr || !items->IsArray() || items->Empty()) {
-            return fail(ErrorCode::kNotFound, "you have no job yet; `reeve run` submits one");
-        }
-        found.push_back({id_of((*items)[0]), {}});
+    auto found = look_up_named(client, list);
+    if (!found || !list.selector) {
+        return found;
     }
-    if (list.selector) {
-        const auto jobs = client.get_all(jobs_path(*list.selector), kTargetsMax);
-        if (!jobs) {
-            return tl::unexpected(jobs.error());
-        }
-        for (const JsonValue& job : (*jobs)["items"].GetArray()) {
-            found.push_back({id_of(job), {}});
-        }
+    const auto jobs = client.get_all(jobs_path(*list.selector), kTargetsMax);
+    if (!jobs) {
+        return tl::unexpected(jobs.error());
+    }
+    if (list.has_named()) {
+        auto matched = expect_matches(*found, *jobs, *list.selector);
+        return matched ? std::move(found) : tl::unexpected(std::move(matched.error()));
+    }
+    for (const JsonValue& job : (*jobs)["items"].GetArray()) {
+        found->push_back({id_of(job), {}});
     }
     return found;
+}
+
+Result<std::uint64_t> look_up_job(Client& client, std::string_view word) {
+    const auto list = parse_targets({std::string(word)}, {});
+    if (!list) {
+        return tl::unexpected(list.error());
+    }
+    const auto target = look_up_one(client, *list);
+    if (target && target->element) {
+        return fail(
+            ErrorCode::kInvalid,
+            "'" + std::string(word) + "' is an element; what is meant here is a whole job");
+    }
+    return target ? Result<std::uint64_t>(target->job) : tl::unexpected(target.error());
 }
 
 Result<std::vector<Target>> look_up_or_last(Client& client, TargetList list) {
@@ -170,7 +323,8 @@ Result<std::vector<Target>> look_up_some(Client& client, const TargetList& list)
     if (list == TargetList{}) {
         return fail(
             ErrorCode::kInvalid,
-            "name the jobs: 1842, 1842_7, 1-9, last, @me, @running, @pending, -l key=value");
+            "name the jobs: 1842, 1842_7, 1-9, last, a job's name, @me, @running, @pending, -l "
+            "key=value");
     }
     auto found = look_up(client, list);
     if (found && found->empty()) {

@@ -24,6 +24,11 @@ TEST(Targets, AreReadAsWritten) {
         {{"@me"},             {},      {.selector = Selector{.is_mine = true}}                               },
         {{"@me", "@pending"}, {},      {.selector = Selector{.is_mine = true, .states = {"pending"}}}        },
         {{"@running"},        {},      {.selector = Selector{.states = {"scheduled", "running", "stopping"}}}},
+        {{"1-9:4"},           {},      {.named = {{1, {}}, {5, {}}, {9, {}}}}                                },
+        {{"1-8:4"},           {},      {.named = {{1, {}}, {5, {}}}}                                         },
+        {{"train,1"},         {},      {.named = {{1, {}}}, .names = {"train"}}                              },
+        {{"a-1", "7b_2"},     {},      {.names = {"a-1", "7b_2"}}                                            },
+        {{"größe 2"},         {},      {.names = {"größe 2"}}                                                },
         {{},                  {"a=b"}, {.selector = Selector{.labels = {"a=b"}}}                             },
     };
     for (const Case& c : cases) {
@@ -36,8 +41,8 @@ TEST(Targets, AreReadAsWritten) {
 
 TEST(Targets, RefuseWhatIsNone) {
     for (const char* word :
-         {"", "train", "0", "-5", "7-5", "5-", "1_", "_1", "1_x", "1_4294967295", "1,,2", "@all",
-          "1.5", "9007199254740992", "+1"}) {
+         {"", "0", "-5", "-a", "1-9:0", "1-9:", "1:2", "7-5", "5-", "1_", "_1", "1_4294967295",
+          "1,,2", "@all", "1.5", "9007199254740992", "+1"}) {
         const auto list = parse_targets({word}, {});
         ASSERT_FALSE(list) << word;
         EXPECT_EQ(list.error().code, ErrorCode::kInvalid);
@@ -60,39 +65,95 @@ TEST(Targets, BecomeAQuery) {
         "/api/v1/jobs?state=pending,running&user=@me&project=v&label=a%3Db%20c");
 }
 
-TEST(Targets, AreLookedUp) {
+struct World {
     FakeTransport server;
-    SeededRandom random(1);
-    Client client(server, random, [](std::chrono::milliseconds) {});
-    server.answer(200, R"({"items":[{"id":42}]})");
-    server.answer(200, R"({"items":[{"id":5},{"id":6}]})");
-    const auto found = look_up(
-        client, {.named = {{9, 1}}, .is_last = true, .selector = Selector{.is_mine = true}});
-    ASSERT_TRUE(found);
+    SeededRandom random = SeededRandom(1);
+    Client client = Client(server, random, [](std::chrono::milliseconds) {});
+};
+
+TEST(Targets, AreLookedUp) {
+    World world;
+    world.server.answer(200, R"({"items":[{"id":42}]})");
+    const auto named = look_up(world.client, {.named = {{9, 1}}, .is_last = true});
+    ASSERT_TRUE(named);
     EXPECT_EQ(
-        *found, (std::vector<Target>{
+        *named, (std::vector<Target>{
                     {9,  1 },
-                    {42, {}},
-                    {5,  {}},
-                    {6,  {}}
+                    {42, {}}
+    }));
+    world.server.answer(200, R"({"items":[{"id":5},{"id":6}]})");
+    const auto mine = look_up(world.client, {.selector = Selector{.is_mine = true}});
+    ASSERT_TRUE(mine);
+    EXPECT_EQ(
+        *mine, (std::vector<Target>{
+                   {5, {}},
+                   {6, {}}
     }));
 
-    server.answer(200, R"({"items":[]})");
-    EXPECT_EQ(look_up(client, {.is_last = true}).error().code, ErrorCode::kNotFound);
-    EXPECT_EQ(look_up_one(client, {}).error().code, ErrorCode::kInvalid);
-    server.answer(200, R"({"items":[]})");
+    world.server.answer(200, R"({"items":[]})");
+    EXPECT_EQ(look_up(world.client, {.is_last = true}).error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(look_up_one(world.client, {}).error().code, ErrorCode::kInvalid);
+    world.server.answer(200, R"({"items":[]})");
     EXPECT_EQ(
-        look_up_some(client, parse_targets({"@running"}, {}).value()).error().code,
+        look_up_some(world.client, parse_targets({"@running"}, {}).value()).error().code,
         ErrorCode::kNotFound);
     EXPECT_EQ(
-        look_up_one(
-            client,
-            {
-                .named = {{1, {}}, {2, {}}}
-    })
-            .error()
-            .code,
+        look_up_one(world.client, parse_targets({"1,2"}, {}).value()).error().code,
         ErrorCode::kInvalid);
+}
+
+TEST(Targets, WhatIsNamedHasToMatchTheFilters) {
+    World world;
+    const TargetList list = parse_targets({"5,6_2", "7", "@running"}, {"a=b"}).value();
+    world.server.answer(200, R"({"items":[{"id":5},{"id":6},{"id":7},{"id":8}]})");
+    const auto all = look_up(world.client, list);
+    ASSERT_TRUE(all) << all.error().message;
+    EXPECT_EQ(
+        *all, (std::vector<Target>{
+                  {5, {}},
+                  {6, 2 },
+                  {7, {}}
+    }));
+    world.server.answer(200, R"({"items":[{"id":6},{"id":8}]})");
+    const auto some = look_up(world.client, list);
+    ASSERT_FALSE(some);
+    EXPECT_EQ(some.error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(
+        some.error().message,
+        "5, 7 do not match state scheduled,running,stopping, -l a=b, and what is named has to; "
+        "nothing was done");
+}
+
+TEST(Targets, ANameMeansTheOnlyOneThatGoesOn) {
+    World world;
+    const TargetList list = parse_targets({"train"}, {}).value();
+    world.server.answer(200, R"({"items":[{"id":5}]})");
+    EXPECT_EQ(
+        look_up(world.client, list).value(), (std::vector<Target>{
+                                                 {5, {}}
+    }));
+    EXPECT_EQ(
+        world.server.asked[0].target,
+        "/api/v1/jobs?state=pending,scheduled,running,stopping&user=@me&name=train&limit=12");
+    world.server.answer(200, R"({"items":[{"id":9},{"id":5}]})");
+    const auto several = look_up(world.client, list);
+    ASSERT_FALSE(several);
+    EXPECT_EQ(several.error().code, ErrorCode::kConflict);
+    EXPECT_EQ(
+        several.error().message, "several jobs of yours are named 'train': 9, 5; name one by id");
+}
+
+TEST(Targets, ANameMeansTheNewestOfWhatHasEnded) {
+    World world;
+    world.server.answer(200, R"({"items":[]})");
+    world.server.answer(200, R"({"items":[{"id":4}]})");
+    EXPECT_EQ(look_up_job(world.client, "train").value(), 4U);
+    EXPECT_EQ(world.server.asked[1].target, "/api/v1/jobs?user=@me&name=train&limit=1");
+    world.server.answer(200, R"({"items":[]})");
+    world.server.answer(200, R"({"items":[]})");
+    EXPECT_EQ(look_up_job(world.client, "train").error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(look_up_job(world.client, "7_1").error().code, ErrorCode::kInvalid);
+    EXPECT_EQ(look_up_job(world.client, "12").value(), 12U);
 }
 
 }  // namespace

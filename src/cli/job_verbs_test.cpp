@@ -1,3 +1,4 @@
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
@@ -227,6 +228,19 @@ TEST(StopVerb, FiltersWhatIsNamed) {
     server.answer(200, R"({"items":[{"id":63},{"id":64}]})");
     server.answer(200, R"({"changed":1})");
     EXPECT_EQ(call(server, "stop", {"63", "-l", "a=1"}).err, "63 is told to stop\n");
+}
+
+TEST(RunVerb, SaysThatAVirtualEnvironmentStaysHere) {
+    ASSERT_EQ(::setenv("VIRTUAL_ENV", "/venv", 1), 0);
+    const auto said = [](const std::vector<std::string>& words) {
+        FakeTransport server;
+        server.answer(201, R"({"id":42,"elements":1})");
+        return call(server, "run", words).err;
+    };
+    EXPECT_NE(said({"-d", "python"}).find("-e PATH"), std::string::npos);
+    EXPECT_EQ(said({"-d", "-e", "PATH", "python"}).find("/venv"), std::string::npos);
+    EXPECT_EQ(said({"-d", "/bin/true"}).find("/venv"), std::string::npos);
+    ASSERT_EQ(::unsetenv("VIRTUAL_ENV"), 0);
 }
 
 }  // namespace

@@ -290,7 +290,9 @@ void add_execution(CLI::App& app, RunFlags& flags) {
         app.add_option("-C,--workdir", flags.working_dir, "Working directory (default: this one)"),
         what);
     group(
-        app.add_option("-e,--env", flags.variables, "K=V, or K: with the value it has here"), what);
+        app.add_option(
+            "-e,--env", flags.variables, "K=V, or K: with the value it has here, such as PATH"),
+        what);
     group(app.add_flag("--export-env", flags.exports_all, "All variables of this shell"), what);
     group(app.add_option("--signal", flags.signal, "Sent to stop it (TERM)"), what);
     group(app.add_option("--grace", flags.grace, "From that to the kill (30s)"), what);

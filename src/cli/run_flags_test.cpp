@@ -1,10 +1,13 @@
 #include "cli/run_flags.hpp"
 
 #include <algorithm>
+#include <map>
+#include <string>
 
 #include <gtest/gtest.h>
 
 #include "cli/job_file.hpp"
+#include "cli/slurm_variables.hpp"
 
 namespace reeve::cli {
 namespace {
@@ -149,6 +152,33 @@ TEST(RunFlags, AfterTakesWhatNamesAJob) {
     const auto unknown = apply(parse_run_flags({"--after", "any:me"}).value(), caller, spec);
     EXPECT_EQ(unknown.error().message, "--after: no me");
     EXPECT_FALSE(apply(parse_run_flags({"--after", "any:last"}).value(), some_caller(), spec));
+}
+
+TEST(SlurmVariables, AreThoseOfAScriptWithItsLines) {
+    model::JobSpec spec;
+    spec.execution.script = "#!/bin/sh\n#SBATCH -c 4\nsrun a\n";
+    spec.execution.environment["SLURM_NTASKS"] = "2";
+    spec.terms.cpu_millicores = 3500;
+    spec.terms.array = model::ArrayRange{.first = 2, .last = 8, .step = 3};
+    add_slurm_variables("/here", spec);
+    EXPECT_EQ(
+        spec.execution.environment, (std::map<std::string, std::string>{
+                                        {"SLURM_ARRAY_TASK_MAX",  "8"    },
+                                        {"SLURM_ARRAY_TASK_MIN",  "2"    },
+                                        {"SLURM_ARRAY_TASK_STEP", "3"    },
+                                        {"SLURM_CPUS_PER_TASK",   "4"    },
+                                        {"SLURM_NTASKS",          "2"    },
+                                        {"SLURM_SUBMIT_DIR",      "/here"}
+    }));
+    model::JobSpec plain;
+    plain.execution.script = "#!/bin/sh\ntrue\n";
+    add_slurm_variables("/here", plain);
+    EXPECT_TRUE(plain.execution.environment.empty());
+}
+
+TEST(SlurmVariables, FindSrun) {
+    EXPECT_EQ(line_of_srun("#!/bin/sh\n  srun -n 1 a\n"), 2U);
+    EXPECT_EQ(line_of_srun("#!/bin/sh\n# srun a\necho srun\nsrunner\n"), 0U);
 }
 
 TEST(JobFile, HasOneOrMoreJobs) {

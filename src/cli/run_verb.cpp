@@ -11,6 +11,7 @@
 #include "cli/directives.hpp"
 #include "cli/job_file.hpp"
 #include "cli/run_flags.hpp"
+#include "cli/slurm_variables.hpp"
 #include "cli/verb.hpp"
 #include "model/spec_rules.hpp"
 #include "platform/environment.hpp"
@@ -149,6 +150,23 @@ bool is_missing(const std::string& word, const std::string& directory) {
     return !platform::path_exists(word.starts_with('/') ? word : directory + "/" + word);
 }
 
+/// What to say to a caller in a virtual environment of Python whose PATH the job does not get; ""
+/// if there is nothing to say.
+std::string hint_on_environment(const Caller& caller, const model::Execution& run) {
+    const bool is_by_path = run.script.empty() && run.argv.front().find('/') != std::string::npos;
+    if (is_by_path || run.environment.contains("PATH")) {
+        return "";
+    }
+    for (const char* name : {"VIRTUAL_ENV", "CONDA_PREFIX"}) {
+        const std::string value = caller.variable(name).value_or("");
+        if (!value.empty()) {
+            return "Note: the environment " + printable(value) +
+                   " is active here, and not in the job; -e PATH (or --export-env) takes it along.";
+        }
+    }
+    return "";
+}
+
 class RunVerb final : public Verb {
   public:
     void add_options(CLI::App& app) override {
@@ -192,6 +210,10 @@ class RunVerb final : public Verb {
                 ErrorCode::kInvalid,
                 "--attach follows one job, and this file has several; leave --attach out, and "
                 "`reeve wait` for the ids");
+        }
+        const std::string hint = hint_on_environment(this_caller(), specs->front().execution);
+        if (!hint.empty()) {
+            session.note(hint);
         }
         return submit_and_follow(session, *specs);
     }
@@ -273,6 +295,9 @@ class RunVerb final : public Verb {
                     std::string(interpreter_of(word)) + " " + word);
         }
         auto applied = apply(flags_, caller, spec);
+        if (applied && is_script) {
+            add_slurm_variables(caller.working_dir, spec);
+        }
         if (applied && !is_script) {
             applied = check_program(session, spec.execution);
         }
@@ -324,6 +349,12 @@ class RunVerb final : public Verb {
         const std::string before = path + ": ";
         for (const std::string& warning : directives->warnings) {
             session.warn(before + warning);
+        }
+        if (const auto line = directives->sbatch.empty() ? 0 : line_of_srun(*script); line > 0) {
+            session.warn(
+                before + "line " + std::to_string(line) +
+                ": there is no srun here; write the command without it, which has all that the job "
+                "was given");
         }
         spec.execution.script = std::move(*script);
         spec.terms.name = file_name(path);
@@ -478,7 +509,8 @@ class RunVerb final : public Verb {
 std::vector<VerbRow> run_verbs() {
     return {
         {"run", "Submit a job, and follow it", "[flags] -- COMMAND… | SCRIPT [ARGUMENT…] | -f FILE",
-         "  reeve run --gpus 2 -- python train.py    a command\n"
+         "  reeve run --gpus 2 -- python train.py    a command; -e PATH: with your virtual "
+         "environment\n"
          "  reeve run --gpus 0.25 -d job.sh          a script, with its #REEVE and #SBATCH lines\n"
          "  reeve run -g 1 --on 'zone!=b' job.sh     on the nodes that it describes; see --on\n"
          "  reeve run -f sweep.yaml                  a job file; --dry-run shows what it means\n"

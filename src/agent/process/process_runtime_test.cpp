@@ -60,7 +60,7 @@ TEST_F(TaskTest, SaysWhyACommandDidNotStart) {
     ASSERT_TRUE(platform::write_file(root + "/plain", "x", 0644));
     ASSERT_TRUE(platform::write_file(root + "/odd", "echo hi\n", 0755));
     const std::vector<Case> cases = {
-        {"not in PATH",    {"no-such-command"},  "",             "/",     "is not in PATH"                  },
+        {"not in PATH",    {"no-such-command"},  "",             "/",     "`reeve run -e PATH` "            },
         {"no such file",   {"/no/such/command"}, "",             "/",     "there is no"                     },
         {"not executable", {root + "/plain"},    "",             "/",     "may not execute"                 },
         {"no program",     {root + "/odd"},      "",             "/",     "neither a program"               },

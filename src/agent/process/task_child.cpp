@@ -230,13 +230,28 @@ class Child {
     int script_fd_ = -1;
 };
 
-std::string command_message(int error, const std::string& command) {
+/// The PATH of an environment; "" if it has none.
+std::string path_of(const std::vector<std::string>& environment) {
+    constexpr std::string_view kName = "PATH=";
+    for (const std::string& variable : environment) {
+        if (variable.starts_with(kName)) {
+            return variable.substr(kName.size());
+        }
+    }
+    return "";
+}
+
+std::string command_message(
+    int error, const std::string& command, const std::vector<std::string>& environment) {
     switch (error) {
         case ENOENT:
         case ENOTDIR:
             return command.find('/') != std::string::npos
                        ? "there is no " + command + ", or what its first line asks for is missing"
-                       : command + " is not in PATH";
+                       : command +
+                             " is not in PATH; `reeve run -e PATH` (or --export-env) takes that of "
+                             "your shell; this one is " +
+                             path_of(environment);
         case EACCES:  return "may not execute " + command;
         case ENOEXEC: return command + " is neither a program nor a script that begins with #!";
         default:      return "cannot execute " + command + ": " + platform::error_text(error);
@@ -307,8 +322,9 @@ std::string message_of(const StartFailure& failure, const std::string& directory
             return plan ? open_message(failure, *plan) : "an output file: " + why;
         case StartStage::kScript: return script_message(failure.error);
         case StartStage::kCommand:
-            return plan && !plan->argv.empty() ? command_message(failure.error, plan->argv.front())
-                                               : why;
+            return plan && !plan->argv.empty()
+                       ? command_message(failure.error, plan->argv.front(), plan->environment)
+                       : why;
     }
     return why;
 }

@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "model/script_lines.hpp"
+
 namespace reeve::agent::process {
 namespace {
 
@@ -59,6 +61,31 @@ Variables reeve_of(const model::TaskOrder& order) {
     };
 }
 
+/// What a script that was written for Slurm asks for; what is known at submission is in its
+/// environment by then.
+Variables slurm_of(const model::TaskOrder& order) {
+    const std::string job = to_string(order.key.element.job);
+    Variables variables = {
+        {"SLURM_GPUS",          std::to_string(order.gpus.size())    },
+        {"SLURM_GPUS_ON_NODE",  std::to_string(order.gpus.size())    },
+        {"SLURM_JOBID",         job                                  },
+        {"SLURM_JOB_ID",        job                                  },
+        {"SLURM_JOB_NAME",      order.job_name                       },
+        {"SLURM_JOB_NUM_NODES", "1"                                  },
+        {"SLURM_LOCALID",       "0"                                  },
+        {"SLURM_NNODES",        "1"                                  },
+        {"SLURM_NODEID",        "0"                                  },
+        {"SLURM_PROCID",        std::to_string(order.key.rank)       },
+        {"SLURM_RESTART_COUNT", std::to_string(order.key.attempt - 1)},
+    };
+    if (order.array_count > 0) {
+        variables["SLURM_ARRAY_JOB_ID"] = job;
+        variables["SLURM_ARRAY_TASK_ID"] = std::to_string(order.key.element.index);
+        variables["SLURM_ARRAY_TASK_COUNT"] = std::to_string(order.array_count);
+    }
+    return variables;
+}
+
 }  // namespace
 
 std::string element_name(const model::TaskOrder& order) {
@@ -76,6 +103,11 @@ std::vector<std::string> task_environment(
     }
     for (const auto& [name, value] : reeve_of(order)) {
         variables[name] = value;
+    }
+    if (model::has_sbatch_lines(execution.script)) {
+        for (const auto& [name, value] : slurm_of(order)) {
+            variables[name] = value;
+        }
     }
     std::vector<std::string> environment;
     environment.reserve(variables.size());

@@ -16,7 +16,8 @@ namespace reeve::agent::process {
 /// USER LOGNAME LANG SHELL TMPDIR by default, over that what the job sets, over that what Reeve
 /// says: CUDA_VISIBLE_DEVICES, CUDA_DEVICE_ORDER, NVIDIA_VISIBLE_DEVICES and REEVE_*.
 /// REEVE_GPUS and REEVE_GPU_MEMORY_MIB have one value for each GPU, in the same order, separated by
-/// commas. A job that is no array has REEVE_ARRAY_INDEX=0 and REEVE_ARRAY_COUNT=1.
+/// commas. A job that is no array has REEVE_ARRAY_INDEX=0 and REEVE_ARRAY_COUNT=1. A script with
+/// #SBATCH lines finds SLURM_JOB_ID, SLURM_ARRAY_TASK_ID and their like, too.
 [[nodiscard]] std::vector<std::string> task_environment(
     const model::TaskOrder& order,
     const model::Execution& execution,

@@ -87,6 +87,24 @@ TEST(TaskEnvironment, WithoutGpusSeesNone) {
     EXPECT_EQ(value_of(environment, "REEVE_ARRAY_COUNT"), "1");
 }
 
+TEST(TaskEnvironment, AScriptOfSlurmsFindsItsVariables) {
+    const model::Execution execution = {.script = "#!/bin/sh\n#SBATCH -c 2\ntrue\n"};
+    const auto environment = task_environment(order(), execution, ann());
+    EXPECT_EQ(value_of(environment, "SLURM_JOB_ID"), "1842");
+    EXPECT_EQ(value_of(environment, "SLURM_JOBID"), "1842");
+    EXPECT_EQ(value_of(environment, "SLURM_JOB_NAME"), "train");
+    EXPECT_EQ(value_of(environment, "SLURM_ARRAY_JOB_ID"), "1842");
+    EXPECT_EQ(value_of(environment, "SLURM_ARRAY_TASK_ID"), "7");
+    EXPECT_EQ(value_of(environment, "SLURM_ARRAY_TASK_COUNT"), "100");
+    EXPECT_EQ(value_of(environment, "SLURM_GPUS"), "2");
+    EXPECT_EQ(value_of(environment, "SLURM_RESTART_COUNT"), "1");
+    model::TaskOrder single = order();
+    single.array_count = 0;
+    EXPECT_EQ(
+        value_of(task_environment(single, execution, ann()), "SLURM_ARRAY_TASK_ID"), "(none)");
+    EXPECT_EQ(value_of(task_environment(order(), {}, ann()), "SLURM_JOB_ID"), "(none)");
+}
+
 TEST(TaskEnvironment, TheJobMayChangeDefaultsButNotWhatReeveSays) {
     const model::Execution execution = {
         .environment = {{"PATH", "/opt/bin"}, {"MINE", "a=b"}, {"CUDA_VISIBLE_DEVICES", "0"}}

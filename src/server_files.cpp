@@ -14,15 +14,6 @@
 #include "token_file.hpp"
 
 namespace reeve {
-namespace {
-
-std::string words(const store_sqlite::Verification& found) {
-    return std::to_string(found.jobs) + " jobs, " + std::to_string(found.elements) + " elements, " +
-           std::to_string(found.changes) + " changes: all fit together";
-}
-
-}  // namespace
-
 Result<void> make_data_directory(const std::string& path) {
     constexpr mode_t kPrivate = 0700;
     constexpr mode_t kReachable = 0111;  // By name alone, such as the socket's.
@@ -69,19 +60,16 @@ Result<std::string> DataDirectory::restore(
            "; job ids go on 1,000,000 higher. Start it with: reeve up --data " + data_directory;
 }
 
-Result<std::string> DataDirectory::verify(const std::string& file) {
-    const Result<store_sqlite::Verification> found = store_sqlite::verify(file);
+Result<cli::DatabaseCheck> DataDirectory::verify(const std::string& file) {
+    Result<store_sqlite::Verification> found = store_sqlite::verify(file);
     if (!found) {
-        return tl::unexpected<Error>(found.error());
+        return tl::unexpected<Error>(std::move(found.error()));
     }
-    if (found->problems.empty()) {
-        return words(*found);
-    }
-    std::string text = file + " is damaged:";
-    for (const std::string& problem : found->problems) {
-        text += "\n  " + problem;
-    }
-    return fail(ErrorCode::kInternal, text + "\nRestore a backup: reeve server restore FILE");
+    return cli::DatabaseCheck{
+        .jobs = static_cast<std::int64_t>(found->jobs),
+        .elements = static_cast<std::int64_t>(found->elements),
+        .changes = static_cast<std::int64_t>(found->changes),
+        .problems = std::move(found->problems)};
 }
 
 Result<std::string> DataDirectory::make_token(

@@ -17,7 +17,7 @@ class DataDirectory final : public cli::ServerFiles {
   public:
     [[nodiscard]] Result<std::string> restore(
         const std::string& data_directory, const std::string& from) override;
-    [[nodiscard]] Result<std::string> verify(const std::string& file) override;
+    [[nodiscard]] Result<cli::DatabaseCheck> verify(const std::string& file) override;
     [[nodiscard]] Result<std::string> make_token(
         const std::string& data_directory, const std::string& user) override;
 };

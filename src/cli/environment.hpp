@@ -52,6 +52,14 @@ class GpuSimulation {
         const std::string& path, std::string_view gpu) = 0;
 };
 
+/// What a whole database holds, and what does not fit together in it.
+struct DatabaseCheck {
+    std::int64_t jobs = 0;
+    std::int64_t elements = 0;
+    std::int64_t changes = 0;
+    std::vector<std::string> problems = {};
+};
+
 /// What is done to the files of a server that does not run. Errors: kConflict: it runs;
 /// kInternal: the database is corrupt; else as platform/files says.
 class ServerFiles {
@@ -63,8 +71,8 @@ class ServerFiles {
     [[nodiscard]] virtual Result<std::string> restore(
         const std::string& data_directory, const std::string& from) = 0;
 
-    /// Reads the whole database (or backup) and says what it holds.
-    [[nodiscard]] virtual Result<std::string> verify(const std::string& file) = 0;
+    /// Reads the whole database (or backup).
+    [[nodiscard]] virtual Result<DatabaseCheck> verify(const std::string& file) = 0;
 
     /// Makes a token of `user` for TCP; the answer is the token, which is shown once.
     [[nodiscard]] virtual Result<std::string> make_token(

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "cli/attachment.hpp"
 #include "cli/environment.hpp"
@@ -67,12 +68,16 @@ FakeSimulation& simulation() {
 class FakeServerFiles final : public ServerFiles {
   public:
     std::string said;
+    DatabaseCheck check = {.jobs = 3, .elements = 4, .changes = 5};
 
     Result<std::string> restore(const std::string& directory, const std::string& from) override {
         return said = "restore " + from + " to " + directory;
     }
 
-    Result<std::string> verify(const std::string& file) override { return said = "verify " + file; }
+    Result<DatabaseCheck> verify(const std::string& file) override {
+        said = "verify " + file;
+        return check;
+    }
 
     Result<std::string> make_token(const std::string& directory, const std::string& user) override {
         return said = "token of " + user + " in " + directory;
@@ -332,13 +337,17 @@ TEST_F(RunScript, ServerFilesAreWhereTheSocketIs) {
     const std::string directory = database.substr(0, database.rfind('/'));
     const std::string socket = "unix:" + directory + "/reeve.sock";
     FakeServerFiles files;
-    EXPECT_EQ(call({"server", "verify", "-s", socket}, &files).out, "verify " + database + "\n");
+    EXPECT_EQ(
+        call({"server", "verify", "-s", socket}, &files).out,
+        "3 jobs, 4 elements, 5 changes: all fit together\n");
+    EXPECT_EQ(files.said, "verify " + database);
     call({"server", "verify", "--data", directory}, &files);
     EXPECT_EQ(files.said, "verify " + database);
     call({"server", "verify", directory}, &files);
     EXPECT_EQ(files.said, "verify " + database);
-    call({"server", "verify", "/b.db", "-s", socket}, &files);
-    EXPECT_EQ(files.said, "verify /b.db");
+    const std::string backup = file("b.db", "");
+    call({"server", "verify", backup, "-s", socket}, &files);
+    EXPECT_EQ(files.said, "verify " + backup);
     call({"server", "restore", "/b.db", "-s", socket}, &files);
     EXPECT_EQ(files.said, "restore /b.db to " + directory);
     call({"server", "token", "--user", "ann", "-s", socket}, &files);
@@ -353,6 +362,59 @@ TEST_F(RunScript, ServerFilesAreWhereTheSocketIs) {
         EXPECT_EQ(made.code, 5);
         EXPECT_NE(made.err.find("with --data DIR"), std::string::npos) << made.err;
     }
+}
+
+TEST_F(RunScript, CallsOfSrunAreWarnedOf) {
+    const std::string path = file("s.sh", "#!/bin/sh\n#SBATCH -c 2\nsrun hostname\n");
+    const Call made = call({"run", "--dry-run", "-o", "jsonl", path});
+    EXPECT_NE(made.err.find(path + ": line 3: there is no srun here"), std::string::npos)
+        << made.err;
+    EXPECT_NE(made.out.find(R"("SLURM_CPUS_PER_TASK":"2")"), std::string::npos) << made.out;
+    const std::string plain = file("p.sh", "#!/bin/sh\nsrun hostname\n");
+    EXPECT_EQ(call({"run", "--dry-run", plain}).err, "");
+}
+
+TEST_F(RunScript, ADatabaseIsVerifiedAsADocumentToo) {
+    const std::string database = file("x.db", "");
+    FakeServerFiles files;
+    EXPECT_EQ(
+        call({"server", "verify", database, "-o", "jsonl"}, &files).out,
+        R"({"file":")" + database +
+            R"(","jobs":3,"elements":4,"changes":5,"problems":[]})"
+            "\n");
+    files.check.problems = {"page 7 is not there"};
+    const Call damaged = call({"server", "verify", database}, &files);
+    EXPECT_NE(damaged.err.find("is damaged:\n   page 7"), std::string::npos) << damaged.err;
+    EXPECT_EQ(call({"server", "verify", database, "-o", "json"}, &files).code, damaged.code);
+    const Call missing = call({"server", "verify", database + ".nope"}, &files);
+    EXPECT_EQ(missing.code, 5);
+    EXPECT_NE(missing.err.find("there is no " + database + ".nope"), std::string::npos);
+    EXPECT_EQ(call({"server", "restore", database, "-o", "json"}, &files).code, 2);
+}
+
+TEST_F(RunScript, ATokenGoesToAFileOfItsOwn) {
+    const std::string old = file("old.token", " \n");
+    const std::string directory = old.substr(0, old.rfind('/'));
+    FakeServerFiles files;
+    const auto make = [&](const std::string& path) {
+        return call(
+            {"server", "token", "--user", "ann", "--data", directory, "--file", path}, &files);
+    };
+    const Call made = make(directory + "/ann.token");
+    EXPECT_EQ(made.code, 0) << made.err;
+    EXPECT_EQ(made.out, "");
+    struct stat found = {};
+    ASSERT_EQ(::stat((directory + "/ann.token").c_str(), &found), 0);
+    EXPECT_EQ(found.st_mode & 0777U, 0600U);
+    EXPECT_EQ(
+        platform::read_file(directory + "/ann.token", 100).value(),
+        "token of ann in " + directory + "\n");
+    files.said.clear();
+    EXPECT_EQ(make(old).code, 6);
+    EXPECT_EQ(files.said, "") << "no token was made for a file that is there";
+    const Call empty = call({"q", "-s", "http://127.0.0.1:9", "--token-file", old});
+    EXPECT_NE(empty.err.find("the token file " + old + " is empty"), std::string::npos)
+        << empty.err;
 }
 
 TEST_F(RunScript, ServerFilesBehindTcpAreNotGuessed) {
@@ -374,8 +436,8 @@ TEST_F(RunScript, ServerFilesBehindTcpAreNotGuessed) {
             << made.err;
     }
     EXPECT_EQ(files.said, "");
-    call({"server", "verify", "/b.db", "-s", "http://gpu.example:8081"}, &files);
-    EXPECT_EQ(files.said, "verify /b.db");
+    call({"server", "verify", file("b.db", ""), "-s", "http://gpu.example:8081"}, &files);
+    EXPECT_TRUE(files.said.ends_with("/b.db")) << files.said;
     call({"server", "restore", "/b.db", "--data", "/d", "-s", "http://gpu.example:8081"}, &files);
     EXPECT_EQ(files.said, "restore /b.db to /d");
 }

@@ -39,6 +39,11 @@ class BackupVerb final : public Verb {
     std::string path_;
 };
 
+/// True of formats that are no document, where there is none.
+bool is_for_people(Format format) {
+    return format == Format::kTable || format == Format::kWide;
+}
+
 /// What works on the files of a server that does not run.
 class ServerFilesVerb : public Verb {
   public:
@@ -57,12 +62,7 @@ class ServerFilesVerb : public Verb {
                 data.error().code,
                 data.error().message + "; on its machine, name its data directory with --data DIR");
         }
-        const auto words = act(*files, *data);
-        if (!words) {
-            return tl::unexpected(words.error());
-        }
-        session.out() << *words << "\n";
-        return 0;
+        return act(session, *files, *data);
     }
 
   protected:
@@ -89,7 +89,9 @@ class ServerFilesVerb : public Verb {
     /// False if no file of a server's is meant.
     [[nodiscard]] virtual bool needs_data() const { return true; }
 
-    [[nodiscard]] virtual Result<std::string> act(ServerFiles& files, const std::string& data) = 0;
+    /// The exit code.
+    [[nodiscard]] virtual Result<int> act(
+        Session& session, ServerFiles& files, const std::string& data) = 0;
 
   private:
     std::string data_;
@@ -103,9 +105,17 @@ class RestoreVerb final : public ServerFilesVerb {
         add_data_option(app);
     }
 
+    [[nodiscard]] bool takes(Format format) const override { return is_for_people(format); }
+
   private:
-    [[nodiscard]] Result<std::string> act(ServerFiles& files, const std::string& data) override {
-        return files.restore(data, path_);
+    [[nodiscard]] Result<int> act(
+        Session& session, ServerFiles& files, const std::string& data) override {
+        const auto words = files.restore(data, path_);
+        if (!words) {
+            return tl::unexpected(words.error());
+        }
+        session.out() << *words << "\n";
+        return 0;
     }
 
     std::string path_;
@@ -121,14 +131,57 @@ class VerifyVerb final : public ServerFilesVerb {
   private:
     [[nodiscard]] bool needs_data() const override { return path_.empty(); }
 
-    [[nodiscard]] Result<std::string> act(ServerFiles& files, const std::string& data) override {
-        const std::string own = database_in(data);
-        if (auto found = path_.empty() ? expect(own) : Result<void>(); !found) {
+    [[nodiscard]] Result<int> act(
+        Session& session, ServerFiles& files, const std::string& data) override {
+        std::string file = path_.empty() ? database_in(data) : path_;
+        if (auto found = path_.empty() ? expect(file) : Result<void>(); !found) {
             return tl::unexpected(std::move(found.error()));
         }
-        const bool is_directory = !path_.empty() && platform::path_exists(database_in(path_));
-        const std::string given = is_directory ? database_in(path_) : path_;
-        return files.verify(path_.empty() ? own : given);
+        if (!platform::path_exists(file)) {
+            return fail(ErrorCode::kNotFound, "there is no " + file);
+        }
+        if (!path_.empty() && platform::is_directory(path_)) {
+            file = database_in(path_);
+        }
+        const auto check = files.verify(file);
+        if (!check) {
+            return tl::unexpected(check.error());
+        }
+        if (!print_document(session.out(), to_json(file, *check), session.look.format)) {
+            if (auto told = print_people(session, file, *check); !told) {
+                return tl::unexpected(std::move(told.error()));
+            }
+        }
+        return check->problems.empty() ? 0 : row_of(ErrorCode::kInternal).exit_code;
+    }
+
+    [[nodiscard]] static Result<void> print_people(
+        Session& session, const std::string& file, const DatabaseCheck& check) {
+        if (check.problems.empty()) {
+            session.out() << check.jobs << " jobs, " << check.elements << " elements, "
+                          << check.changes << " changes: all fit together\n";
+            return {};
+        }
+        std::string text = file + " is damaged:";
+        for (const std::string& problem : check.problems) {
+            text += "\n  " + problem;
+        }
+        return fail(ErrorCode::kInternal, text + "\nRestore a backup: reeve server restore FILE");
+    }
+
+    [[nodiscard]] static Json to_json(const std::string& file, const DatabaseCheck& check) {
+        Json json(rapidjson::kObjectType);
+        auto& memory = json.GetAllocator();
+        JsonValue problems(rapidjson::kArrayType);
+        for (const std::string& problem : check.problems) {
+            problems.PushBack(JsonValue(problem.c_str(), memory), memory);
+        }
+        json.AddMember("file", JsonValue(file.c_str(), memory), memory);
+        json.AddMember("jobs", check.jobs, memory);
+        json.AddMember("elements", check.elements, memory);
+        json.AddMember("changes", check.changes, memory);
+        json.AddMember("problems", problems, memory);
+        return json;
     }
 
     std::string path_;
@@ -138,16 +191,40 @@ class TokenVerb final : public ServerFilesVerb {
   public:
     void add_options(CLI::App& app) override {
         app.add_option("--user", user_, "Whose calls it makes")->required();
+        app.add_option("--file", file_, "A new file for it, which nobody else may read");
         add_data_option(app);
     }
 
+    [[nodiscard]] bool takes(Format format) const override { return is_for_people(format); }
+
   private:
-    [[nodiscard]] Result<std::string> act(ServerFiles& files, const std::string& data) override {
-        auto found = expect(data);
-        return found ? files.make_token(data, user_) : tl::unexpected(std::move(found.error()));
+    [[nodiscard]] Result<int> act(
+        Session& session, ServerFiles& files, const std::string& data) override {
+        if (auto found = expect(data); !found) {
+            return tl::unexpected(std::move(found.error()));
+        }
+        if (platform::path_exists(file_)) {
+            return fail(
+                ErrorCode::kConflict, "--file: " + file_ + " is there already; name a new file");
+        }
+        const auto token = files.make_token(data, user_);
+        if (!token) {
+            return tl::unexpected(token.error());
+        }
+        if (file_.empty()) {
+            session.out() << *token << "\n";
+            return 0;
+        }
+        auto written = platform::write_file_atomic(file_, *token + "\n", 0600);
+        if (!written) {
+            return tl::unexpected(std::move(written.error()));
+        }
+        session.note("Wrote " + printable(file_) + ", which only its owner may read.");
+        return 0;
     }
 
     std::string user_;
+    std::string file_;
 };
 
 class QuarantineListVerb final : public Verb {
@@ -272,15 +349,16 @@ class QuarantineStopVerb final : public QuarantineControlVerb {
 std::vector<VerbRow> server_verbs() {
     return {
         {"server backup",      "Write a consistent copy of the database",                                "FILE",
-         "  reeve server backup /var/backups/reeve-monday.db\n",                                                                                                        make_verb<BackupVerb>           },
+         "  reeve server backup /var/backups/reeve-monday.db\n"
+         "The logs of jobs are not in it; they are in the folder nodes of its data directory.\n",                                                                        make_verb<BackupVerb>           },
         {"server restore",     "Make a database of a backup, for a server that is stopped and has none",
          "FILE [--data DIR]",                                                                                                   "  reeve server restore /var/backups/reeve-monday.db\n"
          "Move an older database aside first: mkdir DIR/old && mv DIR/reeve.db* DIR/old/\n",                                               make_verb<RestoreVerb>          },
         {"server verify",      "Read a whole database, and say what is in it",                           "[FILE] [--data DIR]",
          "  reeve server verify /var/backups/reeve-monday.db\n",                                                                                                        make_verb<VerifyVerb>           },
-        {"server token",       "Make a token for calls over TCP; it is shown once",                      "--user NAME",
-         "  reeve server token --user alice > alice.token\n"
-         "  reeve -s https://gpu.example --token-file alice.token q\n",                                                                                                 make_verb<TokenVerb>            },
+        {"server token",       "Make a token for calls over TCP; it is shown once",
+         "--user NAME [--file FILE]",                                                                                           "  reeve server token --user alice --file alice.token\n"
+         "  reeve -s http://127.0.0.1:8081 --token-file alice.token q\n",                                                          make_verb<TokenVerb>            },
         {"quarantine list",    "Tasks of this cluster that it does not know",                            "",
          "  reeve quarantine list\n",                                                                                                                                   make_verb<QuarantineListVerb>   },
         {"quarantine adopt",   "Make such a task a job again",                                           "TASK",

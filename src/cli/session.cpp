@@ -35,6 +35,12 @@ Result<std::string> read_token(const std::string& flag) {
     while (!token->empty() && static_cast<unsigned char>(token->back()) <= ' ') {
         token->pop_back();
     }
+    if (token->empty() && !path.empty()) {
+        return fail(
+            ErrorCode::kInvalid, "the token file " + path +
+                                     " is empty; `reeve server token --user NAME --file FILE` "
+                                     "writes one");
+    }
     return token;
 }
 

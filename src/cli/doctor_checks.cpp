@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -18,6 +19,7 @@
 #include "base/text.hpp"
 #include "cli/curl_transport.hpp"
 #include "platform/files.hpp"
+#include "platform/identity.hpp"
 #include "platform/process.hpp"
 #include "platform/system_error.hpp"
 #include "platform/unique_fd.hpp"
@@ -116,7 +118,7 @@ std::vector<Finding> judge_free_ports() {
     };
 
     constexpr auto kPorts = std::to_array<Port>({
-        {8081, "API and web"},
+        {8081, "API"        },
         {8080, "node status"},
     });
     std::vector<Finding> found;
@@ -140,7 +142,7 @@ std::vector<Finding> judge_own_ports(
     constexpr std::size_t kAddressMax = 512;
     std::vector<Finding> found;
     for (const auto& [file, use] :
-         {std::pair(environment.address_file, "API and web"),
+         {std::pair(environment.address_file, "API"),
           std::pair(environment.status_address_file, "node status")}) {
         std::string path = directory;
         path.append("/").append(file);
@@ -182,6 +184,22 @@ std::string existing_part(std::string path) {
         path = slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
     }
     return path;
+}
+
+/// The user that the server runs as, who owns its socket; nothing if there is no socket.
+std::optional<uid_t> uid_of_server(const std::string& directory) {
+    struct stat entry{};
+    const std::string path = directory + "/reeve.sock";
+    return ::stat(path.c_str(), &entry) == 0 ? std::optional(entry.st_uid) : std::nullopt;
+}
+
+/// Where the server of another user keeps its state: it is that user's to look after.
+std::vector<Finding> judge_others_data(const std::string& directory, uid_t uid) {
+    const auto user = platform::user_by_id(uid);
+    return {
+        {"data", Health::kGood,
+         directory + ", of the server's user " + (user ? user->name : std::to_string(uid)), ""}
+    };
 }
 
 std::vector<Finding> judge_data(const std::string& directory) {
@@ -261,6 +279,18 @@ std::vector<Finding> ask_for_gpus(Client& client, std::string& simulated) {
     return judge_known_gpus(*gpus);
 }
 
+/// Judges the nodes by what they say of themselves: where the server runs, this process is not.
+std::vector<Finding> ask_for_enforcement(Session& session, bool is_root_server) {
+    const auto client = session.client();
+    const auto nodes = client ? (*client)->get("/api/v1/nodes") : tl::unexpected(client.error());
+    if (!nodes) {
+        return {
+            {"cgroups", Health::kBad, "the server does not say: " + nodes.error().message, ""}
+        };
+    }
+    return judge_enforcement(*nodes, is_root_server);
+}
+
 std::vector<Finding> judge_server(Session& session, std::string& simulated) {
     const auto name = session.server_name();
     auto client = name ? session.client() : tl::unexpected(name.error());
@@ -330,6 +360,34 @@ Finding judge_cgroups(
             "sudo reeve up"};
     }
     return {"cgroups", Health::kGood, kind + ": limits are enforced", ""};
+}
+
+std::vector<Finding> judge_enforcement(const JsonValue& nodes, bool is_root) {
+    std::set<std::string> without;
+    std::set<std::string> kinds;
+    const JsonValue* items = find(nodes, "items");
+    for (rapidjson::SizeType i = 0; items != nullptr && i < items->Size(); ++i) {
+        const std::string kind = text_at((*items)[i], "enforcement");
+        if (kind.empty() || kind == "none") {
+            without.insert(text_at((*items)[i], "name"));
+        } else {
+            kinds.insert(kind);
+        }
+    }
+    std::vector<Finding> found;
+    if (!kinds.empty()) {
+        found.push_back({"cgroups", Health::kGood, "limits are enforced by " + list_of(kinds), ""});
+    }
+    if (!without.empty()) {
+        found.push_back(
+            {"cgroups", Health::kWarning,
+             "limits are not enforced on " + list_of(without) +
+                 ", jobs are killed by process group: " +
+                 (is_root ? "no control group that the server may use"
+                          : "only a server of root may use control groups"),
+             ""});
+    }
+    return found;
 }
 
 Finding judge_disk(
@@ -412,14 +470,22 @@ std::vector<Finding> examine(Session& session) {
     std::vector<Finding> all = judge_server(session, simulated);
     const bool has_server = !all.empty() && all.front().health == Health::kGood;
     append(all, judge_gpus(session.environment(), simulated));
-    all.push_back(read_cgroups());
+    const std::string directory = data_directory_of(session);
+    const auto server_uid =
+        has_server && has_socket(session) ? uid_of_server(directory) : std::nullopt;
+    if (has_server) {
+        append(all, ask_for_enforcement(session, server_uid == uid_t{0}));
+    } else {
+        all.push_back(read_cgroups());
+    }
     if (!has_server) {
         append(all, judge_free_ports());
     } else if (has_socket(session)) {
-        append(all, judge_own_ports(data_directory_of(session), session.environment()));
+        append(all, judge_own_ports(directory, session.environment()));
     }
     all.push_back(judge_clock());
-    append(all, judge_data(data_directory_of(session)));
+    const bool is_anothers = server_uid && *server_uid != ::geteuid() && !is_root();
+    append(all, is_anothers ? judge_others_data(directory, *server_uid) : judge_data(directory));
     return all;
 }
 

@@ -28,6 +28,9 @@ struct Finding {
 [[nodiscard]] Finding judge_cgroups(
     const std::string& cgroup_text, const std::string& mounts_text, bool is_root);
 
+/// Whether the nodes enforce limits, as their list says; `is_root`: the server runs as root.
+[[nodiscard]] std::vector<Finding> judge_enforcement(const JsonValue& nodes, bool is_root);
+
 /// `free_bytes` and `total_bytes` of the file system of the data directory.
 [[nodiscard]] Finding judge_disk(
     const std::string& directory, std::uint64_t free_bytes, std::uint64_t total_bytes);

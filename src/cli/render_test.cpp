@@ -246,6 +246,18 @@ TEST(Doctor, JudgesCgroups) {
 
 TEST(Doctor, JudgesRoomOnDisk) {
     constexpr std::uint64_t kGiB = 1 << 30;
+TEST(Doctor, AsksTheNodesWhatTheyEnforce) {
+    const Json nodes = json_of(R"({"items":[
+        {"name":"jw1","enforcement":"cgroup"},{"name":"jw2","enforcement":"none"}]})");
+    const auto found = judge_enforcement(nodes, false);
+    ASSERT_EQ(found.size(), 2U);
+    EXPECT_EQ(found[0].what, "limits are enforced by cgroup");
+    EXPECT_EQ(found[1].health, Health::kWarning);
+    EXPECT_NE(found[1].what.find("not enforced on jw2"), std::string::npos) << found[1].what;
+    EXPECT_EQ(found[1].fix, "");
+    EXPECT_EQ(judge_enforcement(json_of(R"({"items":[{"enforcement":"x"}]})"), true).size(), 1U);
+}
+
     EXPECT_EQ(judge_disk("/d", 50 * kGiB, 100 * kGiB).health, Health::kGood);
     EXPECT_EQ(judge_disk("/d", 4 * kGiB, 100 * kGiB).health, Health::kWarning);
     EXPECT_EQ(judge_disk("/d", 1 * kGiB, 10 * kGiB).health, Health::kWarning);

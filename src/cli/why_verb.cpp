@@ -12,7 +12,7 @@ std::string holder_in_words(const JsonValue& holder) {
     const std::string job = text_at(holder, "job");
     const std::string user = text_at(holder, "user");
     const std::string project = text_at(holder, "project");
-    std::string words = job.empty() ? "held by another project" : "held by job " + job;
+    std::string words = job.empty() ? "held by another user" : "held by job " + job;
     if (!user.empty() || !project.empty()) {
         words += " (" + user + (user.empty() || project.empty() ? "" : ", ") + project + ")";
     }

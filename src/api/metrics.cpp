@@ -53,8 +53,9 @@ void write_gpu_gauge(
             if (number) {
                 text.sample(
                     {
-                        {"node", node->record.name},
-                        {"uuid", gpu.uuid         }
+                        {"node",      node->record.name                  },
+                        {"uuid",      gpu.uuid                           },
+                        {"simulated", gpu.is_simulated ? "true" : "false"}
                 },
                     *number);
             }
@@ -89,18 +90,20 @@ void write_observed(MetricsText& text, const View& view, const SampleBoard& samp
         std::string_view name;
         std::string_view help;
         Field field;
+        double unit = 1;  // What one of the field is, in the metric's unit.
     };
 
     // Named as DCGM's exporter does, where the meaning is the same.
     constexpr auto kRows = std::to_array<Row>({
-        {"DCGM_FI_DEV_GPU_UTIL",  "GPU utilization (percent).",
-         &model::GpuSample::utilization_percent                                                        },
-        {"DCGM_FI_DEV_FB_USED",   "Framebuffer memory used (MiB).",
-         &model::GpuSample::memory_used_mib                                                            },
-        {"DCGM_FI_DEV_GPU_TEMP",  "GPU temperature (Celsius).",
-         &model::GpuSample::temperature_celsius                                                        },
-        {"DCGM_FI_DEV_SM_CLOCK",  "SM clock (MHz).",                &model::GpuSample::sm_clock_mhz    },
-        {"DCGM_FI_DEV_MEM_CLOCK", "Memory clock (MHz).",            &model::GpuSample::memory_clock_mhz},
+        {"DCGM_FI_DEV_GPU_UTIL", "GPU utilization (percent).",
+         &model::GpuSample::utilization_percent},
+        {"DCGM_FI_DEV_FB_USED", "Framebuffer memory used (MiB).",
+         &model::GpuSample::memory_used_mib},
+        {"DCGM_FI_DEV_GPU_TEMP", "GPU temperature (Celsius).",
+         &model::GpuSample::temperature_celsius},
+        {"DCGM_FI_DEV_POWER_USAGE", "Power draw (W).", &model::GpuSample::power_milliwatts, 0.001},
+        {"DCGM_FI_DEV_SM_CLOCK", "SM clock (MHz).", &model::GpuSample::sm_clock_mhz},
+        {"DCGM_FI_DEV_MEM_CLOCK", "Memory clock (MHz).", &model::GpuSample::memory_clock_mhz},
     });
     for (const Row& row : kRows) {
         write_gpu_gauge(
@@ -112,7 +115,7 @@ void write_observed(MetricsText& text, const View& view, const SampleBoard& samp
                 }
                 for (const model::GpuSample& sample : observed->sample.gpus) {
                     if (sample.uuid == gpu.uuid && sample.*row.field) {
-                        return static_cast<double>(*(sample.*row.field));
+                        return static_cast<double>(*(sample.*row.field)) * row.unit;
                     }
                 }
                 return std::nullopt;

@@ -179,6 +179,15 @@ TEST_F(RoutesTest, ObservedUseIsShownBesideReservedUse) {
     EXPECT_EQ(world.get("/api/v1/nodes/jw3").status, 404);
 }
 
+TEST_F(RoutesTest, MetricsHaveThePowerDrawInWatts) {
+    world.samples.put(
+        {.node = "jw2", .gpus = {{.uuid = "GPU-5", .power_milliwatts = 70500}}}, kWorldNow);
+    const HttpResponse metrics = world.get("/metrics");
+    EXPECT_TRUE(has(
+        metrics.body, R"(DCGM_FI_DEV_POWER_USAGE{node="jw2",uuid="GPU-5",simulated="false"} 70.5)"))
+        << metrics.body;
+}
+
 TEST_F(RoutesTest, TheTimelineFollowsTheAttempts) {
     world.store.elements[0].state = ElementState::kFailed;
     world.store.elements[0].end_reason = model::EndReason::kExitCode;
@@ -438,7 +447,9 @@ TEST_F(RoutesTest, TheServerTellsAboutItself) {
     EXPECT_EQ(world.get("/readyz", kNobody).body, "ok\n");
     const HttpResponse metrics = world.get("/metrics");
     EXPECT_TRUE(has(metrics.body, "reeve_build_info{version=\"1.2.3\"} 1\n")) << metrics.body;
-    EXPECT_TRUE(has(metrics.body, "reeve_gpu_reserved_milli{node=\"jw2\",uuid=\"GPU-5\"} 1000\n"))
+    EXPECT_TRUE(
+        has(metrics.body,
+            R"(reeve_gpu_reserved_milli{node="jw2",uuid="GPU-5",simulated="false"} 1000)"))
         << metrics.body;
     world.commands.shown.storage_trouble = "no space left";
     EXPECT_EQ(world.get("/readyz", kNobody).status, 503);

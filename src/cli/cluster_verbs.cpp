@@ -375,10 +375,12 @@ class FreeVerb final : public Verb {
     [[nodiscard]] Result<void> expect_model(const JsonValue& gpus) const {
         std::set<std::string> models;
         for (const JsonValue& gpu : gpus.GetArray()) {
-            models.insert(text_at(gpu, "model"));
+            models.insert(text_at(gpu, "model") + simulated_mark(gpu));
         }
-        const auto is_asked = [&](const std::string& one) { return model::is_model(model_, one); };
-        if (model_.empty() || std::ranges::any_of(models, is_asked)) {
+        const auto is_asked = [&](const JsonValue& gpu) {
+            return model::is_model(model_, text_at(gpu, "model"));
+        };
+        if (model_.empty() || std::ranges::any_of(gpus.GetArray(), is_asked)) {
             return {};
         }
         return fail(

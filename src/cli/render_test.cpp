@@ -272,7 +272,7 @@ TEST(Doctor, SeesWhatTheServerSeesOfItsGpus) {
     const auto found = judge_known_gpus(gpus);
     ASSERT_EQ(found.size(), 2U);
     EXPECT_EQ(found[0].health, Health::kBad);
-    EXPECT_EQ(found[0].what, "GPU-2 (a30 on jw1): fell off the bus");
+    EXPECT_EQ(found[0].what, "GPU-2 (a30 on jw1, simulated): fell off the bus");
     EXPECT_EQ(found[0].fix, "reeve gpu sim restore GPU-2");
     EXPECT_EQ(found[1].fix, "sudo nvidia-smi --gpu-reset -i GPU-3");
     EXPECT_EQ(simulated_in_words(gpus), "2 x a30");

@@ -41,7 +41,11 @@ Listing simulation_listing() {
     Listing listing;
     listing.columns = {
         plain("INDEX", "index"),
-        plain("MODEL", "model"),
+        Column{
+               .title = "MODEL",
+               .cell = [](const JsonValue& gpu,
+               const Look&) { return text_at(gpu, "model") + " (simulated)"; },
+               .path = "model"},
         plain("UUID", "uuid"),
         plain("MEM USED MIB", "memory_used_mib"),
         plain("UTIL %", "utilization_percent"),

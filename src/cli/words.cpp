@@ -160,7 +160,8 @@ std::string trouble_in_words(const JsonValue& gpu) {
     const std::string trouble = text_at(gpu, "trouble");
     return trouble.empty() ? ""
                            : text_at(gpu, "uuid") + " (" + text_at(gpu, "model") + " on " +
-                                 text_at(gpu, "node") + "): " + trouble;
+                                 text_at(gpu, "node") +
+                                 (flag_at(gpu, "simulated") ? ", simulated" : "") + "): " + trouble;
 }
 
 int exit_status_of(const JsonValue& job) {

@@ -35,7 +35,8 @@ enum class Tone : std::uint8_t { kPlain, kGood, kBusy, kWaiting, kBad, kFaint };
 /// Of that, the GPUs alone: "2 x a30".
 [[nodiscard]] std::string gpus_in_words(const JsonValue* resources);
 
-/// "GPU-1 (NVIDIA A30 on jw1): the node no longer reports it"; "" if nothing is wrong with it.
+/// "GPU-1 (NVIDIA A30 on jw1, simulated): the node no longer reports it"; "" if nothing is wrong
+/// with it.
 [[nodiscard]] std::string trouble_in_words(const JsonValue& gpu);
 
 /// "2024-05-01T12:00:00.5Z" as an Instant; nothing if it is no time.

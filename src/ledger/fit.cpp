@@ -16,11 +16,16 @@ namespace {
 using model::NodeGpu;
 using model::NodeRecord;
 
+/// "NVIDIA A30", "NVIDIA A30 (simulated)".
+std::string name_of(const Hardware& hardware, const NodeGpu& gpu) {
+    return hardware.name_of_model(gpu.model) + (gpu.is_simulated ? " (simulated)" : "");
+}
+
 /// "a30-1 (4 x NVIDIA A30, 32 CPUs, 128 GiB)": what the largest node has.
 std::string describe(const Hardware& hardware, const NodeRecord& node) {
     std::map<std::string, int> count_of;
     for (const NodeGpu& gpu : node.gpus) {
-        ++count_of[hardware.name_of_model(gpu.model)];
+        ++count_of[name_of(hardware, gpu)];
     }
     std::string gpus;
     for (const auto& [model, count] : count_of) {
@@ -78,7 +83,7 @@ std::string models_there_are(const Hardware& hardware, const Nodes& nodes) {
     std::set<std::string> names;
     for (const NodeRecord* node : nodes) {
         for (const NodeGpu& gpu : node->gpus) {
-            names.insert(hardware.name_of_model(gpu.model));
+            names.insert(name_of(hardware, gpu));
         }
     }
     std::string text;

@@ -49,6 +49,37 @@ TEST(Fit, AnImpossibleRequestNamesWhatIsTooMuch) {
     }
 }
 
+TEST(Fit, SaysOfSimulatedGpusThatTheyAre) {
+    World world(2);
+    model::NodeHello hello = world.hello;
+    for (model::GpuDescription& gpu : hello.gpus) {
+        gpu.is_simulated = true;
+    }
+    world.say(hello);
+    const auto refused = [&](const model::GpuAsk& gpus) {
+        return world
+            .try_submit({
+                {.gpus = gpus, .cpu_millicores = 1000}
+        })
+            .error()
+            .message;
+    };
+    EXPECT_NE(
+        refused({.count = 8}).find("(2 x NVIDIA A30 (simulated), 16 CPUs"), std::string::npos);
+    EXPECT_NE(
+        refused({.count = 1, .model = "h100"}).find("; there are: NVIDIA A30 (simulated)"),
+        std::string::npos);
+}
+
+TEST(Fit, AProjectThatIsNotThereIsAnsweredWithThoseThatAre) {
+    World world(2);
+    model::JobTerms terms = one_gpu();
+    terms.project = "nosuch";
+    EXPECT_EQ(
+        world.try_submit({terms}).error().message,
+        "there is no project 'nosuch'; there are: default");
+}
+
 TEST(Fit, AGpuThatIsLostMayComeBack) {
     World world(2);
     model::NodeHello hello = world.hello;

@@ -1,15 +1,23 @@
 #include "ledger/refusals.hpp"
 
+#include <algorithm>
+
 #include "base/text.hpp"
 
 namespace reeve::ledger {
 
 Error no_project(const std::string& name, const std::vector<std::string>& names) {
+    constexpr std::size_t kNamed = 12;
     const std::string near = nearest(name, names);
+    std::string list;
+    for (std::size_t i = 0; i < std::min(names.size(), kNamed); ++i) {
+        list += (i == 0 ? "" : ", ") + names[i];
+    }
+    list += names.size() > kNamed ? ", …" : "";
     return {
         ErrorCode::kInvalid,
         "there is no project '" + name + "'" +
-            (near.empty() ? "; see `reeve project list`" : "; did you mean '" + near + "'?"),
+            (near.empty() ? "; there are: " + list : "; did you mean '" + near + "'?"),
         {}};
 }
 

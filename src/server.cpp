@@ -135,7 +135,8 @@ Result<void> Server::open_data() {
     if (!lock) {
         Error error = std::move(lock.error());
         if (error.code == ErrorCode::kConflict) {
-            error.message = "another reeve server uses " + config_.data + ": " + error.message;
+            error.message = "another reeve server uses " + config_.data + ": " + error.message +
+                            "; use that one, or end it first";
         }
         return tl::unexpected<Error>(std::move(error));
     }

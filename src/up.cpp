@@ -140,17 +140,28 @@ Result<ServerConfig> config_of(const Flags& flags) {
     return config;
 }
 
+/// The command that starts this server again.
+std::string command_of(const ServerConfig& config) {
+    const bool is_default = config.data == platform::default_data_directory();
+    return "reeve up" + (is_default ? "" : " --data " + config.data);
+}
+
 void print_start(const Server& server) {
     const ServerConfig& config = server.config();
     std::map<std::string, int> gpus;
     std::size_t nodes = 0;
     std::ptrdiff_t strays = 0;
+    std::size_t lost = 0;
     for (const auto& node : server.view()->nodes) {
         ++nodes;
         strays += std::ranges::count_if(node->holdings, [](const controller::Holding& holding) {
             return holding.allocation.is_quarantined;
         });
         for (const model::NodeGpu& gpu : node->record.gpus) {
+            if (!gpu.is_present) {
+                ++lost;
+                continue;
+            }
             ++gpus
                 [server.view()->gpu_models.at(gpu.model) +
                  (gpu.is_simulated ? " (simulated)" : "")];
@@ -175,6 +186,11 @@ void print_start(const Server& server) {
     if (server.enforcement() == "none") {
         std::printf("  limits  not enforced: no control group that this process may use\n");
     }
+    if (lost > 0) {
+        std::printf(
+            "  note    lost: %zu that a node had before and no longer reports (reeve gpus)\n",
+            lost);
+    }
     for (const std::string& remark : server.remarks()) {
         std::printf("  note    %s\n", remark.c_str());
     }
@@ -187,7 +203,9 @@ void print_start(const Server& server) {
     if (config.ledger.allows_root_jobs) {
         std::printf("  note    root may submit jobs (allow_root_jobs)\n");
     }
-    std::printf("  stop    Ctrl-C; tasks go on, and `reeve up` takes them over again\n");
+    std::printf(
+        "  stop    Ctrl-C; tasks go on, and `%s` takes them over again\n",
+        command_of(server.config()).c_str());
     std::fflush(stdout);
 }
 
@@ -207,10 +225,10 @@ void print_stop(const Server& server) {
         std::printf("reeve stops; nothing runs\n");
     } else {
         std::printf(
-            "reeve stops; %zu still run:%s%s\n  take them over again: reeve up    end them: reeve "
-            "up, "
-            "then reeve stop ID\n",
-            count, running.c_str(), count > kShownMax ? " …" : "");
+            "reeve stops; %zu still run:%s%s\n  take them over again: %s    end them: that, then "
+            "reeve stop ID\n",
+            count, running.c_str(), count > kShownMax ? " …" : "",
+            command_of(server.config()).c_str());
     }
     std::fflush(stdout);
 }

@@ -500,11 +500,39 @@ Result<std::vector<std::string>> split_words(std::string_view text) {
     return words;
 }
 
+namespace {
+
+/// What other programs call a flag of ours; "" if it is not known.
+std::string flag_of_synonym(std::string_view name) {
+    struct Row {
+        std::string_view theirs;
+        std::string_view ours;
+    };
+
+    constexpr auto kRows = std::to_array<Row>({
+        {"--retries",    "--retry"     },
+        {"--memory",     "--mem"       },
+        {"--gpu-memory", "--gpu-mem"   },
+        {"--timeout-s",  "--time"      },
+        {"--time-limit", "--time"      },
+        {"--cwd",        "--workdir"   },
+        {"--depends",    "--after"     },
+        {"--export-all", "--export-env"},
+    });
+    const auto* const row = std::ranges::find(kRows, name, &Row::theirs);
+    return row == kRows.end() ? "" : std::string(row->ours);
+}
+
+}  // namespace
+
 std::string advice_on_sbatch(const std::vector<std::string>& words) {
     const std::string name = words.front().substr(0, words.front().find('='));
     const std::string before = name + " is an option of sbatch; ";
     if (const Refused* refused = row_for(words.front(), kRefused)) {
         return before + std::string(refused->advice);
+    }
+    if (const std::string flag = flag_of_synonym(name); !flag.empty()) {
+        return "unknown flag " + name + "; it is " + flag;
     }
     if (find_option(words.front()).option == nullptr) {
         return "";

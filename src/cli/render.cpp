@@ -246,9 +246,13 @@ Result<Format> parse_format(std::string_view name) {
         return row->format;
     }
     return fail(
-        ErrorCode::kInvalid, "'" + std::string(name) +
-                                 "' is not a format; -o takes table, wide, json, jsonl, yaml, csv "
-                                 "or name");
+        ErrorCode::kInvalid,
+        "'" + std::string(name) +
+            "' is not a format; -o takes table, wide, json, jsonl, yaml, csv "
+            "or name" +
+            (name.find_first_of("./%") == std::string_view::npos
+                 ? ""
+                 : "; a file for the output of a job is --output " + std::string(name)));
 }
 
 std::string printable(std::string_view text) {

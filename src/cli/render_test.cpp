@@ -233,6 +233,8 @@ TEST(Formats, AreNamed) {
     EXPECT_EQ(
         parse_format("xml").error().message,
         "'xml' is not a format; -o takes table, wide, json, jsonl, yaml, csv or name");
+    EXPECT_TRUE(parse_format("out.txt").error().message.ends_with(
+        "or name; a file for the output of a job is --output out.txt"));
 }
 
 TEST(Doctor, JudgesCgroups) {
@@ -244,8 +246,6 @@ TEST(Doctor, JudgesCgroups) {
     EXPECT_EQ(judge_cgroups("", "", true).health, Health::kWarning);
 }
 
-TEST(Doctor, JudgesRoomOnDisk) {
-    constexpr std::uint64_t kGiB = 1 << 30;
 TEST(Doctor, AsksTheNodesWhatTheyEnforce) {
     const Json nodes = json_of(R"({"items":[
         {"name":"jw1","enforcement":"cgroup"},{"name":"jw2","enforcement":"none"}]})");
@@ -258,6 +258,8 @@ TEST(Doctor, AsksTheNodesWhatTheyEnforce) {
     EXPECT_EQ(judge_enforcement(json_of(R"({"items":[{"enforcement":"x"}]})"), true).size(), 1U);
 }
 
+TEST(Doctor, JudgesRoomOnDisk) {
+    constexpr std::uint64_t kGiB = 1 << 30;
     EXPECT_EQ(judge_disk("/d", 50 * kGiB, 100 * kGiB).health, Health::kGood);
     EXPECT_EQ(judge_disk("/d", 4 * kGiB, 100 * kGiB).health, Health::kWarning);
     EXPECT_EQ(judge_disk("/d", 1 * kGiB, 10 * kGiB).health, Health::kWarning);

@@ -79,6 +79,13 @@ Result<void> apply_numbers(const RunFlags& flags, model::JobSpec& spec) {
 
 Result<void> apply_shape(const RunFlags& flags, model::JobSpec& spec) {
     if (!flags.gpus.empty()) {
+        if (flags.gpus.find_first_not_of("0123456789.") != std::string::npos &&
+            parse_size_mib(flags.gpus)) {
+            return fail(
+                ErrorCode::kInvalid, "--gpus: '" + flags.gpus +
+                                         "' is a size, not a number of GPUs; write --gpu-mem " +
+                                         flags.gpus);
+        }
         const auto asked = of_flag("--gpus", model::parse_gpus(flags.gpus));
         if (!asked) {
             return tl::unexpected(asked.error());
@@ -266,7 +273,7 @@ void add_terms(CLI::App& app, RunFlags& flags) {
     group(
         app.add_option(
             "--gpu-mem", flags.gpu_memory,
-            "10G: of one shared GPU; with whole GPUs, least of each"),
+            "10G: of one shared GPU; with whole GPUs, least of each; a bare number is MiB"),
         what);
     group(
         app.add_option(

@@ -181,6 +181,15 @@ TEST(SlurmVariables, FindSrun) {
     EXPECT_EQ(line_of_srun("#!/bin/sh\n# srun a\necho srun\nsrunner\n"), 0U);
 }
 
+TEST(RunFlags, SaysWhatWasMeant) {
+    model::JobSpec spec;
+    const auto gpus = apply(parse_run_flags({"--gpus", "10G"}).value(), some_caller(), spec);
+    EXPECT_TRUE(gpus.error().message.ends_with("write --gpu-mem 10G")) << gpus.error().message;
+    EXPECT_EQ(
+        parse_run_flags({"--retries", "2"}).error().message,
+        "unknown flag --retries; it is --retry");
+}
+
 TEST(JobFile, HasOneOrMoreJobs) {
     const auto jobs = parse_job_file(
         "name: a\ncommand: [python, 1, \"2\", true]\nenv: {N: 4}\nresources: {gpus: 0.5, cpus: 2}\n"
@@ -213,6 +222,12 @@ TEST(JobFile, IsRefusedWithItsPlace) {
         {"", "there is no job"},
         {"command: [", "not YAML"},
         {"command: [a]\n---\ncommand: b\n", "document 2: command: expects a list"},
+        {"command: python3 train.py\n", "; write command: [python3, train.py], or script:"},
+        {"command: [a]\narray: 1-10%2\n", "; write array: {first: 1, last: 10, max_running: 2}"},
+        {"command: [a]\ntime_limit_s: 4h\n", "; write time_limit_s: 14400"},
+        {"command: [a]\ngpus: 1\n", "; write it under resources: {gpus: 1}"},
+        {"command: [a]\ntime: 4h\n", "; write time_limit_s, in seconds"},
+        {"command:\n\t- a\n", "line 2 is indented by a tab"},
         {"comand: [a]\n", "did you mean 'command'?"},
         {"command: [a]\ntime_limit_s: \"60\"\n", "time_limit_s: expects a whole number"},
         {"command: [a]\nresources: {gpus: 1.5}\n", "1.5 GPUs"},

@@ -6,6 +6,7 @@
 #include <rapidjson/writer.h>
 #include <yaml-cpp/yaml.h>
 
+#include "base/text.hpp"
 #include "model/job_spec.hpp"
 
 namespace reeve::cli {
@@ -83,6 +84,18 @@ class Converter {
     std::size_t nodes_ = 0;
 };
 
+/// The first line, from 1, with a tab before its text; 0 if there is none.
+std::size_t tab_indented_line(std::string_view yaml) {
+    std::size_t number = 0;
+    for (const std::string& line : split(yaml, '\n')) {
+        ++number;
+        if (line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string::npos) {
+            return number;
+        }
+    }
+    return 0;
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> json_of_yaml(
@@ -91,6 +104,11 @@ Result<std::vector<std::string>> json_of_yaml(
     try {
         documents = YAML::LoadAll(std::string(yaml));
     } catch (const YAML::Exception& error) {
+        if (const std::size_t line = tab_indented_line(yaml); line > 0) {
+            return fail(
+                ErrorCode::kInvalid, "not YAML: line " + std::to_string(line) +
+                                         " is indented by a tab; YAML takes spaces alone");
+        }
         return fail(ErrorCode::kInvalid, std::string("not YAML: ") + error.what());
     }
     std::vector<std::string> json;

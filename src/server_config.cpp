@@ -75,6 +75,30 @@ Result<std::int64_t> as_bytes(const std::string& text) {
     return parse_size_mib(text).map([](std::int64_t mib) { return mib << 20; });
 }
 
+Result<std::int64_t> as_log_bytes(const std::string& text) {
+    // Sizes are whole MiB: 64K and 1K both become 1M, and the second one cannot be meant.
+    constexpr std::int64_t kLeastKib = 64;
+    const std::size_t unit = text.find_first_of("kK");
+    const Result<std::int64_t> kib = unit == std::string::npos
+                                         ? Result<std::int64_t>(kLeastKib)
+                                         : parse_integer(text.substr(0, unit));
+    if (kib && *kib < kLeastKib) {
+        return fail(ErrorCode::kInvalid, "64K or more was expected, not '" + text + "'");
+    }
+    return as_bytes(text);
+}
+
+template <std::int64_t Most>
+Result<std::int64_t> as_count_up_to(const std::string& text) {
+    Result<std::int64_t> value = as_count(text);
+    if (value && *value > Most) {
+        return fail(
+            ErrorCode::kInvalid,
+            "from 0 to " + std::to_string(Most) + " was expected, not '" + text + "'");
+    }
+    return value;
+}
+
 Result<std::chrono::milliseconds> as_interval(const std::string& text) {
     const Result<std::chrono::seconds> seconds = parse_duration(text);
     if (!seconds) {
@@ -186,7 +210,7 @@ const std::map<std::string, Setter>& setters() {
              set(as_interval,                                  [](C& c) -> auto& { return c.sample_interval; })               },
             {"node.nvml_library",          set(as_text,        [](C& c) -> auto& { return c.nvml_library; })                  },
             {"node.gpus_simulated",        set(as_text,        [](C& c) -> auto& { return c.gpus_simulated; })                },
-            {"node.log_max",               set(as_bytes,       [](C& c) -> auto& { return c.log_bytes_max; })                 },
+            {"node.log_max",               set(as_log_bytes,   [](C& c) -> auto& { return c.log_bytes_max; })                 },
             {"node.pids_max",              set(as_count,       [](C& c) -> auto& { return c.pids_max; })                      },
             {"limits.max_running_jobs",
              set(as_count,                                     [](C& c) -> auto& { return c.ledger.limits.running_elements; })},
@@ -202,11 +226,14 @@ const std::map<std::string, Setter>& setters() {
              set(parse_size_mib,
              [](C& c) -> auto& { return gate_of(c).gpu_memory_free_mib_above; })                                              },
             {"gate.gpu_utilization_below",
-             set(as_count,                                     [](C& c) -> auto& { return gate_of(c).gpu_utilization_below; })},
+             set(as_count_up_to<100>,
+             [](C& c) -> auto& { return gate_of(c).gpu_utilization_below; })                                                  },
             {"gate.cpu_permille_below",
-             set(as_count,                                     [](C& c) -> auto& { return gate_of(c).cpu_permille_below; })   },
+             set(as_count_up_to<1000>,
+             [](C& c) -> auto& { return gate_of(c).cpu_permille_below; })                                                     },
             {"gate.memory_permille_below",
-             set(as_count,                                     [](C& c) -> auto& { return gate_of(c).memory_permille_below; })},
+             set(as_count_up_to<1000>,
+             [](C& c) -> auto& { return gate_of(c).memory_permille_below; })                                                  },
             {"gate.enabled",
              [](C& c,                                          const std::string& text) -> Result<void> {
                  const Result<bool> is_enabled = parse_bool(text);

@@ -54,5 +54,18 @@ TEST(ServerConfig, SaysWhatALabelIs) {
     EXPECT_FALSE(add_node_labels("one=more", labels));
 }
 
+TEST(ServerConfig, RefusesAmountsThatCannotBe) {
+    for (const char* yaml :
+         {"gate: {gpu_utilization_below: 101}", "gate: {cpu_permille_below: 1001}",
+          "gate: {memory_permille_below: -1}", "node: {log_max: 32K}", "node: {log_max: 0}"}) {
+        EXPECT_FALSE(read_server_config(yaml, {})) << yaml;
+    }
+    for (const char* yaml :
+         {"gate: {gpu_utilization_below: 100}", "gate: {cpu_permille_below: 1000}",
+          "node: {log_max: 64K}", "node: {log_max: 1M}"}) {
+        EXPECT_TRUE(read_server_config(yaml, {})) << yaml;
+    }
+}
+
 }  // namespace
 }  // namespace reeve

@@ -14,6 +14,7 @@
 #include "token_file.hpp"
 
 namespace reeve {
+
 Result<void> make_data_directory(const std::string& path) {
     constexpr mode_t kPrivate = 0700;
     constexpr mode_t kReachable = 0111;  // By name alone, such as the socket's.

@@ -117,13 +117,6 @@ Result<void> apply_shape(const RunFlags& flags, model::JobSpec& spec) {
     return {};
 }
 
-/// Words that -o takes: whoever gives one of them to --output meant the format.
-bool is_format(const std::string& text) {
-    const std::vector<std::string> names = split(kFormatNames, ' ');
-    return std::ranges::find(names, text) != names.end();
-}
-
-Result<void> apply_files(const RunFlags& flags, model::JobSpec& spec) {
 /// "any:last,ok:train" with the numbers of these jobs. What is wrong with it stays.
 Result<std::string> with_ids(const std::string& text, const Caller& caller) {
     std::string ids;
@@ -155,6 +148,13 @@ Result<void> apply_after(const RunFlags& flags, const Caller& caller, model::Job
     return {};
 }
 
+/// Words that -o takes: whoever gives one of them to --output meant the format.
+bool is_format(const std::string& text) {
+    const std::vector<std::string> names = split(kFormatNames, ' ');
+    return std::ranges::find(names, text) != names.end();
+}
+
+Result<void> apply_files(const RunFlags& flags, model::JobSpec& spec) {
     struct File {
         std::string_view flag;
         const std::optional<std::string>& given;
@@ -266,7 +266,7 @@ void add_terms(CLI::App& app, RunFlags& flags) {
     group(
         app.add_flag(
             "--preemptible", flags.is_preemptible,
-            "May be stopped for a higher priority, and is queued again"),
+            "May be stopped for a higher priority, and is queued again; --requeue, too"),
         what);
     what = "Resources";
     group(app.add_option("-g,--gpus", flags.gpus, "2, 0.25 (a share of one), a30, a30:2"), what);
@@ -309,7 +309,8 @@ void add_execution(CLI::App& app, RunFlags& flags) {
     group(
         app.add_option(
             "--output", flags.output,
-            "File that gets a copy of the output, such as logs/%x-%j.out"),
+            "File that gets a copy of the output, such as logs/%x-%j.out; its folder has to be "
+            "there"),
         what);
     group(
         app.add_option(

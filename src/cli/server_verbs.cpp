@@ -350,7 +350,7 @@ std::vector<VerbRow> server_verbs() {
     return {
         {"server backup",      "Write a consistent copy of the database",                                "FILE",
          "  reeve server backup /var/backups/reeve-monday.db\n"
-         "The logs of jobs are not in it; they are in the folder nodes of its data directory.\n",                                                                        make_verb<BackupVerb>           },
+         "The logs of jobs are not in it; they are in the folder nodes of its data directory.\n",                                                                       make_verb<BackupVerb>           },
         {"server restore",     "Make a database of a backup, for a server that is stopped and has none",
          "FILE [--data DIR]",                                                                                                   "  reeve server restore /var/backups/reeve-monday.db\n"
          "Move an older database aside first: mkdir DIR/old && mv DIR/reeve.db* DIR/old/\n",                                               make_verb<RestoreVerb>          },

@@ -206,6 +206,7 @@ NodeId Ledger::put_node(const model::NodeHello& hello) {
         if (same != record.gpus.end()) {
             same->model = model;
             same->total_mib = described.total_mib;
+            same->is_simulated = described.is_simulated;
         } else if (!state_.gpu_of(
                        described.uuid)) {  // Else another node has it: its, until it ends.
             record.gpus.push_back(

@@ -87,10 +87,13 @@ TEST_F(TaskTest, WhatEndsWhileTheAgentIsAwayIsFoundEnded) {
 }
 
 TEST_F(TaskTest, AKilledShimIsNoticedAndNoByteOfTheLogIsLost) {
+    // Its shim is stopped when it has said that the task runs.
     shell(
-        "trap '' TERM; (sleep 1000 &); echo ready; kill -STOP $PPID; seq 5000; "
-        "kill -KILL $PPID; sleep 1000");
+        "trap '' TERM; (sleep 1000 &); echo ready; while [ ! -e " + root +
+        "/go ]; do sleep 0.02; done; kill -STOP $PPID; seq 5000; kill -KILL $PPID; sleep 1000");
     launch();
+    wait_for_start();
+    ASSERT_TRUE(platform::write_file(root + "/go", ""));
     const model::TaskOutcome outcome = wait_for_end();
     EXPECT_EQ(outcome.end, TaskEnd::kShimLost);
     EXPECT_EQ(outcome.signal, SIGKILL) << "its main process ran, and was killed";

@@ -47,6 +47,14 @@ const JsonValue* first_failure(const JsonValue& elements) {
     return has_failed() ? newest : nullptr;
 }
 
+void print_part(LogPrinter& printer, const JsonValue& part, const char* offset_field) {
+    const auto offset = integer_at(part, offset_field);
+    const bool is_text = find(part, "base64") == nullptr;
+    printer.print(
+        offset.value_or(printer.next()),
+        is_text ? text_at(part, "text") : decode_base64(text_at(part, "base64")));
+}
+
 }  // namespace
 
 Result<std::string> end_of(Client& client, const Target& target, const Json& job) {
@@ -134,11 +142,7 @@ Result<bool> follow_log(Client& client, const LogFollow& follow, LogPrinter& pri
     stream.on_event = [&](const Event& event) -> Go {
         has_ended = event.name == "end";
         if (const auto part = parse_json(event.data); part && (has_ended || event.name == "log")) {
-            const auto offset = integer_at(*part, has_ended ? "next" : "offset");
-            const bool is_text = find(*part, "base64") == nullptr;
-            printer.print(
-                offset.value_or(printer.next()),
-                is_text ? text_at(*part, "text") : decode_base64(text_at(*part, "base64")));
+            print_part(printer, *part, has_ended ? "next" : "offset");
         }
         const bool is_stopped = follow.interrupted() == Go::kStop;
         return has_ended || is_stopped ? Go::kStop : Go::kOn;

@@ -67,13 +67,17 @@ class LogsVerb final : public Verb {
         if (!told || !follows_) {
             return told ? Result<int>(0) : tl::unexpected(std::move(told.error()));
         }
-        LogFollow follow{.job = target->job, .query = query};
-        follow.interrupted = [&] { return session.out().good() ? Go::kOn : Go::kStop; };
-        const auto followed = follow_log(**client, follow, printer);
-        return followed ? Result<int>(0) : tl::unexpected(followed.error());
+        return follow(session, **client, {.job = target->job, .query = query}, printer);
     }
 
   private:
+    [[nodiscard]] static Result<int> follow(
+        const Session& session, Client& client, LogFollow log, LogPrinter& printer) {
+        log.interrupted = [&] { return session.out().good() ? Go::kOn : Go::kStop; };
+        const auto followed = follow_log(client, log, printer);
+        return followed ? Result<int>(0) : tl::unexpected(followed.error());
+    }
+
     [[nodiscard]] std::string query_of(const Target& target) const {
         std::string query = "rank=" + std::to_string(rank_);
         query += target.element ? "&element=" + std::to_string(*target.element) : "";

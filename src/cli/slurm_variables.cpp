@@ -10,8 +10,8 @@ void add_slurm_variables(const std::string& submit_dir, model::JobSpec& spec) {
         return;
     }
     constexpr std::int64_t kWholeCpu = 1000;
-    const auto set = [&spec](const char* name, std::string value) {
-        spec.execution.environment.try_emplace(name, std::move(value));
+    const auto set = [&spec](const char* name, const std::string& value) {
+        spec.execution.environment.try_emplace(name, value);
     };
     set("SLURM_SUBMIT_DIR", submit_dir);
     const std::int64_t cpus = (spec.terms.cpu_millicores + kWholeCpu - 1) / kWholeCpu;

@@ -146,63 +146,75 @@ std::string command_of(const ServerConfig& config) {
     return "reeve up" + (is_default ? "" : " --data " + config.data);
 }
 
-void print_start(const Server& server) {
-    const ServerConfig& config = server.config();
-    std::map<std::string, int> gpus;
+/// What a server finds at its start.
+struct Findings {
+    std::string gpus = {};  // "4 x NVIDIA A30, 1 x NVIDIA GB10".
     std::size_t nodes = 0;
-    std::ptrdiff_t strays = 0;
-    std::size_t lost = 0;
-    for (const auto& node : server.view()->nodes) {
-        ++nodes;
-        strays += std::ranges::count_if(node->holdings, [](const controller::Holding& holding) {
-            return holding.allocation.is_quarantined;
-        });
+    std::ptrdiff_t strays = 0;  // Tasks in quarantine.
+    std::size_t lost = 0;       // GPUs.
+};
+
+Findings findings_of(const controller::View& view) {
+    std::map<std::string, int> gpus;
+    Findings found;
+    for (const auto& node : view.nodes) {
+        ++found.nodes;
+        found.strays += std::ranges::count_if(
+            node->holdings,
+            [](const controller::Holding& holding) { return holding.allocation.is_quarantined; });
         for (const model::NodeGpu& gpu : node->record.gpus) {
-            if (!gpu.is_present) {
-                ++lost;
-                continue;
+            if (gpu.is_present) {
+                ++gpus[view.gpu_models.at(gpu.model) + (gpu.is_simulated ? " (simulated)" : "")];
+            } else {
+                ++found.lost;
             }
-            ++gpus
-                [server.view()->gpu_models.at(gpu.model) +
-                 (gpu.is_simulated ? " (simulated)" : "")];
         }
     }
-    std::string text;
     for (const auto& [model, count] : gpus) {
-        text += (text.empty() ? "" : ", ") + std::to_string(count) + " x " + model;
+        found.gpus += (found.gpus.empty() ? "" : ", ") + std::to_string(count) + " x " + model;
     }
+    return found;
+}
+
+void print_notes(const Server& server, const Findings& found) {
+    if (server.enforcement() == "none") {
+        std::printf("  limits  not enforced: no control group that this process may use\n");
+    }
+    if (found.lost > 0) {
+        std::printf(
+            "  note    lost: %zu that a node had before and no longer reports (reeve gpus)\n",
+            found.lost);
+    }
+    for (const std::string& remark : server.remarks()) {
+        std::printf("  note    %s\n", remark.c_str());
+    }
+    if (found.strays > 0) {
+        std::printf(
+            "  note    in quarantine: %td that this server does not know, with the GPUs they hold "
+            "(reeve quarantine list)\n",
+            found.strays);
+    }
+    if (server.config().ledger.allows_root_jobs) {
+        std::printf("  note    root may submit jobs (allow_root_jobs)\n");
+    }
+}
+
+void print_start(const Server& server) {
+    const ServerConfig& config = server.config();
+    const Findings found = findings_of(*server.view());
     std::printf("reeve is up\n");
     std::printf(
         "  API     http://%s:%u  and  %s%s\n", config.listen.address.c_str(), config.listen.port,
         config.data.c_str(), kSocketFile);
     std::printf("  node    %s", config.node_name.c_str());
-    if (nodes > 1) {
-        std::printf(" and %zu more", nodes - 1);
+    if (found.nodes > 1) {
+        std::printf(" and %zu more", found.nodes - 1);
     }
-    std::printf(": %s\n", text.empty() ? "no GPUs" : text.c_str());
+    std::printf(": %s\n", found.gpus.empty() ? "no GPUs" : found.gpus.c_str());
     std::printf(
         "  status  http://%s:%u/status\n", config.node_status.address.c_str(),
         config.node_status.port);
-    if (server.enforcement() == "none") {
-        std::printf("  limits  not enforced: no control group that this process may use\n");
-    }
-    if (lost > 0) {
-        std::printf(
-            "  note    lost: %zu that a node had before and no longer reports (reeve gpus)\n",
-            lost);
-    }
-    for (const std::string& remark : server.remarks()) {
-        std::printf("  note    %s\n", remark.c_str());
-    }
-    if (strays > 0) {
-        std::printf(
-            "  note    in quarantine: %td that this server does not know, with the GPUs they hold "
-            "(reeve quarantine list)\n",
-            strays);
-    }
-    if (config.ledger.allows_root_jobs) {
-        std::printf("  note    root may submit jobs (allow_root_jobs)\n");
-    }
+    print_notes(server, found);
     std::printf(
         "  stop    Ctrl-C; tasks go on, and `%s` takes them over again\n",
         command_of(server.config()).c_str());

@@ -115,23 +115,38 @@ std::string reason_in_words(std::string_view reason) {
 
 namespace {
 
+bool is_array_that_ended(const JsonValue& job) {
+    const bool is_array =
+        integer_at(job, "elements.total").value_or(1) > 1 || find(job, "array") != nullptr;
+    return is_array && find(job, "index") == nullptr && is_end_state(text_at(job, "state"));
+}
+
 /// "2 of 5 failed", "all 19 succeeded" of an array that is over; else "".
 std::string elements_in_words(const JsonValue& job) {
-    const auto total = integer_at(job, "elements.total").value_or(1);
-    const bool is_array = total > 1 || find(job, "array") != nullptr;
-    if (!is_array || find(job, "index") != nullptr || !is_end_state(text_at(job, "state"))) {
+    struct Row {
+        const char* state;
+        const char* words;
+        bool is_success = false;
+    };
+
+    if (!is_array_that_ended(job)) {
         return "";
     }
+    const auto total = integer_at(job, "elements.total").value_or(1);
     std::string words;
-    for (const char* state : {"failed", "timed_out", "cancelled", "succeeded"}) {
-        const auto count = integer_at(job, std::string("elements.") + state).value_or(0);
+    for (const Row& row : {
+             Row{"failed", "failed"},
+             Row{"timed_out", "timed out"},
+             Row{"cancelled", "cancelled"},
+             Row{"succeeded", "succeeded", true}
+    }) {
+        const auto count = integer_at(job, std::string("elements.") + row.state).value_or(0);
         if (count == total && total > 1) {
-            return "all " + std::to_string(total) + " " + (state[0] == 't' ? "timed out" : state);
+            return "all " + std::to_string(total) + " " + row.words;
         }
-        if (count > 0 && state[0] != 's') {
+        if (count > 0 && !row.is_success) {
             words += words.empty() ? "" : ", ";
-            words += std::to_string(count) + " of " + std::to_string(total) + " " +
-                     (state[0] == 't' ? "timed out" : state);
+            words += std::to_string(count) + " of " + std::to_string(total) + " " + row.words;
         }
     }
     return words;

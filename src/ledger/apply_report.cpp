@@ -99,13 +99,8 @@ void Ledger::reconcile(NodeId node, const model::KnownTask& task, const Lookups&
     const ElementRecord* element = state_.element(task.key.element);
     const bool is_ours = element != nullptr && element->attempt == task.key.attempt &&
                          is_live(element->state) && element->node == node;
-    if (is_ours && task.outcome) {
-        end_attempt(*element, *task.outcome);
-        acknowledged_.emplace_back(node, task.key);
-    } else if (is_ours) {
-        if (task.has_started && element->started_at == model::kNever) {
-            start_adopted(element->key, task);
-        }
+    if (is_ours) {
+        reconcile_live(*element, node, task);
     } else if (task.outcome) {
         acknowledged_.emplace_back(node, task.key);
         if (const model::AllocationRecord* held = quarantined(node, task.key)) {
@@ -117,6 +112,19 @@ void Ledger::reconcile(NodeId node, const model::KnownTask& task, const Lookups&
         adopt_wanted(std::move(*waiting), node, task);
     } else {
         quarantine(node, task);
+    }
+}
+
+/// What it has missed of an element that is live.
+void Ledger::reconcile_live(ElementRecord element, NodeId node, const model::KnownTask& task) {
+    const bool has_run = task.outcome ? task.started_at.has_value() : task.has_started;
+    if (has_run && element.started_at == model::kNever) {
+        start_adopted(element.key, task);
+        element = *state_.element(element.key);
+    }
+    if (task.outcome) {
+        end_attempt(std::move(element), *task.outcome);
+        acknowledged_.emplace_back(node, task.key);
     }
 }
 

@@ -173,6 +173,7 @@ class Ledger {
     NodeId put_node(const model::NodeHello& hello);
     GpuModelId intern_model(const std::string& name);
     void reconcile(NodeId node, const model::KnownTask& task, const Lookups& lookups);
+    void reconcile_live(model::ElementRecord element, NodeId node, const model::KnownTask& task);
     void lose_all_but(const std::set<model::TaskKey>& seen, NodeId node);
     [[nodiscard]] bool is_over(const model::TaskKey& task, const Lookups& lookups) const;
     void quarantine(NodeId node, const model::KnownTask& task);
@@ -198,6 +199,7 @@ class Ledger {
     // life.cpp: how elements and allocations move, whoever asks.
     void start_attempt(model::ElementRecord element, std::int64_t pid);
     void end_attempt(model::ElementRecord element, const model::TaskOutcome& outcome);
+    void note_end(model::ElementRecord& element) const;
     void lose_attempt(const model::ElementKey& key, const std::string& why);
     void end_by_stop(model::ElementRecord element);
     void put_moved(const model::ElementRecord& element, model::ElementState from);

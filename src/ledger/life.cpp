@@ -102,11 +102,18 @@ void Ledger::start_attempt(ElementRecord element, std::int64_t pid) {
     put_moved(element, from);
 }
 
+/// Now, unless its node has measured when it was.
+void Ledger::note_end(ElementRecord& element) const {
+    if (element.ended_at == model::kNever) {
+        element.ended_at = state_.now();
+    }
+}
+
 void Ledger::finish(ElementRecord element, ElementEvent event, EndReason reason) {
     const ElementState from = element.state;
     move(element, event);
     element.end_reason = reason;
-    element.ended_at = state_.now();
+    note_end(element);
     put_moved(element, from);
 }
 
@@ -127,7 +134,7 @@ void Ledger::requeue(ElementRecord element, EndReason reason, microseconds delay
     const ElementState from = element.state;
     move(element, ElementEvent::kRequeued);
     element.end_reason = reason;
-    element.ended_at = state_.now();
+    note_end(element);
     element.not_before = state_.now() + delay;
     put_element(element);
 
@@ -145,6 +152,9 @@ void Ledger::end_attempt(ElementRecord element, const model::TaskOutcome& outcom
     const bool has_run =
         outcome.end != TaskEnd::kStartFailed && outcome.end != TaskEnd::kNeverStarted;
     if (has_run && element.state == ElementState::kScheduled) {  // Its start was not heard of.
+        if (outcome.ran_for && element.started_at == model::kNever) {
+            element.started_at = std::max(element.scheduled_at, state_.now() + -*outcome.ran_for);
+        }
         start_attempt(element, element.pid);
         element = *state_.element(element.key);
     }
@@ -156,12 +166,15 @@ void Ledger::end_attempt(ElementRecord element, const model::TaskOutcome& outcom
     element.log_bytes = outcome.log_bytes;
 
     const bool is_stopping = element.state == ElementState::kStopping;
+    if (outcome.end == TaskEnd::kTimeLimit && !is_stopping) {
+        request_stop(element, StopIntent::kTimeLimit, Control::kStop);
+        element.state = ElementState::kStopping;
+        element.intent = StopIntent::kTimeLimit;
+    }
+    if (outcome.ran_for && element.started_at != model::kNever) {  // Else it was just now.
+        element.ended_at = std::min(state_.now(), element.started_at + *outcome.ran_for);
+    }
     if (outcome.end == TaskEnd::kTimeLimit) {
-        if (!is_stopping) {
-            request_stop(element, StopIntent::kTimeLimit, Control::kStop);
-            element.state = ElementState::kStopping;
-            element.intent = StopIntent::kTimeLimit;
-        }
         finish(std::move(element), ElementEvent::kTimedOut, EndReason::kTimeLimit);
     } else if (outcome.end == TaskEnd::kExited && outcome.exit_code == 0) {
         finish(std::move(element), ElementEvent::kSucceeded, EndReason::kExitCode);

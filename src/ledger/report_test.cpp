@@ -1,4 +1,5 @@
-// Goal: what a node says of its load is what is kept.
+// Goal: what a node says of when its tasks ran and of its load is what is kept.
+#include <chrono>
 #include <tuple>
 
 #include <gtest/gtest.h>
@@ -7,6 +8,69 @@
 
 namespace reeve::ledger {
 namespace {
+
+using model::TaskEnd;
+using std::chrono_literals::operator""s;
+
+class EndedAt : public testing::Test {
+  protected:
+    /// Runs for 2 s, of which is heard 7 s later.
+    std::chrono::microseconds run(const model::TaskOutcome& outcome) {
+        const JobId job = world.submit(one_gpu());
+        world.start(job);
+        const Instant started = world.ledger.state().element({job, 0})->started_at;
+        world.now = started + 8s;  // The report is a second later.
+        EXPECT_TRUE(world.apply(Report{
+            model::TaskEnded{.node = "n1", .key = world.key(job), .outcome = outcome}
+        }));
+        const model::ElementRecord& ended = *world.ledger.state().element({job, 0});
+        EXPECT_EQ(ended.started_at, started);
+        return ended.ended_at - started;
+    }
+
+    World world = World(1);
+};
+
+TEST_F(EndedAt, IsWhatTheNodeMeasuredAndNotWhenItWasHeard) {
+    EXPECT_EQ(run({.ran_for = 2s}), 2s);
+    EXPECT_EQ(run({.end = TaskEnd::kTimeLimit, .ran_for = 2s}), 2s);
+    EXPECT_EQ(run({.end = TaskEnd::kSignalled, .signal = 9, .ran_for = 0s}), 0s);
+}
+
+TEST_F(EndedAt, IsNeverLaterThanNow) {
+    EXPECT_EQ(run({.ran_for = 11s}), 9s);
+    EXPECT_EQ(run({.end = TaskEnd::kShimLost}), 9s) << "nobody measured it";
+}
+
+TEST_F(EndedAt, OfAStartThatWasNotHeardOfIsNowLessWhatItTook) {
+    const JobId job = world.submit(one_gpu());
+    const Instant placed = world.ledger.state().element({job, 0})->scheduled_at;
+    world.now = placed + 8s;
+    ASSERT_TRUE(world.apply(Report{
+        model::TaskEnded{.node = "n1", .key = world.key(job), .outcome = {.ran_for = 2s}}
+    }));
+    const model::ElementRecord& ended = *world.ledger.state().element({job, 0});
+    EXPECT_EQ(ended.started_at, placed + 7s);
+    EXPECT_EQ(ended.ended_at, placed + 9s);
+}
+
+TEST_F(EndedAt, OfATaskThatRanWhileNobodyListenedIsWhenItWas) {
+    const JobId job = world.submit(one_gpu());
+    const Instant placed = world.ledger.state().element({job, 0})->scheduled_at;
+    world.now = placed + 9s;
+    model::NodeHello hello = world.hello;
+    hello.tasks = {
+        {.key = world.key(job),
+         .cluster_id = "c",
+         .outcome = model::TaskOutcome{.ran_for = 2s},
+         .has_started = true,
+         .started_at = placed + 1s}
+    };
+    ASSERT_TRUE(world.apply(Report{hello}));
+    const model::ElementRecord& ended = *world.ledger.state().element({job, 0});
+    EXPECT_EQ(ended.started_at, placed + 1s);
+    EXPECT_EQ(ended.ended_at, placed + 3s);
+}
 
 TEST(Gate, NamesEveryRuleThatIsBroken) {
     World world(1, {.gate = Gate{}});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -54,6 +55,9 @@ struct TaskOutcome {
     std::int64_t memory_peak_mib = 0;  // Of its cgroup; 0 if not measured.
     std::int64_t cpu_ms = 0;           // User and system; 0 if not measured.
     std::int64_t log_bytes = 0;
+    /// From the start of its command to its end, by its node's clock; absent if not measured.
+    std::optional<std::chrono::microseconds> ran_for = {};
+
     friend bool operator==(const TaskOutcome&, const TaskOutcome&) = default;
 };
 

@@ -75,6 +75,8 @@ class ByteReader {
 
     [[nodiscard]] bool is_good() const noexcept { return is_good_; }
 
+    [[nodiscard]] bool has_more() const noexcept { return !left_.empty(); }
+
   private:
     std::string_view left_;
     bool is_good_ = true;

@@ -80,6 +80,9 @@ void drain(
 
 /// By the wall clock of now, whatever it was then. Of a task of this boot.
 std::optional<Instant> start_of(const Result<TaskStatus>& status) {
+    if (status && status->started_at != std::chrono::microseconds(0)) {
+        return platform::now_utc() + (status->started_at - platform::boottime_now());
+    }
     const bool has_started =
         status && status->phase == TaskPhase::kRunning && status->main.pid != 0;
     return has_started ? std::optional(platform::now_utc() + -platform::age_of(status->main))
@@ -172,6 +175,9 @@ std::optional<model::KnownTask> ProcessRuntime::adopt(const model::TaskKey& key)
     if (status && status->phase == TaskPhase::kEnded) {
         task.outcome = status->outcome;
         task.has_started = status->main.pid != 0;
+        if (status->boot_id == options_.boot_id) {
+            task.started_at = start_of(status);
+        }
         return task;
     }
     Live& live = add(key);

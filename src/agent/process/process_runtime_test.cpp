@@ -188,6 +188,9 @@ TEST_F(TaskTest, EndsAtItsTimeLimit) {
     const model::TaskOutcome outcome = run("sleep 1000");
     EXPECT_EQ(outcome.end, TaskEnd::kTimeLimit);
     EXPECT_EQ(outcome.message, "");
+    ASSERT_TRUE(outcome.ran_for);
+    EXPECT_GE(*outcome.ran_for, 900ms);
+    EXPECT_LT(*outcome.ran_for, kPatience);
 }
 
 TEST_F(TaskTest, ADaemonThatItLeavesIsKilled) {

@@ -71,6 +71,7 @@ TEST_F(TaskTest, ARestartOfTheAgentDisturbsNothing) {
 
 TEST_F(TaskTest, WhatEndsWhileTheAgentIsAwayIsFoundEnded) {
     shell("echo bye; exit 4");
+    const Instant asked = platform::now_utc();
     launch();
     wait_for_start();
     const TaskStatus before = status();
@@ -84,6 +85,10 @@ TEST_F(TaskTest, WhatEndsWhileTheAgentIsAwayIsFoundEnded) {
     ASSERT_EQ(listed.size(), 1U);
     ASSERT_TRUE(listed[0].outcome);
     EXPECT_EQ(listed[0].outcome->exit_code, 4);
+    ASSERT_TRUE(listed[0].outcome->ran_for);
+    ASSERT_TRUE(listed[0].started_at);
+    EXPECT_GE(*listed[0].started_at, asked);
+    EXPECT_LE(*listed[0].started_at + *listed[0].outcome->ran_for, platform::now_utc());
 }
 
 TEST_F(TaskTest, AKilledShimIsNoticedAndNoByteOfTheLogIsLost) {

@@ -344,6 +344,7 @@ void Shim::read_start_result() {
         start_failure_ = message_of(failure, input_.directory);
         return;
     }
+    status_.started_at = platform::boottime_now();
     if (!cause_) {
         status_.phase = TaskPhase::kRunning;
         write_status();
@@ -485,6 +486,7 @@ bool Shim::is_over() {
 }
 
 void Shim::finish() {
+    const microseconds ended_at = platform::boottime_now();
     read_files();
     read_start_result();
     for (TaskStream& stream : streams_) {
@@ -496,6 +498,9 @@ void Shim::finish() {
     }
     note_copy_errors();
     status_.outcome = outcome();
+    if (status_.started_at != microseconds(0)) {
+        status_.outcome.ran_for = std::max(ended_at - status_.started_at, microseconds(0));
+    }
     if (is_group_made_) {
         for (int i = 0; i < 100 && !remove_cgroup(plan_.cgroup); ++i) {
             pollfd nothing = {-1, 0, 0};

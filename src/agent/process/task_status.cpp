@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t kSlotBytes = StatusFile::kBytes / 2;
 constexpr std::int64_t kMagic = 0x31535452'56454552;  // "REEVRTS1": change it with the format.
 
+constexpr std::int64_t kNotMeasured = -1;  // On the disk alone.
+
 /// FNV-1a, 64 bits (Fowler, Noll, Vo): enough to see a torn write.
 std::int64_t checksum_of(std::string_view bytes) {
     std::uint64_t hash = 0xCBF29CE484222325ULL;
@@ -103,6 +105,8 @@ std::string encode_slot(const TaskStatus& status, std::int64_t sequence) {
     put_output(writer, status.output);
     put_output(writer, status.errors);
     put_outcome(writer, status.outcome);
+    writer.put(status.started_at.count());
+    writer.put(status.outcome.ran_for ? status.outcome.ran_for->count() : kNotMeasured);
 
     ByteWriter slot;
     slot.put(kMagic);
@@ -130,6 +134,13 @@ std::optional<DecodedSlot> decode_slot(std::string_view slot) {
     found.status.output = take_output(reader);
     found.status.errors = take_output(reader);
     found.status.outcome = take_outcome(reader);
+    if (reader.has_more()) {  // Shims of older versions, which still run, do not measure.
+        found.status.started_at = std::chrono::microseconds(reader.number());
+        const std::int64_t ran_for = reader.number();
+        if (ran_for != kNotMeasured) {
+            found.status.outcome.ran_for = std::chrono::microseconds(ran_for);
+        }
+    }
     return reader.is_good() ? std::optional(std::move(found)) : std::nullopt;
 }
 

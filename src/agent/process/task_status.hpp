@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -48,6 +49,7 @@ struct TaskStatus {
     OutputStatus output = {};
     OutputStatus errors = {};  // Where it splits its output.
     model::TaskOutcome outcome = {};
+    std::chrono::microseconds started_at = {};  // boottime_now() then; 0 if its command never ran.
 
     friend bool operator==(const TaskStatus&, const TaskStatus&) = default;
 };

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/process/byte_code.hpp"
 #include "agent/process/launch_plan.hpp"
 #include "platform/files.hpp"
 
@@ -19,7 +20,10 @@ TaskStatus example() {
         .main = {13, 346},
         .output = {{100, 200}, 7, 99},
         .errors = {{0, 0}, 9, 98},
-        .outcome = {model::TaskEnd::kOom, 137, 9, "no memory", 512, 1500, 4096},
+        .outcome =
+            {model::TaskEnd::kOom, 137, 9, "no memory", 512, 1500, 4096,
+                 std::chrono::microseconds(2'000'123)},
+        .started_at = std::chrono::seconds(77),
     };
 }
 
@@ -47,6 +51,27 @@ TEST_F(Status, IsReadAsItWasWritten) {
     ASSERT_TRUE(StatusFile::create(path, example()));
     EXPECT_EQ(read_status(path).value(), example());
     EXPECT_EQ(platform::read_file(path, 8192)->size(), StatusFile::kBytes);
+}
+
+TEST_F(Status, OfAnOlderVersionIsReadWithoutWhatItDidNotMeasure) {
+    // Two numbers less at the end, and a checksum without them.
+    const std::string slot = encode_slot(example(), 5);
+    constexpr std::size_t kNumber = 8;
+    constexpr std::size_t kHead = 3 * kNumber;  // Mark, checksum, size.
+    const std::string body = slot.substr(kHead, slot.size() - kHead - 2 * kNumber);
+    std::uint64_t hash = 0xCBF29CE484222325ULL;
+    for (const char byte : body) {
+        hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001B3ULL;
+    }
+    ByteWriter older;
+    older.put(static_cast<std::int64_t>(hash));
+    older.put(std::string_view(body));
+    const auto found = decode_slot(slot.substr(0, kNumber) + older.bytes());
+    ASSERT_TRUE(found);
+    TaskStatus want = example();
+    want.started_at = {};
+    want.outcome.ran_for.reset();
+    EXPECT_EQ(found->status, want);
 }
 
 TEST_F(Status, TheNewestOfManyCounts) {

@@ -251,6 +251,46 @@ TEST(RunsOn, FollowsTheLabelsOfNodes) {
     EXPECT_EQ(world.state(world.submit_on("zone==b")), "queued");
 }
 
+/// Both nodes are in use; gives what runs on each.
+std::map<std::string, JobId> fill(Zones& world) {
+    std::map<std::string, JobId> fillers;
+    for (int i = 0; i < 2; ++i) {
+        model::JobTerms terms = one_gpu();
+        terms.gpus.count = 2;
+        const JobId filler = world.submit(terms);
+        fillers.emplace(world.node_of(filler), filler);
+    }
+    return fillers;
+}
+
+void end_on(Zones& world, const std::string& node, JobId job) {
+    world.say(model::TaskEnded{.node = node, .key = world.key(job)});
+}
+
+TEST(RunsOn, WhoWaitsFollowsWhatOthersTellApart) {
+    Zones world;
+    const auto fillers = fill(world);
+    ASSERT_EQ(fillers.size(), 2U);
+    const JobId first = world.submit_on("zone");
+    world.submit_on("zone==a");
+    EXPECT_EQ(world.state(first), "queued");
+    end_on(world, "n1", fillers.at("n1"));
+    EXPECT_EQ(world.node_of(first), "n1") << "which is of another class now";
+}
+
+TEST(RunsOn, WhoWaitsFollowsWhatNobodyTellsApartAnyMore) {
+    Zones world;
+    const auto fillers = fill(world);
+    const JobId first = world.submit_on("zone");
+    for (std::size_t i = 0; i <= NodeClasses::kUnusedMax; ++i) {
+        const JobId other = world.submit_on("zone==a && !x" + std::to_string(i));
+        ASSERT_TRUE(world.control(Control::kStop, other));
+    }
+    EXPECT_EQ(world.ledger.state().node_classes().expression_count(), 1U);
+    end_on(world, "n1", fillers.at("n1"));
+    EXPECT_EQ(world.node_of(first), "n1");
+}
+
 TEST(RunsOn, WhatNoNodeIsIsRefusedWithWhy) {
     Zones world;
     model::JobTerms terms = one_gpu();

@@ -93,8 +93,14 @@ class DeviceSets {
 
     [[nodiscard]] const DeviceKind& kind(KindId id) const { return kinds_[id]; }
 
-    /// Sets numbered so far.
-    [[nodiscard]] std::size_t size() const noexcept { return sets_.size(); }
+    /// What it remembers, in entries of about 32 bytes.
+    [[nodiscard]] std::size_t memo_size() const noexcept {
+        constexpr std::size_t kOfSet = 16;  // As large as so many entries.
+        constexpr std::size_t kOfRange =
+            2;  // The map is half empty at most, and about so at least.
+        constexpr std::size_t kOfOption = 2;
+        return sets_.size() * kOfSet + ranges_.size() * kOfRange + options_.size() * kOfOption;
+    }
 
     void clear();
 

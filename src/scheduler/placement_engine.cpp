@@ -340,9 +340,8 @@ void PlacementEngine::relearn() {
 }
 
 std::size_t PlacementEngine::memo_size() const {
-    constexpr std::size_t kOfSet = 16;  // A set is as large as so many entries.
     constexpr std::size_t kOfAsk = 8;
-    return (scorer_ ? scorer_->memo_size() : 0) + sets_->size() * kOfSet + ranked_ / 2 +
+    return (scorer_ ? scorer_->memo_size() : 0) + sets_->memo_size() + ranked_ / 2 +
            (asks_.size() + routes_.size()) * kOfAsk;
 }
 

@@ -14,7 +14,11 @@ namespace {
 class Forward {
   public:
     explicit Forward(const Situation& from)
-        : options_(from.options), core_(from.options), projects_(from.projects), now_(from.now) {
+        : options_(from.options),
+          takes_(from.takes),
+          core_(from.options),
+          projects_(from.projects),
+          now_(from.now) {
         for (const NodeView& node : from.nodes) {
             nodes_.emplace(node.id, node);
             core_.put_node(node);
@@ -107,10 +111,17 @@ class Forward {
         return {.rank = rank_of(options_.order, standing), .job = job.job};
     }
 
+    [[nodiscard]] std::chrono::seconds run_of(const WaitingJob& job) const {
+        if (takes_) {
+            return takes_(job);
+        }
+        return job.run > std::chrono::seconds(0) ? job.run : options_.assumed_run;
+    }
+
     Ahead begin(const Start& start) {
         Ahead ahead{.job = start.place.job, .at = now_};
         WaitingJob& job = waiting_.at(ahead.job);
-        ahead.until = now_ + (job.run > std::chrono::seconds(0) ? job.run : options_.assumed_run);
+        ahead.until = now_ + run_of(job);
         for (const Placed& part : start.parts) {
             ahead.nodes.push_back(part.node);
             RunningTask task{
@@ -266,6 +277,7 @@ class Forward {
     using Ending = std::pair<Instant, AllocationId>;
 
     CoreOptions options_;
+    std::function<std::chrono::seconds(const WaitingJob&)> takes_;
     Core core_;
     ProjectTree projects_;
     Instant now_;
@@ -282,6 +294,9 @@ class Forward {
 }  // namespace
 
 Instant end_of(const RunningTask& task, const Situation& situation) {
+    if (task.ends_at) {
+        return *task.ends_at;
+    }
     // What is over its time is taken to go on as the core takes it to.
     return Timeline(NodeView{}, situation.options.assumed_run).end_of(task.hold, situation.now);
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -19,7 +20,9 @@ struct RunningTask {
     JobId job = JobId(0);
     ProjectId project = ProjectId(0);
     Hold hold = {};
-    bool comes_back = false;  // Once it was stopped, it waits again.
+    bool comes_back = false;              // Once it was stopped, it waits again.
+    std::optional<Instant> ends_at = {};  // Absent: when its time is over.
+    std::uint32_t element = 0;            // Of the job: what has the same ends together.
 };
 
 /// A job that waits, with so many elements to place.
@@ -50,6 +53,9 @@ struct Situation {
     std::vector<WaitingJob> waiting = {};
     std::vector<JobId> failed = {};  // Ended now and without success, for those that wait for it.
     ProjectTree projects = ProjectTree();
+
+    /// How long an element runs that starts now; empty: for its whole time limit, or as is assumed.
+    std::function<std::chrono::seconds(const WaitingJob&)> takes = {};
 };
 
 /// A start that follows.
@@ -61,11 +67,12 @@ struct Ahead {
     std::int64_t gpu_milli = 0;  // On all of them.
 };
 
-/// When something that runs ends, if it takes all its time.
+/// When something that runs ends: at its `ends_at`, or if it takes all its time.
 [[nodiscard]] Instant end_of(const RunningTask& task, const Situation& situation);
 
 /// What follows from `situation` if nobody submits or stops anything, no node comes or goes, and
-/// all runs as long as its time limit (what has none: as long as is assumed) and succeeds: each
+/// all runs as long as the situation says (else as its time limit; what has none: as long as is
+/// assumed) and succeeds; the core plans with the limits, as it does whatever then happens: each
 /// start in order, until `goes_on` says false of one, nothing more can start, or `steps_max`
 /// moments at which something ended have gone by, or `is_over` (empty: never), asked at each of
 /// these and of each start, says so. The core decides, as it does in the live cluster. Gives

@@ -80,7 +80,7 @@ class Replay {
     Replay(const Cluster& cluster, const Workload& workload, const ReplayOptions& options)
         : workload_(workload),
           options_(options),
-          core_({.policy = options.policy, .backfill = options.backfill, .seed = options.seed}),
+          core_(core_options()),
           nodes_(cluster.nodes),
           runs_(workload.jobs.size()) {
         for (const NodeView& node : nodes_) {
@@ -151,6 +151,44 @@ class Replay {
         outcome_.waiting_max = std::max(outcome_.waiting_max, sample_.waiting);
         sample_.at = now_;
         series_.add(sample_);
+        if (options_.observer != nullptr && options_.observer->wants_to_look(now_)) {
+            options_.observer->look(situation());
+        }
+    }
+
+    [[nodiscard]] scheduler::CoreOptions core_options() const {
+        return {.policy = options_.policy, .backfill = options_.backfill, .seed = options_.seed};
+    }
+
+    [[nodiscard]] scheduler::Situation situation() const {
+        scheduler::Situation situation{.now = now_, .options = core_options(), .nodes = nodes_};
+        for (std::size_t i = 0; i < workload_.requests.size(); ++i) {
+            situation.requests.emplace_back(request_id(i), workload_.requests[i]);
+        }
+        for (std::size_t place = 0; place < next_job_; ++place) {
+            const TraceJob& job = workload_.jobs[place];
+            const JobRun& run = outcome_.runs[place];
+            if (run.is_refused || run.has_ended) {
+                continue;
+            }
+            if (!run.has_started) {
+                situation.waiting.push_back(
+                    {.job = JobId(place + 1),
+                     .group = group_of(job),
+                     .run = std::chrono::seconds(job.limit_s)});
+                continue;
+            }
+            const std::uint64_t first = runs_[place].first_hold.value();
+            for (std::size_t part = 0; part < runs_[place].parts.size(); ++part) {
+                const AllocationId id(first + part);
+                situation.running.push_back(
+                    {.id = id,
+                     .job = JobId(place + 1),
+                     .project = ProjectId(job.project + 1),
+                     .hold = core_.hold_with(id)});
+            }
+        }
+        return situation;
     }
 
     [[nodiscard]] Instant next_time() const {
@@ -220,6 +258,9 @@ class Replay {
         run.is_backfilled = start.is_backfilled;
         --sample_.waiting;
         ++sample_.running;
+        if (options_.observer != nullptr) {
+            options_.observer->on_start(place, now_);
+        }
         ends_.emplace(now_ + std::chrono::seconds(job.run_s), place);
     }
 
@@ -234,6 +275,9 @@ class Replay {
         outcome_.runs[place].ended_at = now_;
         outcome_.runs[place].has_ended = true;
         --sample_.running;
+        if (options_.observer != nullptr) {
+            options_.observer->on_end(place, now_);
+        }
         report_done();
     }
 

@@ -9,11 +9,25 @@
 #include "base/instant.hpp"
 #include "model/records.hpp"
 #include "scheduler/backfill.hpp"
+#include "scheduler/forward.hpp"
 #include "scheduler/policy.hpp"
 #include "simulate/openb_trace.hpp"
 #include "simulate/workload.hpp"
 
 namespace reeve::simulate {
+
+/// Sees a replay while it goes on.
+class ReplayObserver {
+  public:
+    virtual ~ReplayObserver() = default;
+
+    virtual void on_start(std::size_t place, Instant at) = 0;
+    virtual void on_end(std::size_t place, Instant at) = 0;
+
+    /// Whether it wants to see how things are, once all that may start at `now` has started.
+    [[nodiscard]] virtual bool wants_to_look(Instant now) = 0;
+    virtual void look(const scheduler::Situation& situation) = 0;
+};
 
 struct ReplayOptions {
     scheduler::Policy policy = scheduler::Policy::kFillValue;
@@ -22,6 +36,8 @@ struct ReplayOptions {
 
     /// Told now and then how many of how many jobs have ended; false ends the replay there.
     std::function<bool(std::size_t done, std::size_t all)> progress = {};
+
+    ReplayObserver* observer = nullptr;  // Not owned; null: nobody.
 };
 
 /// What became of one job. A job that no node of the cluster could ever hold was refused when it

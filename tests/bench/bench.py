@@ -352,7 +352,25 @@ def what_if(options):
     at_most("10,000 queued on 1,000 nodes: both runs of a simulation", figures["what-if"], "s", 2)
 
 
-FIGURES = {f.__name__: f for f in (submit, latency, throughput, shims, idle, status, million, scheduler, queue, what_if)}
+def forecast(options):
+    """When waiting jobs start, said beforehand: Philly in REEVE_TRACES (../shared/traces), replayed."""
+    traces = pathlib.Path(os.environ.get("REEVE_TRACES", "../shared/traces")).resolve()
+    trace = traces / "philly" / "philly.csv"
+    if not trace.is_file():
+        raise Skipped(f"the trace of Philly is not in {traces}; REEVE_TRACES names their folder")
+    build = pathlib.Path(options.binary).parent
+    subprocess.run(["ninja", "-C", str(build), "reeve_forecast_bench"], check=True, capture_output=True)
+    said = subprocess.run([next(build.rglob("reeve_forecast_bench")), str(trace), "80x8xP100", "10800"],
+                          check=True, capture_output=True, text=True, timeout=1800).stdout
+    figures = {name: (float(value), unit) for name, value, unit in (line.split("\t") for line in said.splitlines())}
+    inside = figures.pop("inside")[0]
+    figure("Philly: starts inside the interval", inside, "%", "76 to 84", 76 <= inside <= 84)
+    at_most("Philly: its width, of what time limits say", figures.pop("width-of-limits")[0], "", 0.333)
+    for name, (value, unit) in figures.items():
+        print(f"{'Philly: ' + name:<46} {value:>12,.3f} {unit}")
+
+
+FIGURES = {f.__name__: f for f in (submit, latency, throughput, shims, idle, status, million, scheduler, queue, what_if, forecast)}
 
 
 def main():

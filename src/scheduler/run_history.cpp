@@ -9,9 +9,10 @@ namespace reeve::scheduler {
 namespace {
 
 constexpr unsigned kHalf = 32U;
-constexpr std::uint64_t kFew = 3 * RunHistogram::kOne;  // So much is believed half of the time.
-constexpr std::int64_t kOverdue = 60;   // What is over its limit is taken to go on for so long.
-constexpr std::int64_t kShortest = 60;  // Of what nothing is known.
+constexpr std::uint64_t kFew =
+    std::uint64_t{3} * RunHistogram::kOne;  // So much is believed half of the time.
+constexpr std::int64_t kOverdue = 60;       // What is over its limit is taken to go on for so long.
+constexpr std::int64_t kShortest = 60;      // Of what nothing is known.
 
 /// Where nothing is known: any part of the limit; without one, longer than `x` times what it has
 /// run (or half of what is assumed) in one of `x` cases.

@@ -21,7 +21,7 @@ Workload busy_days() {
     workload.requests.push_back({.gpus = model::WholeGpus{.count = 1}});
     workload.requests.push_back({.gpus = model::WholeGpus{.count = 4}});
     std::int64_t now = 0;
-    while (now < 10 * 86'400) {
+    while (now < std::int64_t{10} * 86'400) {
         now += static_cast<std::int64_t>(random.below(1400));
         const std::size_t project = random.below(2);
         const std::int64_t usual = project == 0 ? 600 : 7200;

@@ -20,11 +20,16 @@ constexpr std::int64_t kTenth = 10;
 
 constexpr std::size_t kEnough = 40;            // Outcomes of a class; fewer are believed in part.
 constexpr std::int64_t kUnknown = kSteps / 2;  // What is added where there is none.
-constexpr std::size_t kThousand = 1000;
-constexpr std::size_t kMissed = 100;      // Of a thousand, on each side, are to be.
-constexpr std::size_t kMissedLeast = 25;  // What is aimed at is between these.
-constexpr std::size_t kMissedMost = 200;
-constexpr std::size_t kEnoughToTell = 100;  // Outcomes.
+
+// Of 2,000 that many are missed on one side. It begins with what is asked, and is between the other
+// two. Each miss makes it smaller by so much that nine that are not make up for it; that is 0.005
+// of all of it, as in Gibbs and Candès 2021.
+constexpr std::int64_t kAll = 2000;
+constexpr std::int64_t kMissed = 200;
+constexpr std::int64_t kMissedLeast = 10;
+constexpr std::int64_t kMissedMost = 400;
+constexpr std::int64_t kStepDown = 9;
+constexpr std::int64_t kStepUp = 1;
 
 std::int64_t scaled(seconds wait) {
     const std::int64_t x = std::max<std::int64_t>(wait.count(), 0) + kZero;
@@ -51,27 +56,18 @@ std::int64_t quantile(const std::vector<seconds>& sorted, std::int64_t tenths) {
     return below + (above - below) * (at % kTenth) / kTenth;
 }
 
-/// The value that `permille` of a thousand `past` are not above; `unknown`, the fewer there are.
-std::int64_t quantile_of(
-    std::vector<std::int32_t> past, std::size_t permille, std::int64_t unknown) {
+/// The value that `part` of kAll of `past` are not above; `unknown`, the fewer there are.
+std::int64_t quantile_of(std::vector<std::int32_t> past, std::int64_t part, std::int64_t unknown) {
     if (past.empty()) {
         return unknown;
     }
-    const std::size_t rank = ((past.size() + 1) * permille + kThousand / 2) / kThousand;
-    const std::size_t at = std::clamp<std::size_t>(rank, 1, past.size()) - 1;
+    const auto count = static_cast<std::int64_t>(past.size());
+    const std::int64_t rank = ((count + 1) * part + kAll / 2) / kAll;
+    const auto at = static_cast<std::size_t>(std::clamp<std::int64_t>(rank, 1, count) - 1);
     std::ranges::nth_element(past, past.begin() + static_cast<std::ptrdiff_t>(at));
     const auto believed = static_cast<std::int64_t>(std::min(past.size(), kEnough));
     const auto enough = static_cast<std::int64_t>(kEnough);
     return (past[at] * believed + unknown * (enough - believed)) / enough;
-}
-
-/// What is aimed at, in thousandths, where `missed` of `known` were: less, if that was too much.
-std::size_t aim(std::size_t missed, std::size_t known) {
-    if (known < kEnoughToTell) {
-        return kMissed;
-    }
-    const std::size_t seen = std::max<std::size_t>(kThousand * missed / known, 1);
-    return std::clamp(kMissed * kMissed / seen, kMissedLeast, kMissedMost);
 }
 
 }  // namespace
@@ -98,10 +94,9 @@ Outcome outcome_of(const Said& said, seconds wait) {
 void Calibration::put(std::uint64_t number, const Outcome& outcome) {
     const std::size_t at = number % kKept;
     if (at >= outcomes_.size()) {
-        outcomes_.push_back(outcome);
-    } else {
-        outcomes_[at] = outcome;
+        outcomes_.resize(at + 1);
     }
+    outcomes_[at] = outcome;
     next_ = std::max(next_, number + 1);
 }
 
@@ -112,6 +107,19 @@ void Calibration::take_back(std::uint64_t number, const Outcome* before) {
         outcomes_[number % kKept] = *before;
     }
     next_ = number;
+}
+
+/// Of kAll, from now on. Misses come in bursts, since what waits for the same waits together, and
+/// none is quite as those before: so what is aimed at follows what was missed, step by step
+/// (adaptive conformal inference), and of many as many are missed as is asked, whatever they are.
+std::int64_t Calibration::aim(Verdict missed) const {
+    std::int64_t aimed = kMissed;
+    for (std::uint64_t number = next_ - outcomes_.size(); number < next_; ++number) {
+        const bool is_missed = outcomes_[number % kKept].verdict == missed;
+        aimed += is_missed ? -kStepDown : kStepUp;
+        aimed = std::clamp(aimed, kMissedLeast, kMissedMost);
+    }
+    return aimed;
 }
 
 Said Calibration::say(const std::vector<seconds>& waits) const {
@@ -127,14 +135,10 @@ Said Calibration::say(const std::vector<seconds>& waits) const {
             past_until.push_back(outcome.past_until);
         }
     }
-    const auto missed = [&](Verdict verdict) {
-        const auto count = std::ranges::count(outcomes_, verdict, &Outcome::verdict);
-        return aim(static_cast<std::size_t>(count), outcomes_.size());
-    };
     const std::int64_t from =
-        low + quantile_of(std::move(past_from), missed(Verdict::kBefore), -kUnknown);
+        low + quantile_of(std::move(past_from), aim(Verdict::kBefore), -kUnknown);
     const std::int64_t until =
-        high + quantile_of(std::move(past_until), kThousand - missed(Verdict::kAfter), kUnknown);
+        high + quantile_of(std::move(past_until), kAll - aim(Verdict::kAfter), kUnknown);
     said.interval = {.from = unscaled(from), .until = unscaled(std::max(from, until))};
     return said;
 }

@@ -44,15 +44,15 @@ struct Outcome {
 /// How good forecasts were, and what follows for the next: an interval reaches so far beyond the
 /// samples that a tenth of the last ones of its class would have come before it, and a tenth after
 /// it (split conformal prediction: Papadopoulos and others 2002), whatever the samples are like.
-/// Since the next are never quite as the last, it is less than a tenth on a side on which more than
-/// that were missed of late, and the other way round.
+/// Since the next are never quite as the last, what is aimed at is less than a tenth on a side on
+/// which more than that were missed of late, and the other way round.
 class Calibration {
   public:
     static constexpr std::size_t kKept = 1024;  // Outcomes, of all classes.
     static constexpr std::uint8_t kClasses = 6;
 
     /// Number `number` (0, 1, …) in the order in which forecasts came true or not; takes the place
-    /// of the one kKept before it.
+    /// of the one kKept before it. All that are kept, in any order, make of an empty one the same.
     void put(std::uint64_t number, const Outcome& outcome);
 
     /// Takes back the newest put(); `before` had its place, if there was one.
@@ -75,6 +75,8 @@ class Calibration {
     friend bool operator==(const Calibration&, const Calibration&) = default;
 
   private:
+    [[nodiscard]] std::int64_t aim(Verdict missed) const;
+
     std::vector<Outcome> outcomes_;  // A ring, by number % kKept.
     std::uint64_t next_ = 0;
 };

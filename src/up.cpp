@@ -159,9 +159,10 @@ Findings findings_of(const controller::View& view) {
     Findings found;
     for (const auto& node : view.nodes) {
         ++found.nodes;
-        found.strays += std::ranges::count_if(
-            node->holdings,
-            [](const controller::Holding& holding) { return holding.allocation.is_quarantined; });
+        found.strays +=
+            std::ranges::count_if(node->holdings, [](const controller::Holding& holding) {
+                return holding.allocation.owner == model::AllocationOwner::kUnknown;
+            });
         for (const model::NodeGpu& gpu : node->record.gpus) {
             if (gpu.is_present) {
                 ++gpus[view.gpu_models.at(gpu.model) + (gpu.is_simulated ? " (simulated)" : "")];

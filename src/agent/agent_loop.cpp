@@ -18,6 +18,15 @@ int milliseconds_until(microseconds at) {
     return static_cast<int>(std::clamp<std::int64_t>(rounded.count(), 0, 60'000));
 }
 
+/// Says whose the processes are: what runs is known when the sample arrives here.
+void find_tasks(const Runtime& runtime, model::NodeSample& sample) {
+    for (model::GpuSample& gpu : sample.gpus) {
+        for (model::GpuProcess& process : gpu.processes) {
+            process.task = runtime.task_of(static_cast<pid_t>(process.pid));
+        }
+    }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<AgentLoop>> AgentLoop::start(
@@ -148,13 +157,15 @@ void AgentLoop::read_inbox() {
         letters_max = inbox_.size() + stops_.size();
     }
     for (std::size_t i = 0; i < letters_max; ++i) {
-        const std::optional<Letter> letter = next_letter();
+        std::optional<Letter> letter = next_letter();
         if (!letter) {
             return;
         }
         Node& node = nodes_[letter->node];
         if (const auto* machine = std::get_if<MachineDescribed>(&letter->event)) {
             node.runtime->set_gpus(machine->gpus);
+        } else if (auto* sampled = std::get_if<Sampled>(&letter->event)) {
+            find_tasks(*node.runtime, sampled->sample);
         }
         handle(node, letter->event);
     }

@@ -6,6 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "base/result.hpp"
 #include "model/agent_messages.hpp"
 #include "model/task.hpp"
@@ -77,6 +79,11 @@ class Runtime {
 
     /// The GPUs of the node are these now: what of them a task may not touch follows from it.
     virtual void set_gpus(const std::vector<model::GpuDescription>& /*gpus*/) {}
+
+    /// The task that the process is of, if it is one that runs.
+    [[nodiscard]] virtual std::optional<model::TaskKey> task_of(pid_t /*process*/) const {
+        return std::nullopt;
+    }
 
     /// What happened since the last call.
     [[nodiscard]] virtual std::vector<RuntimeEvent> collect() = 0;

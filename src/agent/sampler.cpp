@@ -1,5 +1,10 @@
 #include "agent/sampler.hpp"
 
+#include <utility>
+
+#include "platform/identity.hpp"
+#include "platform/process.hpp"
+
 namespace reeve::agent {
 
 MachineDescribed Sampler::describe() {
@@ -35,6 +40,7 @@ Sampled Sampler::sample() {
     }
     if (auto gpus = gpus_->sample(); gpus) {
         sampled.sample.gpus = std::move(*gpus);
+        name_processes(sampled.sample.gpus);
     } else {
         for (const model::GpuDescription& gpu : machine_.gpus) {
             model::GpuSample lost = {.uuid = gpu.uuid};
@@ -43,6 +49,31 @@ Sampled Sampler::sample() {
         }
     }
     return sampled;
+}
+
+void Sampler::name_processes(std::vector<model::GpuSample>& gpus) {
+    std::map<std::uint32_t, std::string> seen;
+    for (model::GpuSample& gpu : gpus) {
+        for (model::GpuProcess& process : gpu.processes) {
+            const auto pid = static_cast<pid_t>(process.pid);
+            const auto facts = platform::process_facts(pid);
+            const auto uid = platform::user_of_process(pid);
+            if (facts && uid) {
+                process.command = facts->name;
+                process.user = seen.try_emplace(*uid, user_name(*uid)).first->second;
+            }
+        }
+    }
+    user_names_ = std::move(seen);
+}
+
+/// Asked of the user database once, as long as the user has processes.
+std::string Sampler::user_name(std::uint32_t uid) const {
+    if (const auto known = user_names_.find(uid); known != user_names_.end()) {
+        return known->second;
+    }
+    const auto user = platform::user_by_id(uid);
+    return user ? user->name : std::to_string(uid);
 }
 
 }  // namespace reeve::agent

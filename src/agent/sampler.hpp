@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "agent/reactor.hpp"
@@ -23,12 +26,17 @@ class Sampler {
     [[nodiscard]] const MachineDescribed& machine() const noexcept { return machine_; }
 
     /// Load since the last call; 0 at the first. A driver that fails becomes each GPU's `trouble`.
+    /// Processes have the names of their users and commands, and no tasks yet.
     [[nodiscard]] Sampled sample();
 
   private:
+    void name_processes(std::vector<model::GpuSample>& gpus);
+    [[nodiscard]] std::string user_name(std::uint32_t uid) const;
+
     model::GpuSource* gpus_;
     MachineDescribed machine_ = {};
     std::optional<platform::CpuTimes> cpu_before_ = {};
+    std::map<std::uint32_t, std::string> user_names_ = {};  // By uid, as long as it is seen.
 };
 
 }  // namespace reeve::agent

@@ -49,12 +49,18 @@ void write_allocation(
     const model::AllocationRecord& allocation = holding.allocation;
     const bool is_visible = may_see(caller, holding.user);
     json.begin_object();
-    if (allocation.is_quarantined) {
-        json.field("owner", "unknown");
-    } else {
-        json.field("owner", is_visible ? "task" : "other");
+    switch (allocation.owner) {
+        case model::AllocationOwner::kTask:
+            json.field("owner", is_visible ? "task" : "other");
+            break;
+        case model::AllocationOwner::kUnknown:  json.field("owner", "unknown"); break;
+        case model::AllocationOwner::kExternal: json.field("owner", "external"); break;
     }
-    if (is_visible && !allocation.is_quarantined) {
+    if (is_visible && allocation.owner == model::AllocationOwner::kExternal) {
+        json.field("process", holding.name);
+        json.field("user", holding.user);
+    }
+    if (is_visible && allocation.owner == model::AllocationOwner::kTask) {
         json.field("job", allocation.task.element.job.value());
         json.field("element", allocation.task.element.index);
         json.field("user", holding.user);

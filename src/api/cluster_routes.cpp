@@ -117,7 +117,7 @@ HttpResponse list_quarantine(const ApiParts& parts, const HttpRequest& /*request
     return list_of(parts, *view, [&](JsonText& json) {
         for (const auto& node : by_name(*view)) {
             for (const controller::Holding& holding : node->holdings) {
-                if (holding.allocation.is_quarantined) {
+                if (holding.allocation.owner == model::AllocationOwner::kUnknown) {
                     write_quarantined(json, *view, *node, holding);
                 }
             }

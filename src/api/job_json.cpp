@@ -172,6 +172,10 @@ std::string word_for(const controller::Blocker& blocker) {
 void write_holder(JsonText& json, const controller::Holder& holder) {
     json.begin_object();
     write_text(json, "job", holder.element);
+    if (holder.is_external) {
+        json.field("external", true);
+    }
+    write_text(json, "process", holder.process);
     write_text(json, "user", holder.user);
     write_text(json, "project", holder.project);
     if (holder.until) {

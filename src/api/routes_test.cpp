@@ -421,7 +421,7 @@ TEST_F(RoutesTest, Projects) {
 TEST_F(RoutesTest, QuarantineSaysWhoseJobItIsAndWhatItHolds) {
     auto node = std::make_shared<controller::NodeStatus>(*node_with_gpu("ada"));
     controller::Holding& holding = node->holdings.front();
-    holding.allocation.is_quarantined = true;
+    holding.allocation.owner = model::AllocationOwner::kUnknown;
     holding.name = "train";
     holding.started_at = kWorldNow;
     world.commands.shown.nodes = {node};

@@ -114,6 +114,10 @@ std::string holder_of(const JsonValue& allocation, const Look& look) {
     if (holder == "unknown") {
         return "in quarantine";
     }
+    if (holder == "external") {
+        const std::string process = text_at(allocation, "process");
+        holder = process.empty() ? "used outside the queue" : "outside the queue: " + process;
+    }
     holder += user.empty() ? "" : " (" + user + ")";
     return until.empty() ? holder : holder + " ends " + relative_time(until, look.now);
 }

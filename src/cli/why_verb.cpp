@@ -13,6 +13,10 @@ std::string holder_in_words(const JsonValue& holder) {
     const std::string user = text_at(holder, "user");
     const std::string project = text_at(holder, "project");
     std::string words = job.empty() ? "held by another user" : "held by job " + job;
+    if (find(holder, "external") != nullptr) {
+        const std::string process = text_at(holder, "process");
+        words = "used outside the queue" + (process.empty() ? "" : " by " + process);
+    }
     if (!user.empty() || !project.empty()) {
         words += " (" + user + (user.empty() || project.empty() ? "" : ", ") + project + ")";
     }

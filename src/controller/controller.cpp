@@ -487,10 +487,13 @@ std::shared_ptr<const NodeStatus> Controller::status_of(const ledger::NodeState&
     status->gate_text = node.liveness.gate_text;
     for (const AllocationId id : node.allocations) {
         Holding holding{.allocation = *state.allocation(id)};
-        holding.project = state.project(holding.allocation.project)->name;
+        if (const model::ProjectRecord* project = state.project(holding.allocation.project)) {
+            holding.project = project->name;
+        }
         const model::ElementRecord* element = state.element(holding.allocation.task.element);
         const model::JobRecord* job = state.job(holding.allocation.task.element.job);
-        if (!holding.allocation.is_quarantined && element != nullptr && job != nullptr) {
+        if (holding.allocation.owner == model::AllocationOwner::kTask && element != nullptr &&
+            job != nullptr) {
             holding.user = state.user(job->user)->name;
             holding.state = element->state;
             holding.is_array = job->is_array;
@@ -501,8 +504,16 @@ std::shared_ptr<const NodeStatus> Controller::status_of(const ledger::NodeState&
                 holding.until = element->started_at + std::chrono::seconds(job->time_limit_s);
             }
         }
+        if (holding.allocation.owner == model::AllocationOwner::kExternal) {
+            const auto outside =
+                node.liveness.outsiders.find(holding.allocation.grant.gpus.front().gpu);
+            if (outside != node.liveness.outsiders.end()) {
+                holding.user = outside->second.user;
+                holding.name = outside->second.process;
+            }
+        }
         const model::KnownTask* stray = ledger_.quarantined_task(holding.allocation.task);
-        if (holding.allocation.is_quarantined && stray != nullptr) {
+        if (holding.allocation.owner == model::AllocationOwner::kUnknown && stray != nullptr) {
             const auto spec = model::parse_task_order(stray->order_json)
                                   .and_then([](const model::TaskOrder& order) {
                                       return model::parse_job_spec(order.spec_json);

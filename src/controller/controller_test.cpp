@@ -96,7 +96,7 @@ TEST_F(ControllerTest, TheViewSaysWhatIsInQuarantine) {
     ASSERT_EQ(controller->view()->nodes.size(), 1U);
     ASSERT_EQ(controller->view()->nodes[0]->holdings.size(), 1U);
     const Holding holding = controller->view()->nodes[0]->holdings[0];
-    EXPECT_TRUE(holding.allocation.is_quarantined);
+    EXPECT_EQ(holding.allocation.owner, model::AllocationOwner::kUnknown);
     EXPECT_EQ(holding.user, "ada");
     EXPECT_EQ(holding.name, "train");
     EXPECT_EQ(holding.started_at, began);

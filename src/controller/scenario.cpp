@@ -190,7 +190,7 @@ class Maker {
         for (NodePointer& node : made_.view.nodes) {
             const auto is_of_it = [job](const Holding& holding) {
                 return holding.allocation.task.element.job == job &&
-                       !holding.allocation.is_quarantined;
+                       holding.allocation.owner == model::AllocationOwner::kTask;
             };
             if (std::ranges::none_of(node->holdings, is_of_it)) {
                 continue;

@@ -26,7 +26,7 @@ SituationBuilder::SituationBuilder(const View& view) : view_(view) {
                  .job = held.task.element.job,
                  .project = held.project,
                  .hold = hold_of(holding)});
-            if (!held.is_quarantined) {
+            if (held.owner == model::AllocationOwner::kTask) {
                 ++held_by_[held.task.element.job];
             }
         }

@@ -21,8 +21,9 @@ namespace reeve::controller {
 /// What holds a part of a node.
 struct Holding {
     model::AllocationRecord allocation = {};
-    std::string user = {};  // Of a task in quarantine as its node says; "" until it has.
-    std::string name = {};  // Of a task in quarantine alone: of its job, likewise.
+    std::string user = {};  // Of a task in quarantine, or outside, as its node says; "" before.
+    std::string name =
+        {};  // Of a task in quarantine: of its job. Of what is external: its process.
     std::string project = {};
     model::ElementState state = model::ElementState::kScheduled;
     bool is_array = false;

@@ -392,11 +392,16 @@ class Explanation {
             if (!holds_it) {
                 continue;
             }
-            Holder holder{.until = holding.until};
+            Holder holder{
+                .is_external = holding.allocation.owner == model::AllocationOwner::kExternal,
+                .until = holding.until};
             if (ledger::Reach{.user = viewer_.user, .is_admin = viewer_.is_admin}.covers(
                     holding.user)) {
                 holder.element =
-                    model::to_string(holding.allocation.task.element, holding.is_array);
+                    holder.is_external
+                        ? ""
+                        : model::to_string(holding.allocation.task.element, holding.is_array);
+                holder.process = holder.is_external ? holding.name : "";
                 holder.user = holding.user;
                 holder.project = holding.project;
             }

@@ -33,6 +33,8 @@ enum class BlockerKind : std::uint8_t {
 /// Who has what is missing.
 struct Holder {
     std::string element = {};  // "1830_2"; "" if the viewer may not know.
+    bool is_external = false;  // Not of Reeve: a process beside the queue.
+    std::string process = {};  // Of what is external: "python3 (pid 4711)"; "" likewise.
     std::string user = {};
     std::string project = {};
     std::optional<Instant> until = {};

@@ -54,7 +54,7 @@ void Ledger::adopt(ElementRecord element, model::AllocationRecord allocation, In
     const model::JobRecord& job = *state_.job(element.key.job);
     const model::HostAmount host = state_.resolved(job.request).host;
     last_allocation_ = std::max(last_allocation_, allocation.id);
-    allocation.is_quarantined = false;
+    allocation.owner = model::AllocationOwner::kTask;
     allocation.project = job.project;
     allocation.grant.host = host;
     put_allocation(allocation);

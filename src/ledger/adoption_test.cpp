@@ -95,7 +95,7 @@ TEST(Ledger, WhatRunsAndIsStillWaitedForIsAdoptedAndNotStartedAgain) {
         EXPECT_EQ(world.ledger.state().element({job, 0})->started_at, began);
         ASSERT_EQ(world.ledger.state().allocations().size(), 1U);
         const auto& [id, held] = *world.ledger.state().allocations().begin();
-        EXPECT_FALSE(held.is_quarantined);
+        EXPECT_EQ(held.owner, model::AllocationOwner::kTask);
         EXPECT_EQ(held.grant.host.cpu_millicores, 1000);
         world.end(job, {.exit_code = 0});
         EXPECT_EQ(world.state(job), "gone");

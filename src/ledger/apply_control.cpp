@@ -263,7 +263,8 @@ Result<Reply> Ledger::control_quarantine(const ControlQuarantine& command, const
         return fail(ErrorCode::kForbidden, "only an administrator decides about quarantine");
     }
     for (const auto& [id, allocation] : state_.allocations()) {
-        if (!allocation.is_quarantined || allocation.task != command.task) {
+        if (allocation.owner != model::AllocationOwner::kUnknown ||
+            allocation.task != command.task) {
             continue;
         }
         switch (command.control) {

@@ -7,6 +7,7 @@
 namespace reeve::ledger {
 namespace {
 
+using model::AllocationOwner;
 using model::ElementRecord;
 
 /// Every rule of the gate that a sample breaks; "" if it lets new work in.
@@ -81,7 +82,7 @@ void Ledger::lose_all_but(const std::set<model::TaskKey>& seen, NodeId id) {
     }
     for (const AllocationId held : std::set<AllocationId>(state_.node(id)->allocations)) {
         const model::AllocationRecord& allocation = *state_.allocation(held);
-        if (allocation.is_quarantined && !seen.contains(allocation.task)) {
+        if (allocation.owner != AllocationOwner::kTask && !seen.contains(allocation.task)) {
             release(held);
         }
     }
@@ -133,7 +134,7 @@ void Ledger::quarantine(NodeId node, const model::KnownTask& task) {
     quarantined_tasks_[task.key] = task;
     if (quarantined(node, task.key) == nullptr) {
         model::AllocationRecord allocation = allocation_of(node, task);
-        allocation.is_quarantined = true;
+        allocation.owner = AllocationOwner::kUnknown;
         last_allocation_ = allocation.id;
         put_allocation(allocation);
     }
@@ -162,7 +163,7 @@ model::AllocationRecord Ledger::allocation_of(NodeId node, const model::KnownTas
 const model::AllocationRecord* Ledger::quarantined(NodeId node, const model::TaskKey& task) const {
     for (const AllocationId id : state_.node(node)->allocations) {
         const model::AllocationRecord* allocation = state_.allocation(id);
-        if (allocation->is_quarantined && allocation->task == task) {
+        if (allocation->owner == AllocationOwner::kUnknown && allocation->task == task) {
             return allocation;
         }
     }
@@ -291,6 +292,7 @@ void Ledger::report(const model::NodeSample& sample, const Lookups& /*lookups*/)
     if (change.before != change.after) {
         put(std::move(change));
     }
+    note_external(id, sample);
     if (options_.gate) {
         NodeLiveness liveness = state_.node(id)->liveness;
         liveness.gate_text = gate_text(*options_.gate, sample);

@@ -256,7 +256,8 @@ class Line {
         payload.text("node", name_by(names_.node, allocation.node));
         payload.text("project", name_by(names_.project, allocation.project));
         payload.number("gpus", allocation.grant.gpus.size());
-        payload.truth_if("quarantined", allocation.is_quarantined);
+        payload.truth_if("quarantined", allocation.owner == model::AllocationOwner::kUnknown);
+        payload.truth_if("external", allocation.owner == model::AllocationOwner::kExternal);
         finish(event, payload);
         return event;
     }

@@ -177,6 +177,10 @@ class Ledger {
     void lose_all_but(const std::set<model::TaskKey>& seen, NodeId node);
     [[nodiscard]] bool is_over(const model::TaskKey& task, const Lookups& lookups) const;
     void quarantine(NodeId node, const model::KnownTask& task);
+    // external.cpp
+    void note_external(NodeId node, const model::NodeSample& sample);
+    void hold_external(
+        NodeId node, const model::NodeGpu& gpu, const std::optional<model::GpuAmount>& use);
     [[nodiscard]] model::AllocationRecord allocation_of(
         NodeId node, const model::KnownTask& task) const;
     [[nodiscard]] const model::AllocationRecord* quarantined(
@@ -198,6 +202,8 @@ class Ledger {
 
     // life.cpp: how elements and allocations move, whoever asks.
     void start_attempt(model::ElementRecord element, std::int64_t pid);
+    [[nodiscard]] model::ElementRecord with_outcome(
+        model::ElementRecord element, const model::TaskOutcome& outcome);
     void end_attempt(model::ElementRecord element, const model::TaskOutcome& outcome);
     void note_end(model::ElementRecord& element) const;
     void lose_attempt(const model::ElementKey& key, const std::string& why);

@@ -2,6 +2,7 @@
 // model/, and every move of an element is counted in its job.
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "ledger/ledger.hpp"
@@ -147,8 +148,8 @@ void Ledger::requeue(ElementRecord element, EndReason reason, microseconds delay
     put_moved(next, from);
 }
 
-void Ledger::end_attempt(ElementRecord element, const model::TaskOutcome& outcome) {
-    release(element.allocation);
+/// What its node measured and saw of it.
+ElementRecord Ledger::with_outcome(ElementRecord element, const model::TaskOutcome& outcome) {
     const bool has_run =
         outcome.end != TaskEnd::kStartFailed && outcome.end != TaskEnd::kNeverStarted;
     if (has_run && element.state == ElementState::kScheduled) {  // Its start was not heard of.
@@ -164,15 +165,22 @@ void Ledger::end_attempt(ElementRecord element, const model::TaskOutcome& outcom
     element.memory_peak_mib = outcome.memory_peak_mib;
     element.cpu_ms = outcome.cpu_ms;
     element.log_bytes = outcome.log_bytes;
+    if (outcome.ran_for && element.started_at != model::kNever) {  // Else it was just now.
+        element.ended_at = std::min(state_.now(), element.started_at + *outcome.ran_for);
+    }
+    return element;
+}
 
+void Ledger::end_attempt(ElementRecord element, const model::TaskOutcome& outcome) {
+    release(element.allocation);
+    element = with_outcome(std::move(element), outcome);
     const bool is_stopping = element.state == ElementState::kStopping;
     if (outcome.end == TaskEnd::kTimeLimit && !is_stopping) {
+        const Instant ended_at = std::exchange(element.ended_at, model::kNever);
         request_stop(element, StopIntent::kTimeLimit, Control::kStop);
         element.state = ElementState::kStopping;
         element.intent = StopIntent::kTimeLimit;
-    }
-    if (outcome.ran_for && element.started_at != model::kNever) {  // Else it was just now.
-        element.ended_at = std::min(state_.now(), element.started_at + *outcome.ran_for);
+        element.ended_at = ended_at;
     }
     if (outcome.end == TaskEnd::kTimeLimit) {
         finish(std::move(element), ElementEvent::kTimedOut, EndReason::kTimeLimit);

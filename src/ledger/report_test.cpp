@@ -10,7 +10,7 @@ namespace reeve::ledger {
 namespace {
 
 using model::TaskEnd;
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 class EndedAt : public testing::Test {
   protected:

@@ -184,7 +184,8 @@ void State::set_liveness(NodeId id, NodeLiveness liveness) {
     NodeLiveness& old = found->second.liveness;
     const bool places_same =
         liveness.is_reachable == old.is_reachable && liveness.is_gated == old.is_gated;
-    const bool reads_same = places_same && liveness.gate_text == old.gate_text;
+    const bool reads_same =
+        places_same && liveness.gate_text == old.gate_text && liveness.outsiders == old.outsiders;
     old = std::move(liveness);
     if (!reads_same) {
         dirty_nodes_.insert(id);
@@ -318,7 +319,7 @@ void State::refresh_hold(AllocationId id) {
         .since = has_started ? attempt->started_at : held->reserved_at,
         .limit = std::chrono::seconds(owner == nullptr ? 0 : owner->time_limit_s),
         .is_ending = is_its && attempt->state == ElementState::kStopping};
-    if (owner != nullptr && owner->is_preemptible && !held->is_quarantined) {
+    if (owner != nullptr && owner->is_preemptible && held->owner == model::AllocationOwner::kTask) {
         hold.preemptible = {
             .priority = owner->priority,
             .project = held->project,

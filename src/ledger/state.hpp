@@ -24,11 +24,20 @@
 namespace reeve::ledger {
 
 /// What was observed of a node and is forgotten at a restart.
+/// Processes on a GPU that are no task's.
+struct Outsiders {
+    std::string user = {};     // Of the one with most memory; "" if it cannot be told.
+    std::string process = {};  // "python3 (pid 4711)", "python3 (pid 4711) and 2 more".
+
+    friend bool operator==(const Outsiders&, const Outsiders&) = default;
+};
+
 struct NodeLiveness {
     Instant heard_at = model::kNever;
     bool is_reachable = false;
     bool is_gated = false;
-    std::string gate_text = {};  // Why the gate holds it back.
+    std::string gate_text = {};                 // Why the gate holds it back.
+    std::map<GpuId, Outsiders> outsiders = {};  // As last sampled.
 };
 
 /// A node as the ledger sees it.

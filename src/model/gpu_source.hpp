@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "model/task.hpp"
 
 namespace reeve::model {
 
@@ -28,6 +29,10 @@ struct GpuDescription {
 struct GpuProcess {
     std::uint32_t pid = 0;
     std::optional<std::int64_t> memory_mib = {};  // Absent where the driver does not say.
+    bool is_graphics = false;                     // It draws, and computes nothing.
+    std::string user = {};                        // Who runs it; "" if that cannot be told.
+    std::string command = {};                     // Its name, of at most 15 bytes; likewise.
+    std::optional<TaskKey> task = {};             // Whose it is, if it is one of ours.
 
     friend bool operator==(const GpuProcess&, const GpuProcess&) = default;
 };

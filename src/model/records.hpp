@@ -232,14 +232,20 @@ struct ElementRecord {
     friend bool operator==(const ElementRecord&, const ElementRecord&) = default;
 };
 
-/// An amount of one node, held by a task or (quarantine) by one of ours that the ledger does not
-/// know.
+/// Who holds an amount. Numbers are stored.
+enum class AllocationOwner : std::uint8_t {
+    kTask = 0,
+    kUnknown = 1,   // One of our tasks that the ledger does not know: in quarantine.
+    kExternal = 2,  // What is not ours: seen to be in use, and of no task.
+};
+
+/// An amount of one node, and who holds it.
 struct AllocationRecord {
     AllocationId id = AllocationId(0);
-    TaskKey task = {};
-    bool is_quarantined = false;
+    TaskKey task = {};  // Of a task, in quarantine or not.
+    AllocationOwner owner = AllocationOwner::kTask;
     NodeId node = NodeId(0);
-    ProjectId project = ProjectId(0);
+    ProjectId project = ProjectId(0);  // 0 of what is external.
     Grant grant = {};
     AllocationState state = AllocationState::kReserved;
     Instant reserved_at = kNever;

@@ -125,6 +125,12 @@ UniqueFd open_process(const ProcessId& id) {
     return fd;
 }
 
+std::optional<std::uint32_t> user_of_process(pid_t pid) {
+    struct stat entry = {};
+    return ::stat(proc_path(pid, "").c_str(), &entry) == 0 ? std::optional(entry.st_uid)
+                                                           : std::nullopt;
+}
+
 std::vector<std::string> environment_of(pid_t pid) {
     const Result<std::string> text = read_file(proc_path(pid, "environ"), kProcBytesMax);
     return text ? split(*text, '\0') : std::vector<std::string>();

@@ -41,6 +41,9 @@ struct ProcessFacts {
 /// A descriptor that becomes readable when exactly that process ends; none if it has ended.
 [[nodiscard]] UniqueFd open_process(const ProcessId& id);
 
+/// Whom it runs as (effective uid). Absent if it is gone.
+[[nodiscard]] std::optional<std::uint32_t> user_of_process(pid_t pid);
+
 /// Variables it was started with, "K=V" each; empty if they may not be read.
 [[nodiscard]] std::vector<std::string> environment_of(pid_t pid);
 

@@ -210,7 +210,9 @@ class Forward {
             node->second.free = model::give_back(node->second.free, task.hold.grant);
             core_.put_node(node->second);
         }
-        projects_.add(task.project, usage_of(task.hold.grant), -1);
+        model::Usage less = usage_of(task.hold.grant);
+        less.running_elements = task.job == JobId(0) ? 0 : less.running_elements;
+        projects_.add(task.project, less, -1);
         for (const ProjectId project : projects_.above(task.project)) {
             core_.free_quota(project);
         }

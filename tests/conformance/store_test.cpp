@@ -79,7 +79,7 @@ model::AllocationRecord extreme_allocation() {
     return {
         .id = AllocationId(11),
         .task = {.element = {.job = JobId(7), .index = kHuge32}, .attempt = kHuge32, .rank = 3},
-        .is_quarantined = true,
+        .owner = model::AllocationOwner::kUnknown,
         .node = NodeId(9),
         .project = ProjectId(3),
         .grant =

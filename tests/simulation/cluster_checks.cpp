@@ -130,7 +130,8 @@ void ClusterWorld::check_element(const ledger::ElementPut& put) {
 }
 
 void ClusterWorld::check_allocation(const ledger::Put<model::AllocationRecord>& put) {
-    const bool is_released = put.after && is_end(put.after->state) && !put.after->is_quarantined;
+    const bool is_released =
+        put.after && is_end(put.after->state) && put.after->owner == model::AllocationOwner::kTask;
     if (is_released && is_alive(put.after->task)) {
         fail_with(model::to_string(put.after->task) + " runs on GPUs that are called free");
     }
@@ -142,7 +143,8 @@ void ClusterWorld::check_ledger() {
         check_accounts(node);
     }
     for (const auto& [id, allocation] : controller_->ledger().state().allocations()) {
-        if (allocation.is_quarantined) {  // No backup is ever restored here.
+        if (allocation.owner ==
+            model::AllocationOwner::kUnknown) {  // No backup is ever restored here.
             fail_with(model::to_string(allocation.task) + " is in quarantine, though it is known");
         }
     }
@@ -181,7 +183,7 @@ void ClusterWorld::check_owners() {
     }
     for (const auto& [id, allocation] : state.allocations()) {
         const model::ElementRecord* element = state.element(allocation.task.element);
-        if (!allocation.is_quarantined &&
+        if (allocation.owner == model::AllocationOwner::kTask &&
             (element == nullptr || element->allocation != allocation.id)) {
             fail_with("allocation " + std::to_string(id.value()) + " belongs to nobody");
         }

@@ -47,6 +47,22 @@ UniqueFd find_pipe(pid_t pid, const OutputStatus& output) {
     return {};
 }
 
+/// A task as its directory says; `cluster_id` is for one whose order cannot be read.
+model::KnownTask task_in(
+    const std::string& directory, const model::TaskKey& key, const std::string& cluster_id) {
+    const auto text = platform::read_file(directory + kOrderFile, kOrderBytesMax);
+    const auto order =
+        text.and_then([](const std::string& json) { return model::parse_task_order(json); });
+    model::KnownTask task = {.key = key, .cluster_id = cluster_id};
+    if (order) {
+        task.cluster_id = order->cluster_id;
+        task.identity = order->identity;
+        task.gpus = order->gpus;
+        task.order_json = *text;
+    }
+    return task;
+}
+
 std::int64_t size_of(const std::string& path, const DroppedRange& dropped) {
     struct stat found = {};
     const std::int64_t size = stat(path.c_str(), &found) == 0 ? found.st_size : 0;
@@ -162,16 +178,7 @@ std::optional<model::KnownTask> ProcessRuntime::adopt(const model::TaskKey& key)
         older_.erase(key);
         return std::nullopt;  // It is not here: whoever wants it asks again.
     }
-    const auto text = platform::read_file(directory + kOrderFile, kOrderBytesMax);
-    const auto order =
-        text.and_then([](const std::string& json) { return model::parse_task_order(json); });
-    model::KnownTask task = {.key = key, .cluster_id = options_.cluster_id};
-    if (order) {
-        task.cluster_id = order->cluster_id;
-        task.identity = order->identity;
-        task.gpus = order->gpus;
-        task.order_json = *text;
-    }
+    model::KnownTask task = task_in(directory, key, options_.cluster_id);
     if (status && status->phase == TaskPhase::kEnded) {
         task.outcome = status->outcome;
         task.has_started = status->main.pid != 0;
@@ -191,12 +198,17 @@ std::optional<model::KnownTask> ProcessRuntime::adopt(const model::TaskKey& key)
         return task;
     }
     task.started_at = start_of(status);
-    if (is_only_claimed) {  // A shim is about to say that it is there.
-        live.answer_by = platform::monotonic_now() + options_.launch_timeout;
-    } else if (!adopt_shim(live, *status)) {
-        on_shim_end(live);
-    }
+    await_shim(live, is_only_claimed ? nullptr : &*status);
     return task;
+}
+
+/// Without a status, a shim is about to say that it is there.
+void ProcessRuntime::await_shim(Live& task, const TaskStatus* status) {
+    if (status == nullptr) {
+        task.answer_by = platform::monotonic_now() + options_.launch_timeout;
+    } else if (!adopt_shim(task, *status)) {
+        on_shim_end(task);
+    }
 }
 
 /// True if the shim that the status names is alive; it is watched then.

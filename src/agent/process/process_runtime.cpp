@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 
+#include "agent/process/process_tree.hpp"
 #include "agent/process/task_directory.hpp"
 #include "platform/clock.hpp"
 #include "platform/files.hpp"
@@ -223,6 +224,12 @@ void ProcessRuntime::remove(const model::TaskKey& key) {
         }
     }
     forget_later(directory);
+}
+
+std::optional<model::TaskKey> ProcessRuntime::task_of(pid_t process) const {
+    const std::string name = task_of_process(options_.cluster_id, process);
+    const auto key = name.empty() ? std::nullopt : std::optional(model::parse_task_key(name));
+    return key && *key && tasks_.contains(**key) ? std::optional(**key) : std::nullopt;
 }
 
 std::vector<RuntimeEvent> ProcessRuntime::collect() {

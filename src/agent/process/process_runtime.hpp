@@ -53,6 +53,7 @@ class ProcessRuntime final : public Runtime {
     void stop(const model::TaskKey& key, StopForce force) override;
     void acknowledge(const model::TaskKey& key) override;
     void remove(const model::TaskKey& key) override;
+    [[nodiscard]] std::optional<model::TaskKey> task_of(pid_t process) const override;
     [[nodiscard]] std::vector<RuntimeEvent> collect() override;
 
     [[nodiscard]] int fd() const override { return epoll_.get(); }
@@ -88,6 +89,7 @@ class ProcessRuntime final : public Runtime {
     void forget_later(const std::string& directory);
     [[nodiscard]] std::optional<model::KnownTask> adopt(const model::TaskKey& key);
     void find_older(const model::TaskKey& key);
+    void await_shim(Live& task, const TaskStatus* status);
     [[nodiscard]] bool adopt_shim(Live& task, const TaskStatus& status);
     [[nodiscard]] static bool abandon_claim(const std::string& directory);
     void reopen_pipes_of_lost(Live& task, const TaskStatus& status, const CgroupPaths& cgroup);

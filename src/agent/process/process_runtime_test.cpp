@@ -278,5 +278,29 @@ TEST_F(TaskTest, StoppedBeforeItsStartItNeverStarts) {
     EXPECT_EQ(log(), "");
 }
 
+TEST_F(TaskTest, ItsProcessesAreKnownAsItsAndNoOthers) {
+    shell("sleep 1000 & sh -c 'env -i sleep 1000 & echo $!; wait' & echo ready; wait");
+    launch();
+    const pid_t main = wait_for_start();
+    ASSERT_TRUE(wait_for_log("ready"));
+    const auto until = platform::monotonic_now() + kPatience;
+    while (descendants_of(main).size() < 3 && platform::monotonic_now() < until) {
+        pollfd nothing = {-1, 0, 0};
+        poll(&nothing, 1, 5);
+    }
+    std::vector<pid_t> all = descendants_of(main);
+    EXPECT_EQ(all.size(), 3U);
+    all.push_back(main);
+    for (const pid_t pid : all) {
+        EXPECT_EQ(runtime->task_of(pid), kKey);
+    }
+    EXPECT_EQ(runtime->task_of(getpid()), std::nullopt);
+    EXPECT_EQ(runtime->task_of(1), std::nullopt);
+    EXPECT_EQ(runtime->task_of(0), std::nullopt);
+    runtime->stop(kKey, StopForce::kKill);
+    wait_for_end();
+    EXPECT_EQ(runtime->task_of(main), std::nullopt);
+}
+
 }  // namespace
 }  // namespace reeve::agent::process

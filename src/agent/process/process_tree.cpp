@@ -4,13 +4,41 @@
 #include <csignal>
 #include <map>
 #include <set>
+#include <utility>
 
+#include "agent/process/cgroups.hpp"
 #include "agent/process/task_environment.hpp"
+#include "platform/files.hpp"
 
 namespace reeve::agent::process {
 namespace {
 
 constexpr int kStopPassesMax = 20;
+
+/// "1.0.1.0" of a line "4:memory:/reeve/5f2c8a019b7e-1.0.1.0", or of a group below that one.
+std::string task_in_groups(const std::string& cluster_id, pid_t process) {
+    constexpr std::size_t kBytesMax = 64 << 10;
+    const std::string path = "/proc/" + std::to_string(process) + "/cgroup";
+    const std::string groups = platform::read_file(path, kBytesMax).value_or("");
+    const std::string before = "/" + group_name(cluster_id, "");
+    const std::size_t found = groups.find(before);
+    if (found == std::string::npos) {
+        return "";
+    }
+    const std::size_t begin = found + before.size();
+    return groups.substr(begin, groups.find_first_of("/\n", begin) - begin);
+}
+
+std::string task_in_environment(const std::string& cluster_id, pid_t process) {
+    const std::vector<std::string> variables = platform::environment_of(process);
+    if (std::ranges::find(variables, "REEVE_CLUSTER_ID=" + cluster_id) == variables.end()) {
+        return "";
+    }
+    const std::string before = std::string(kTaskVariable) + "=";
+    const auto task = std::ranges::find_if(
+        variables, [&](const std::string& variable) { return variable.starts_with(before); });
+    return task == variables.end() ? "" : task->substr(before.size());
+}
 
 }  // namespace
 
@@ -68,6 +96,20 @@ std::vector<pid_t> processes_of_task(
         }
     }
     return found;
+}
+
+std::string task_of_process(const std::string& cluster_id, pid_t process) {
+    constexpr int kAncestorsMax = 64;
+    for (int i = 0; i < kAncestorsMax && process > 1; ++i) {
+        std::string task = task_in_groups(cluster_id, process);
+        task = task.empty() ? task_in_environment(cluster_id, process) : std::move(task);
+        if (!task.empty()) {
+            return task;
+        }
+        const auto facts = platform::process_facts(process);
+        process = facts ? facts->parent : 0;
+    }
+    return "";
 }
 
 }  // namespace reeve::agent::process

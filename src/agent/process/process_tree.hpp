@@ -22,4 +22,8 @@ void kill_descendants(pid_t ancestor);
 [[nodiscard]] std::vector<pid_t> processes_of_task(
     const std::string& cluster_id, const std::string& task, pid_t session);
 
+/// The task of this cluster that the process, or what started it, is of: known by its control group
+/// or by its environment. "" if none.
+[[nodiscard]] std::string task_of_process(const std::string& cluster_id, pid_t process);
+
 }  // namespace reeve::agent::process

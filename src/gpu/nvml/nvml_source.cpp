@@ -392,11 +392,14 @@ Return NvmlSource::sample_figures(abi::Device handle, model::GpuSample& sample) 
 Return NvmlSource::sample_processes(abi::Device handle, model::GpuSample& sample) const {
     for (const Functions::ProcessList* list : {&f().compute, &f().graphics, &f().mps}) {
         Return result = Return::kSuccess;
-        const std::vector<model::GpuProcess> processes = read_processes(*list, handle, result);
+        std::vector<model::GpuProcess> processes = read_processes(*list, handle, result);
         if (is_of_driver(result) || is_of_device(result)) {
             return result;
         }
-        sample.processes.insert(sample.processes.end(), processes.begin(), processes.end());
+        for (model::GpuProcess& process : processes) {
+            process.is_graphics = list == &f().graphics;
+            sample.processes.push_back(std::move(process));
+        }
     }
     sample.processes = merge_processes(std::move(sample.processes));
     return Return::kSuccess;

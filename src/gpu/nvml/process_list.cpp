@@ -128,11 +128,19 @@ std::vector<model::GpuProcess> read_processes(
 
 std::vector<model::GpuProcess> merge_processes(std::vector<model::GpuProcess> processes) {
     std::ranges::sort(processes, [](const model::GpuProcess& a, const model::GpuProcess& b) {
-        return a.pid != b.pid ? a.pid < b.pid : a.memory_mib > b.memory_mib;
+        return a.pid < b.pid;
     });
-    const auto rest = std::ranges::unique(processes, {}, &model::GpuProcess::pid);
-    processes.erase(rest.begin(), rest.end());
-    return processes;
+    std::vector<model::GpuProcess> merged;
+    merged.reserve(processes.size());
+    for (model::GpuProcess& process : processes) {
+        if (merged.empty() || merged.back().pid != process.pid) {
+            merged.push_back(std::move(process));
+            continue;
+        }
+        merged.back().memory_mib = std::max(merged.back().memory_mib, process.memory_mib);
+        merged.back().is_graphics = merged.back().is_graphics && process.is_graphics;
+    }
+    return merged;
 }
 
 }  // namespace reeve::gpu::nvml

@@ -99,6 +99,19 @@ TEST(ProcessList, AProcessOfSeveralListsCountsOnce) {
     EXPECT_EQ(merged, want);
 }
 
+TEST(ProcessList, WhoDrawsAndComputesComputes) {
+    const std::vector<model::GpuProcess> merged = merge_processes({
+        {.pid = 9},
+        {.pid = 3, .is_graphics = true},
+        {.pid = 9, .memory_mib = 5, .is_graphics = true}
+    });
+    const std::vector<model::GpuProcess> want = {
+        {.pid = 3, .is_graphics = true},
+        {.pid = 9, .memory_mib = 5    }
+    };
+    EXPECT_EQ(merged, want);
+}
+
 abi::Return nonsense(abi::Device /*device*/, unsigned* count, void* rows) {
     *count = 2;
     std::memset(rows, 0x77, 64);

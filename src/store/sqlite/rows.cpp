@@ -482,7 +482,7 @@ void bind(Run& run, const model::AllocationRecord& allocation, Packed& packed) {
         .integer(allocation.task.element.index)
         .integer(allocation.task.attempt)
         .integer(allocation.task.rank)
-        .integer(allocation.is_quarantined ? 1 : 0)
+        .integer(static_cast<std::int64_t>(allocation.owner))
         .id(allocation.node)
         .id(allocation.project)
         .integer(allocation.grant.host.cpu_millicores)
@@ -500,7 +500,7 @@ model::AllocationRecord read_allocation(Run& run) {
     allocation.task.element.index = run.read_as<std::uint32_t>();
     allocation.task.attempt = run.read_as<std::uint32_t>();
     allocation.task.rank = run.read_as<std::uint32_t>();
-    allocation.is_quarantined = run.read_integer() != 0;
+    allocation.owner = run.read_as<model::AllocationOwner>();
     allocation.node = run.read_id<NodeId>();
     allocation.project = run.read_id<ProjectId>();
     allocation.grant.host.cpu_millicores = run.read_integer();

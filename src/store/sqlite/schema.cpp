@@ -151,7 +151,7 @@ CREATE TABLE allocations (
     element INTEGER NOT NULL,
     attempt INTEGER NOT NULL,
     rank INTEGER NOT NULL,
-    is_quarantined INTEGER NOT NULL,
+    is_quarantined INTEGER NOT NULL,  -- model::AllocationOwner
     node INTEGER NOT NULL,
     project INTEGER NOT NULL,
     cpu_millicores INTEGER NOT NULL,

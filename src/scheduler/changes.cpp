@@ -32,7 +32,7 @@ class Judge {
   public:
     explicit Judge(const Surroundings& around) : around_(around) {
         for (const Timeline& node : around.nodes) {
-            (node.has_promises() ? promised_ : unpromised_).push_back(&node);
+            (node.has_promises() || node.has_bookings() ? kept_ : free_).push_back(&node);
         }
     }
 
@@ -44,8 +44,7 @@ class Judge {
             model::request_of(wish.gpus, wish.host, models_of(wish.gpus.model));
         return has_quota(wish, request) &&
                (std::ranges::any_of(
-                    unpromised_,
-                    [&](const auto* node) { return can_take(node->view(), request); }) ||
+                    free_, [&](const auto* node) { return can_take(node->view(), request); }) ||
                 std::ranges::any_of(views_during(wish.limit), [&](const NodeView& view) {
                     return can_take(view, request);
                 }));
@@ -67,12 +66,12 @@ class Judge {
         return known->second;
     }
 
-    /// What is free all the time, on the nodes of which something is promised.
+    /// What is free all the time, on the nodes of which something is promised or booked.
     [[nodiscard]] const std::vector<NodeView>& views_during(seconds limit) {
         const seconds run = limit > seconds(0) ? planning_limit(limit) : around_.assumed_run;
         const auto [known, is_new] = views_.try_emplace(run);
         if (is_new) {
-            for (const Timeline* node : promised_) {
+            for (const Timeline* node : kept_) {
                 known->second.push_back(
                     node->view_during(around_.now, around_.now, run + around_.margin, JobId(0)));
             }
@@ -114,8 +113,8 @@ class Judge {
 
     const Surroundings& around_;
     std::size_t looks_ = 0;
-    std::vector<const Timeline*> promised_;
-    std::vector<const Timeline*> unpromised_;
+    std::vector<const Timeline*> kept_;
+    std::vector<const Timeline*> free_;
     std::map<std::string, std::vector<GpuModelId>> models_;
     std::map<seconds, std::vector<NodeView>> views_;
 };

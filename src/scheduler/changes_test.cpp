@@ -168,6 +168,20 @@ TEST(Alternatives, AShorterLimitPassesBeforeAPromise) {
     EXPECT_TRUE(would_start({.limit = hours(3)}, around)) << "it needs no GPU";
 }
 
+TEST(Alternatives, AShorterLimitPassesBeforeWhatIsBookedForOthers) {
+    Surroundings around = surroundings_of({empty_node()});
+    around.nodes[0].put_booking(std::make_shared<const Booking>(Booking{
+        .id = model::BookingId(1),
+        .from = kNow + hours(1),
+        .until = kNow + hours(2),
+        .parts = {{.node = around.nodes[0].view().id}}}));
+    const Wish wish = {.gpus = {.count = 1}, .limit = hours(3)};
+    Wish shorter = wish;
+    shorter.limit = minutes(59);
+    expect_same(alternatives(wish, around), {changed(WishPart::kTime, shorter)});
+    EXPECT_FALSE(would_start({.limit = hours(3)}, around)) << "all of the node is booked";
+}
+
 TEST(Alternatives, AQuotaIsNotPassedByWhatIsOffered) {
     Surroundings around = surroundings_of({empty_node()});
     around.levels = {

@@ -74,6 +74,9 @@ Core::Core(const Core& other) : Core(other.options_) {
     for (const auto& [id, request] : other.requests_) {
         put_request(id, request);
     }
+    for (const auto& [id, booking] : other.bookings_) {
+        put_booking(*booking);
+    }
     for (const auto& [id, node] : other.nodes_) {
         put_node(node.timeline.view());
         for (const auto& [hold_id, hold] : node.timeline.holds()) {
@@ -95,6 +98,12 @@ Core::Core(const Core& other) : Core(other.options_) {
         refresh(mine);
         set_hopeless(mine, ask.is_hopeless);
     }
+    take_over_reservations(other);
+    grown_ = other.grown_;
+    let_go_ = other.let_go_;
+}
+
+void Core::take_over_reservations(const Core& other) {
     for (const Reservation& reservation : other.reservations_) {
         const bool has_nodes = std::ranges::all_of(
             reservation.parts, [this](const Placed& part) { return nodes_.contains(part.node); });
@@ -104,8 +113,6 @@ Core::Core(const Core& other) : Core(other.options_) {
     }
     are_reservations_stale_ =
         other.are_reservations_stale_ || reservations_.size() != other.reservations_.size();
-    grown_ = other.grown_;
-    let_go_ = other.let_go_;
 }
 
 Core& Core::operator=(const Core& other) {
@@ -129,6 +136,9 @@ void Core::put_node(const NodeView& view) {
         is_preemption_due_ = true;
     }
     node.timeline.put_view(view);
+    if (is_new) {
+        tell_bookings(node);
+    }
     show(node);
 }
 
@@ -139,6 +149,7 @@ void Core::drop_node(NodeId id) {
         }
         nodes_.erase(node);
     }
+    hidden_.erase(id);
     grown_.erase(id);
     let_go_.erase(id);
     engine_.remove_node(id);
@@ -153,13 +164,16 @@ void Core::change_hardware() {
     are_reservations_stale_ = true;
 }
 
-/// Tells the engine of a node. What is promised to somebody is looked at by hand: see
-/// find_beside_promises().
+/// Tells the engine of a node. What is promised to somebody, or booked soon, is looked at by hand:
+/// see find_beside_promises().
 void Core::show(const Node& node) {
-    if (!node.is_kept_back) {
+    const NodeId id = node.timeline.view().id;
+    if (!node.is_hidden()) {
+        hidden_.erase(id);
         engine_.put_node(node.timeline.view());
         return;
     }
+    hidden_.emplace(id, &node);
     NodeView hidden = node.timeline.view();
     hidden.availability = Availability::kDrained;
     engine_.put_node(hidden);
@@ -243,14 +257,9 @@ Core::Group& Core::group_with(const GroupKey& key) {
     const auto [found, is_new] = groups_.try_emplace(key);
     Group& group = found->second;
     if (is_new) {
-        const AskKey ask_key{.request = key.request, .nodes = key.nodes};
-        const auto request = requests_.find(key.request);
-        REEVE_ASSERT(request != requests_.end(), "a job waits for a request that is known");
-        Ask& ask = asks_.try_emplace(ask_key, Ask{.key = ask_key, .request = &request->second})
-                       .first->second;
-        ++ask.groups;
         group.key = key;
-        group.ask = &ask;
+        join_ask(group);
+        ++runs_[run_of(key)];
     }
     return group;
 }
@@ -288,16 +297,15 @@ void Core::drop_waiting(const Place& place, const GroupKey& key) {
 }
 
 void Core::drop_group(Group& group) {
-    Ask& ask = *group.ask;
     if (group.waits_for_quota_of) {
         without_quota_[*group.waits_for_quota_of].erase(group.key);
     }
-    groups_.erase(GroupKey(group.key));
-    if (--ask.groups == 0) {
-        blocked_.erase(ask.key);  // It has no heads, so it is not active either.
-        hopeless_.erase(ask.key);
-        asks_.erase(AskKey(ask.key));
+    const auto same_run = runs_.find(run_of(group.key));
+    if (--same_run->second == 0) {
+        runs_.erase(same_run);
     }
+    leave_ask(group);
+    groups_.erase(GroupKey(group.key));
 }
 
 void Core::add_head(Group& group) {
@@ -455,7 +463,8 @@ std::optional<Start> Core::look(Instant now, const QuotaCheck& quota_check) {
     if (start || group->waits_for_quota_of) {
         return start;
     }
-    const std::size_t found = find_unpromised(ask, place.job).size();
+    const auto count = static_cast<std::size_t>(ask.key.nodes);
+    const std::size_t found = find_unpromised(ask, place.job, count).size();
     std::chrono::seconds passing_run = passing_run_of(ask, found, now);
     if (was_blocked) {  // Whatever was said of it, there was no room for this run.
         passing_run = std::min(passing_run, run_of(group->key) - std::chrono::seconds(1));
@@ -496,6 +505,7 @@ void Core::put_aside(Group& group, ProjectId over) {
 
 /// Lets those look again for whom there may be room now, and renews what is reserved.
 void Core::settle(Instant now, const QuotaCheck& quota_check) {
+    look_ahead(now);
     do {
         std::set<NodeId> changed = std::exchange(let_go_, {});
         for (const NodeId id : std::exchange(grown_, {})) {
@@ -521,11 +531,12 @@ void Core::reconsider(const Node& node, Instant now) {
             continue;
         }
         set_hopeless(ask, false);
-        if (!node.is_kept_back) {
+        if (!node.is_hidden()) {
             unblock(ask);
             continue;
         }
-        const std::chrono::seconds run = node.timeline.longest_run(*ask.request, now);
+        const std::chrono::seconds run =
+            node.timeline.longest_run(*ask.request, now, ask.key.guest);
         if (run > ask.passing_run) {
             block(ask, run);
         }
@@ -562,7 +573,10 @@ bool Core::was_told_the_same(const Core& other) const {
         std::ranges::equal(groups_, other.groups_, [](const auto& left, const auto& right) {
             return left.first == right.first && left.second.jobs == right.second.jobs;
         });
-    return has_same_queue &&
+    const bool has_same_bookings = std::ranges::equal(
+        bookings_, other.bookings_,
+        [](const auto& left, const auto& right) { return *left.second == *right.second; });
+    return has_same_queue && has_same_bookings &&
            std::ranges::equal(nodes_, other.nodes_, [](const auto& left, const auto& right) {
                const Timeline& mine = left.second.timeline;
                const Timeline& its = right.second.timeline;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -16,6 +17,7 @@
 #include "base/strong_id.hpp"
 #include "model/records.hpp"
 #include "scheduler/backfill.hpp"
+#include "scheduler/booking.hpp"
 #include "scheduler/order.hpp"
 #include "scheduler/placement_engine.hpp"
 #include "scheduler/policy.hpp"
@@ -145,6 +147,11 @@ class Core {
     void reclassify(NodeId id, NodeClassId node_class);
     void reclassify(model::RequestId id, std::vector<NodeClassId> node_classes);
 
+    /// What is booked, until its owner drops it: once it is over, or nobody came. Putting it again
+    /// replaces it.
+    void put_booking(const Booking& booking);
+    void drop_booking(BookingId id);
+
     // ---- Who waits.
 
     /// A job has something to place. Inserting twice is inserting once. The request is known.
@@ -178,6 +185,10 @@ class Core {
 
     [[nodiscard]] const std::vector<Reservation>& reservations() const { return reservations_; }
 
+    [[nodiscard]] const std::map<BookingId, std::shared_ptr<const Booking>>& bookings() const {
+        return bookings_;
+    }
+
     /// As it was told. Of a node that is known.
     [[nodiscard]] const Hold& hold_with(AllocationId id) const;
 
@@ -191,10 +202,12 @@ class Core {
     [[nodiscard]] bool was_told_the_same(const Core& other) const;
 
   private:
-    /// What one look decides for: groups of any project, priority and limit that ask for the same.
+    /// What one look decides for: groups of any project, priority and limit that ask for the same,
+    /// and may use the same of what is booked.
     struct AskKey {
         model::RequestId request = model::RequestId(0);
         std::int32_t nodes = 1;
+        ProjectId guest = ProjectId(0);  // Something is booked for it; 0: for none of them.
 
         friend auto operator<=>(const AskKey&, const AskKey&) = default;
     };
@@ -228,7 +241,10 @@ class Core {
 
     struct Node {
         Timeline timeline;
-        bool is_kept_back = false;  // Has promises: the engine does not see it.
+        bool is_kept_back = false;      // Has promises: the engine does not see it.
+        std::size_t bookings_near = 0;  // Likewise, if some are.
+
+        [[nodiscard]] bool is_hidden() const { return is_kept_back || bookings_near > 0; }
     };
 
     [[nodiscard]] Group& group_with(const GroupKey& key);
@@ -253,13 +269,22 @@ class Core {
     void show(const Node& node);
 
     [[nodiscard]] std::vector<Placed> find(const Group& group, JobId job, Instant now);
-    [[nodiscard]] std::vector<Placed> find_unpromised(const Ask& ask, JobId job);
+    [[nodiscard]] std::vector<Placed> find_booked(const Group& group, JobId job, Instant now) const;
+    [[nodiscard]] std::vector<Placed> find_unpromised(const Ask& ask, JobId job, std::size_t count);
     [[nodiscard]] std::optional<Placed> find_beside_promises(
         const Node& node, const Group& group, JobId job, Instant now) const;
     [[nodiscard]] std::chrono::seconds passing_run_of(
         const Ask& ask, std::size_t parts_found, Instant now) const;
-    [[nodiscard]] std::set<NodeId> kept_back() const;
     [[nodiscard]] std::chrono::seconds run_of(const GroupKey& key) const;
+
+    // core_bookings.cpp
+    void join_ask(Group& group);
+    void leave_ask(Group& group);
+    void tell_bookings(Node& node) const;
+    void count_guests(const Booking& booking, int sign);
+    void regroup(ProjectId project);
+    void bring_near(BookingId id, int sign);
+    void look_ahead(Instant now);
 
     // reservations.cpp
     struct Candidate;
@@ -277,6 +302,7 @@ class Core {
     [[nodiscard]] std::vector<Candidate> earliest_slots(const Group& group, Instant now) const;
     void promise(Reservation reservation);
     void drop_reservations();
+    void take_over_reservations(const Core& other);
     void reconsider_reservations(NodeId grown, Instant now);
 
     // preemption.cpp
@@ -299,6 +325,7 @@ class Core {
     PlacementEngine engine_;
     ClassMix mix_;
     std::map<NodeId, Node> nodes_;
+    std::map<NodeId, const Node*> hidden_;  // From the engine: has promises, or a booking is near.
     std::map<AllocationId, NodeId> hold_nodes_;
     std::map<model::RequestId, model::Request> requests_;
     std::map<AskKey, Ask> asks_;
@@ -310,6 +337,11 @@ class Core {
     std::set<NodeId> grown_;     // Have more free than at the last look.
     std::set<NodeId> let_go_;    // What was promised of them no longer is.
     std::set<AskKey> hopeless_;  // Until nodes come, go, or change what they could hold.
+    std::map<BookingId, std::shared_ptr<const Booking>> bookings_;
+    std::set<std::pair<Instant, BookingId>> near_;  // By their beginning: somebody who waits could
+    std::set<std::pair<Instant, BookingId>> far_;   // run into it; nobody could.
+    std::map<ProjectId, std::size_t> guests_;       // How many bookings let them in.
+    std::map<std::chrono::seconds, std::size_t> runs_;  // Of the groups.
     std::vector<Reservation> reservations_;
     bool are_reservations_stale_ = false;
     std::map<PreemptibleKey, std::size_t> preemptible_;  // Holds that go on.

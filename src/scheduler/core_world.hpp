@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <utility>
@@ -88,6 +89,18 @@ class CoreWorld {
     [[nodiscard]] const std::map<model::RequestId, model::Request>& requests() const {
         return requests_;
     }
+
+    void put_booking(const Booking& booking) {
+        bookings_.insert_or_assign(booking.id, booking);
+        core_.put_booking(booking);
+    }
+
+    void drop_booking(BookingId id) {
+        bookings_.erase(id);
+        core_.drop_booking(id);
+    }
+
+    [[nodiscard]] const std::map<BookingId, Booking>& bookings() const { return bookings_; }
 
     model::RequestId put_request(const model::Request& request) {
         const auto known =
@@ -200,6 +213,7 @@ class CoreWorld {
             EXPECT_TRUE(used.insert(part.node).second) << "two tasks of a gang on one node";
             NodeView& node = nodes_.at(part.node);
             EXPECT_EQ(node.availability, Availability::kReady);
+            expect_is_let_in(job.group, part);
             auto left = model::take(node.free, part.grant);
             ASSERT_TRUE(left.has_value()) << left.error().message;
             node.free = *left;
@@ -236,6 +250,9 @@ class CoreWorld {
         for (const auto& [id, job] : running_) {
             next = next ? std::min(*next, job.ends_at) : job.ends_at;
         }
+        for (const auto& [id, booking] : bookings_) {
+            next = next ? std::min(*next, booking.until) : booking.until;
+        }
         if (const auto wakeup = core_.next_wakeup(); wakeup && *wakeup > now_ && next) {
             next = std::min(*next, *wakeup);
         }
@@ -247,7 +264,7 @@ class CoreWorld {
         return true;
     }
 
-    /// Lets end what has run its time.
+    /// Lets end what has run its time, and drops what is no longer booked.
     void end_due() {
         std::vector<JobId> ended;
         for (const auto& [id, job] : running_) {
@@ -257,6 +274,12 @@ class CoreWorld {
         }
         for (const JobId id : ended) {
             end(id);
+        }
+        const std::map<BookingId, Booking> bookings = bookings_;
+        for (const auto& [id, booking] : bookings) {
+            if (booking.until <= now_) {
+                drop_booking(id);
+            }
         }
     }
 
@@ -288,6 +311,9 @@ class CoreWorld {
     /// What is free on a node over time, from what the world knows.
     [[nodiscard]] Timeline timeline_of(NodeId node, bool has_promises) const {
         Timeline timeline(nodes_.at(node), options_.assumed_run);
+        for (const auto& [id, booking] : bookings_) {
+            timeline.put_booking(std::make_shared<const Booking>(booking));
+        }
         for (const auto& [id, job] : running_) {
             std::uint64_t rank = 0;
             for (const Placed& part : job.parts) {
@@ -316,7 +342,9 @@ class CoreWorld {
         const GroupKey& group = waiting_.at(id).group;
         return std::ranges::any_of(nodes_, [&](const auto& node) {
             const Timeline timeline = timeline_of(node.first, true);
-            return can_take(timeline.view_during(now_, now_, run_of(group), id), request_of(group));
+            return can_take(
+                timeline.view_during(now_, now_, run_of(group), id, group.project),
+                request_of(group));
         });
     }
 
@@ -325,8 +353,8 @@ class CoreWorld {
     [[nodiscard]] std::optional<Instant> earliest(const GroupKey& group) const {
         std::optional<Instant> first;
         for (const auto& [id, node] : nodes_) {
-            const auto slot =
-                timeline_of(id, false).earliest(request_of(group), run_of(group), now_);
+            const auto slot = timeline_of(id, false).earliest(
+                request_of(group), run_of(group), now_, group.project);
             if (slot && (!first || slot->at < *first)) {
                 first = slot->at;
             }
@@ -356,6 +384,9 @@ class CoreWorld {
         }
         for (const auto& [id, job] : waiting_) {
             situation.waiting.push_back({.job = id, .group = job.group, .run = job.run});
+        }
+        for (const auto& [id, booking] : bookings_) {
+            situation.bookings.push_back({.booking = booking});
         }
         return situation;
     }
@@ -389,6 +420,17 @@ class CoreWorld {
         return hold;
     }
 
+    /// Nothing that is booked for others may be used by what starts now, if it keeps its limit.
+    void expect_is_let_in(const GroupKey& group, const Placed& part) const {
+        for (const auto& [id, booking] : bookings_) {
+            const BookedPart* booked = booking.part_on(part.node);
+            const bool overlaps = booking.from < now_ + run_of(group) && now_ < booking.until;
+            const bool uses = booked != nullptr && touches(part.grant, *booked);
+            EXPECT_FALSE(uses && overlaps && !booking.lets_in(group.project))
+                << "booking " << id.value();
+        }
+    }
+
     void tell_holds(JobId id, const Job& job) {
         std::uint64_t rank = 0;
         for (const Placed& part : job.parts) {
@@ -400,6 +442,7 @@ class CoreWorld {
     Core core_;
     Core::QuotaCheck quota_check_;
     std::map<NodeId, NodeView> nodes_;
+    std::map<BookingId, Booking> bookings_;
     std::map<model::RequestId, model::Request> requests_;
     std::map<JobId, Job> waiting_;
     std::map<JobId, Job> running_;

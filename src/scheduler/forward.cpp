@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <queue>
+#include <set>
 #include <tuple>
 
 #include "base/assert.hpp"
@@ -50,6 +51,7 @@ class Forward {
         for (const JobId job : from.failed) {
             settle(job, End::kFailure);
         }
+        put_bookings(from.bookings);
     }
 
     bool run(
@@ -147,6 +149,7 @@ class Forward {
             projects_.add(task.project, used, 1);
             running_.emplace(task.id, task);
             ends_.emplace(ahead.until, task.id);
+            use_bookings(task);
         }
         if (job.fair_step > 0) {
             core_.drop_waiting(start.place, job.group);
@@ -161,11 +164,13 @@ class Forward {
     /// Goes on to when something ends, a job may start, or the core asks to be asked. False if
     /// nothing will.
     bool advance() {
-        if (ends_.empty() && wakes_.empty()) {
+        if (ends_.empty() && wakes_.empty() && turns_.empty()) {
             return false;
         }
-        Instant next = ends_.empty() ? wakes_.top().first : ends_.top().first;
+        Instant next = Instant(std::chrono::microseconds::max());
+        next = ends_.empty() ? next : std::min(next, ends_.top().first);
         next = wakes_.empty() ? next : std::min(next, wakes_.top().first);
+        next = turns_.empty() ? next : std::min(next, turns_.begin()->first);
         if (const auto wakeup = core_.next_wakeup(); wakeup && *wakeup > now_) {
             next = std::min(next, *wakeup);
         }
@@ -179,7 +184,52 @@ class Forward {
             end(ends_.top().second);
             ends_.pop();
         }
+        turn_bookings();
         return true;
+    }
+
+    void put_bookings(const std::vector<BookingTerm>& bookings) {
+        for (const BookingTerm& term : bookings) {
+            const Booking& booking = term.booking;
+            core_.put_booking(booking);
+            bookings_.emplace(booking.id, term);
+            for (const Instant at : {booking.from, booking.until, term.release_at.value_or(now_)}) {
+                turns_.emplace(std::max(at, now_), booking.id);
+            }
+        }
+        turn_bookings();
+    }
+
+    /// What is booked begins, ends, or is released as nobody came.
+    void turn_bookings() {
+        for (; !turns_.empty() && turns_.begin()->first <= now_; turns_.erase(turns_.begin())) {
+            const auto found = bookings_.find(turns_.begin()->second);
+            if (found == bookings_.end()) {
+                continue;
+            }
+            if (found->second.is_over(now_)) {
+                core_.drop_booking(found->first);
+                unused_.erase(found->first);
+                bookings_.erase(found);
+            } else if (found->second.release_at && found->second.booking.is_open(now_)) {
+                unused_.insert(found->first);
+                for (const auto& [id, task] : running_) {
+                    use_bookings(task);
+                }
+            }
+        }
+    }
+
+    void use_bookings(const RunningTask& task) {
+        std::erase_if(unused_, [&](BookingId id) {
+            BookingTerm& term = bookings_.at(id);
+            const bool is_used =
+                is_use(term.booking, task.project, task.hold.node, task.hold.grant);
+            if (is_used) {
+                term.release_at.reset();
+            }
+            return is_used;
+        });
     }
 
     /// Tells what has to make room to stop. False if nothing has.
@@ -275,6 +325,7 @@ class Forward {
         }
     }
 
+    using Turn = std::pair<Instant, BookingId>;
     using Wake = std::pair<Instant, JobId>;
     using Ending = std::pair<Instant, AllocationId>;
 
@@ -290,6 +341,9 @@ class Forward {
     std::map<JobId, std::uint32_t> running_of_;  // Tasks, of those that have none to place.
     std::priority_queue<Ending, std::vector<Ending>, std::greater<>> ends_;
     std::priority_queue<Wake, std::vector<Wake>, std::greater<>> wakes_;
+    std::map<BookingId, BookingTerm> bookings_;
+    std::set<BookingId> unused_;  // Those that are open, and are released unless they are used.
+    std::set<Turn> turns_;        // When to look at a booking.
     std::uint64_t last_hold_ = 0;
 };
 

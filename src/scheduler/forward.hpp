@@ -51,6 +51,7 @@ struct Situation {
     std::vector<std::pair<model::RequestId, model::Request>> requests = {};
     std::vector<RunningTask> running = {};
     std::vector<WaitingJob> waiting = {};
+    std::vector<BookingTerm> bookings = {};
     std::vector<JobId> failed = {};  // Ended now and without success, for those that wait for it.
     ProjectTree projects = ProjectTree();
 

@@ -88,11 +88,16 @@ bool has_room_without(
 
 }  // namespace
 
-/// The nodes that could serve the job, some of which only with victims.
+/// The nodes that could serve the job, some of which only with victims. Of one that is booked for
+/// others nothing is stopped.
 std::vector<Core::Scene> Core::scenes_for(const Group& group, Instant now) {
     std::vector<Scene> scenes;
     protected_until_.reset();
     for (const auto& [id, node] : nodes_) {
+        if (node.timeline.is_for_others(
+                now, kStopTakes + run_of(group.key), group.ask->key.guest)) {
+            continue;
+        }
         Scene scene{.view = node.timeline.view(), .stoppable = {}};
         for (const auto& [hold_id, hold] : node.timeline.holds()) {
             if (hold.is_ending) {

@@ -151,11 +151,14 @@ std::vector<std::pair<Instant, const Core::Node*>> Core::bounds_of(
     std::vector<std::pair<Instant, const Node*>> bounds;
     for (const auto& [id, node] : nodes_) {
         auto bound = node.timeline.gpus_free_at(whole == nullptr ? 0 : whole->count);
-        if (bound && group.key.nodes == 1 && !node.timeline.has_promises()) {
+        if (bound && group.key.nodes == 1 && !node.timeline.has_promises() &&
+            !node.timeline.has_bookings()) {
             bound = std::max(*bound, node.timeline.first_end().value_or(now));
         }
         if (bound) {
-            bounds.emplace_back(std::max(*bound, now), &node);
+            const Instant from = node.timeline.clear_from(
+                std::max(*bound, now), run_of(group.key), group.ask->key.guest);
+            bounds.emplace_back(from, &node);
         }
     }
     return bounds;
@@ -179,7 +182,8 @@ std::vector<Core::Candidate> Core::earliest_slots(const Group& group, Instant no
         const Node& node = *todo.front().second;
         std::ranges::pop_heap(todo, is_later);
         todo.pop_back();
-        const auto slot = node.timeline.earliest(*group.ask->request, run_of(group.key), now);
+        const auto slot = node.timeline.earliest(
+            *group.ask->request, run_of(group.key), now, group.ask->key.guest);
         if (!slot) {
             continue;
         }
@@ -245,8 +249,9 @@ void Core::reconsider_reservations(NodeId grown, Instant now) {
         are_reservations_stale_ = true;
         return;
     }
+    const Ask& ask = *group->second.ask;
     const auto slot =
-        node->second.timeline.earliest(*group->second.ask->request, run_of(first.group), now);
+        node->second.timeline.earliest(*ask.request, run_of(first.group), now, ask.key.guest);
     are_reservations_stale_ = slot && slot->at < first.at;
 }
 

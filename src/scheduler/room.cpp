@@ -1,6 +1,7 @@
 // Where there is room for a job now, without breaking a promise.
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <variant>
 
 #include "scheduler/core.hpp"
@@ -15,23 +16,41 @@ constexpr std::uint64_t kMixPrime = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio.
 /// One part for each node of the job, or nothing if it does not find room for all.
 std::vector<Placed> Core::find(const Group& group, JobId job, Instant now) {
     const auto count = static_cast<std::size_t>(group.key.nodes);
-    std::vector<Placed> parts = find_unpromised(*group.ask, job);
-    if (parts.size() == count) {
-        return parts;
-    }
-    for (const NodeId id : kept_back()) {
-        if (auto placed = find_beside_promises(nodes_.at(id), group, job, now);
-            placed && parts.size() < count) {
+    std::vector<Placed> parts = find_booked(group, job, now);
+    std::ranges::move(
+        find_unpromised(*group.ask, job, count - parts.size()), std::back_inserter(parts));
+    for (auto node = hidden_.begin(); node != hidden_.end() && parts.size() < count; ++node) {
+        if (std::ranges::find(parts, node->first, &Placed::node) != parts.end()) {
+            continue;
+        }
+        if (auto placed = find_beside_promises(*node->second, group, job, now)) {
             parts.push_back(*std::move(placed));
         }
     }
     return parts.size() == count ? parts : std::vector<Placed>();
 }
 
-/// On nodes that nothing is promised of: as many parts as there is room for.
-std::vector<Placed> Core::find_unpromised(const Ask& ask, JobId job) {
+/// Where something is booked for its project now, which nobody else may use.
+std::vector<Placed> Core::find_booked(const Group& group, JobId job, Instant now) const {
     std::vector<Placed> parts;
-    const auto count = static_cast<std::size_t>(ask.key.nodes);
+    const ProjectId guest = group.ask->key.guest;
+    const auto count = static_cast<std::size_t>(group.key.nodes);
+    if (guest == ProjectId(0)) {
+        return parts;
+    }
+    for (auto node = hidden_.begin(); node != hidden_.end() && parts.size() < count; ++node) {
+        if (node->second->timeline.is_open_for(guest, now)) {
+            if (auto placed = find_beside_promises(*node->second, group, job, now)) {
+                parts.push_back(*std::move(placed));
+            }
+        }
+    }
+    return parts;
+}
+
+/// On nodes that nothing is promised of: as many parts as there is room for, `count` at most.
+std::vector<Placed> Core::find_unpromised(const Ask& ask, JobId job, std::size_t count) {
+    std::vector<Placed> parts;
     while (parts.size() < count) {
         ++decisions_;
         const Decision decision =
@@ -55,26 +74,16 @@ std::vector<Placed> Core::find_unpromised(const Ask& ask, JobId job) {
     return parts;
 }
 
-std::set<NodeId> Core::kept_back() const {
-    std::set<NodeId> ids;
-    for (const Reservation& reservation : reservations_) {
-        for (const Placed& part : reservation.parts) {
-            if (nodes_.contains(part.node)) {
-                ids.insert(part.node);
-            }
-        }
-    }
-    return ids;
-}
-
-/// On a node of which a part is promised to somebody else: what does not break the promise.
+/// On a node of which a part is promised to somebody else, or booked: what does not break the
+/// promise, or use what is booked for others.
 std::optional<Placed> Core::find_beside_promises(
     const Node& node, const Group& group, JobId job, Instant now) const {
     const model::Request& request = *group.ask->request;
     if (!can_take(node.timeline.view(), request)) {
         return std::nullopt;
     }
-    const NodeView view = node.timeline.view_during(now, now, run_of(group.key), job);
+    const NodeView view =
+        node.timeline.view_during(now, now, run_of(group.key), job, group.ask->key.guest);
     Decision decision = place(request, {view});
     auto* placed = std::get_if<Placed>(&decision);
     return placed == nullptr ? std::nullopt : std::optional(std::move(*placed));
@@ -86,10 +95,9 @@ std::chrono::seconds Core::passing_run_of(
     const Ask& ask, std::size_t parts_found, Instant now) const {
     const std::size_t missing = static_cast<std::size_t>(ask.key.nodes) - parts_found;
     std::vector<std::chrono::seconds> runs;
-    for (const NodeId id : kept_back()) {
-        const Node& node = nodes_.at(id);
-        if (can_take(node.timeline.view(), *ask.request)) {
-            runs.push_back(node.timeline.longest_run(*ask.request, now));
+    for (const auto& [id, node] : hidden_) {
+        if (can_take(node->timeline.view(), *ask.request)) {
+            runs.push_back(node->timeline.longest_run(*ask.request, now, ask.key.guest));
         }
     }
     if (missing == 0 || runs.size() < missing) {

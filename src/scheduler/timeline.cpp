@@ -1,26 +1,13 @@
-#include "scheduler/timeline.hpp"
-
 #include <algorithm>
 #include <cstddef>
 #include <utility>
+
+#include "scheduler/timeline_steps.hpp"
 
 namespace reeve::scheduler {
 namespace {
 
 constexpr auto kLongAgo = Instant(std::chrono::microseconds(0));
-
-/// Adds `grant` times `sign`, device by device. What is gone is left out.
-void add(model::Resources& to, const model::Grant& grant, std::int64_t sign) {
-    to.host.cpu_millicores += sign * grant.host.cpu_millicores;
-    to.host.memory_mib += sign * grant.host.memory_mib;
-    for (const model::GpuGrant& granted : grant.gpus) {
-        const auto gpu = std::ranges::find(to.gpus, granted.gpu, &model::Gpu::id);
-        if (gpu != to.gpus.end()) {
-            gpu->free.milli += sign * granted.amount.milli;
-            gpu->free.memory_mib += sign * granted.amount.memory_mib;
-        }
-    }
-}
 
 /// Of each amount the lesser. Both are of one node.
 void keep_least(model::Resources& of, const model::Resources& other) {
@@ -34,13 +21,6 @@ void keep_least(model::Resources& of, const model::Resources& other) {
 }
 
 }  // namespace
-
-/// At `at` something is given back (+1) or taken (-1).
-struct Timeline::Step {
-    Instant at;
-    std::int64_t sign;
-    const model::Grant* grant;
-};
 
 void Timeline::forget_what_follows() {
     are_ends_known_ = false;
@@ -92,7 +72,10 @@ std::vector<Timeline::Step> Timeline::steps(Instant now, JobId owner) const {
     return steps;
 }
 
-std::vector<Timeline::State> Timeline::states(Instant now, JobId owner) const {
+std::vector<Timeline::State> Timeline::states(Instant now, JobId owner, ProjectId project) const {
+    if (!bookings_.empty()) {
+        return states_beside_bookings(steps(now, owner), now, project);
+    }
     std::vector<State> states = {
         {.from = now, .free = view_.free}
     };
@@ -105,15 +88,19 @@ std::vector<Timeline::State> Timeline::states(Instant now, JobId owner) const {
     return states;
 }
 
-const std::vector<Timeline::State>& Timeline::profile(Instant now) const {
-    if (profile_.empty() || profile_.front().from != now) {
-        profile_ = states(now, JobId(0));
+const std::vector<Timeline::State>& Timeline::profile(Instant now, ProjectId project) const {
+    if (profile_.empty() || profile_.front().from != now || profile_project_ != project) {
+        profile_ = states(now, JobId(0), project);
+        profile_project_ = project;
     }
     return profile_;
 }
 
 void Timeline::put_promise(const Promise& promise) {
     promises_.push_back(promise);
+    if (!bookings_.empty()) {
+        profile_.clear();  // What is kept beside it changes, too.
+    }
     if (profile_.empty()) {
         return;
     }
@@ -142,11 +129,15 @@ void Timeline::drop_promises() {
 }
 
 NodeView Timeline::view_during(
-    Instant now, Instant from, std::chrono::seconds run, JobId owner) const {
+    Instant now, Instant from, std::chrono::seconds run, JobId owner, ProjectId project) const {
+    if (promises_.empty() && from <= now && has_whole_bookings_alone()) {
+        return is_for_others(now, run, project) ? with_nothing_free(view_) : view_;
+    }
     const bool is_owner_here =
         std::ranges::find(promises_, owner, &Promise::job) != promises_.end();
-    const std::vector<State> its_own = is_owner_here ? states(now, owner) : std::vector<State>();
-    const std::vector<State>& all = is_owner_here ? its_own : profile(now);
+    const std::vector<State> its_own =
+        is_owner_here ? states(now, owner, project) : std::vector<State>();
+    const std::vector<State>& all = is_owner_here ? its_own : profile(now, project);
     auto state = std::prev(std::ranges::upper_bound(all, std::max(from, now), {}, &State::from));
     NodeView view = view_;
     view.free = state->free;
@@ -156,9 +147,13 @@ NodeView Timeline::view_during(
     return view;
 }
 
-std::chrono::seconds Timeline::longest_run(const model::Request& request, Instant now) const {
+std::chrono::seconds Timeline::longest_run(
+    const model::Request& request, Instant now, ProjectId project) const {
+    if (promises_.empty() && has_whole_bookings_alone()) {
+        return can_take(view_, request) ? run_before_others(now, project) : std::chrono::seconds(0);
+    }
     NodeView least = view_;
-    for (const State& state : profile(now)) {
+    for (const State& state : profile(now, project)) {
         keep_least(least.free, state.free);
         if (!can_take(least, request)) {
             return std::chrono::duration_cast<std::chrono::seconds>(state.from - now);
@@ -168,14 +163,14 @@ std::chrono::seconds Timeline::longest_run(const model::Request& request, Instan
 }
 
 std::optional<Timeline::Slot> Timeline::earliest(
-    const model::Request& request, std::chrono::seconds run, Instant now) const {
+    const model::Request& request, std::chrono::seconds run, Instant now, ProjectId project) const {
     if (view_.availability != Availability::kReady || !could_hold(view_, request)) {
         return std::nullopt;
     }
-    if (promises_.empty()) {
+    if (promises_.empty() && bookings_.empty()) {
         return earliest_unpromised(request, now);
     }
-    const std::vector<State>& states = profile(now);
+    const std::vector<State>& states = profile(now, project);
     NodeView least = view_;
     std::size_t from = 0;
     while (from < states.size()) {

@@ -8,6 +8,7 @@
 
 #include "base/instant.hpp"
 #include "base/strong_id.hpp"
+#include "model/booking.hpp"
 #include "model/records.hpp"
 
 namespace reeve::ledger {
@@ -52,7 +53,8 @@ using Body = std::variant<
     Put<model::AllocationRecord>,
     Put<model::ControlRecord>,
     Put<model::AccountRecord>,
-    Put<model::IdempotencyRecord>>;
+    Put<model::IdempotencyRecord>,
+    Put<model::BookingRecord>>;
 
 /// One change of the ledger. Revisions are contiguous from 1, over every restart.
 struct Change {

@@ -122,8 +122,36 @@ struct Report {
 /// Time went on: silence is noticed, back-offs end.
 struct Tick {};
 
-using Command =
-    std::variant<SubmitJobs, ControlJobs, PutProject, ControlNode, ControlQuarantine, Report, Tick>;
+/// Keeps room for a project, or for nobody; see model::BookingRecord.
+struct PutBooking {
+    Actor actor = {};
+    std::string name = {};
+    std::optional<Instant> from = {};  // Absent: now.
+    Instant until = model::kNever;
+    std::string project = {};             // "": nobody, for maintenance.
+    std::vector<std::string> nodes = {};  // Or:
+    std::int64_t node_count = 0;          // So many, chosen now, of those that
+    std::string on = {};                  // this expression names; "": of all.
+    std::int64_t gpus = 0;                // Of each node; 0: the whole node.
+    std::int64_t release_after_s = 0;     // 0: never.
+    bool is_ignoring_running = false;     // What still runs then is no reason to refuse.
+};
+
+struct DropBooking {
+    Actor actor = {};
+    std::string name = {};
+};
+
+using Command = std::variant<
+    SubmitJobs,
+    ControlJobs,
+    PutProject,
+    ControlNode,
+    ControlQuarantine,
+    PutBooking,
+    DropBooking,
+    Report,
+    Tick>;
 
 /// What SubmitJobs is answered with: ids first_job, first_job + 1, … in the order of the request.
 struct Submitted {

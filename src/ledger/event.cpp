@@ -292,6 +292,21 @@ class Line {
         return event;
     }
 
+    Event operator()(const Put<model::BookingRecord>& put) const {
+        const model::BookingRecord& booking = record_of(put);
+        Event event = begin(kind_of_booking(put), "reservation/" + booking.name, "");
+        Object payload(event.json);
+        payload.time_if_any("start", booking.from);
+        payload.time_if_any("end", booking.until);
+        if (booking.project) {
+            payload.text("project", name_by(names_.project, *booking.project));
+        }
+        payload.truth_if("maintenance", !booking.project);
+        payload.number("nodes", booking.parts.size());
+        finish(event, payload);
+        return event;
+    }
+
     /// Interning, idempotency, and who controlled a job: what that did has events of its own.
     template <class Record>
     Event operator()(const Put<Record>& /*put*/) const {
@@ -316,6 +331,16 @@ class Line {
             return "node.removed";
         }
         return put.before ? "node.changed" : "node.added";
+    }
+
+    [[nodiscard]] std::string kind_of_booking(const Put<model::BookingRecord>& put) const {
+        if (put.after) {
+            return put.before ? "reservation.used" : "reservation.added";
+        }
+        const bool is_by_itself = change_.source.empty() && change_.actor == "reeve";
+        return !is_by_itself                     ? "reservation.removed"
+               : put.before->until <= change_.at ? "reservation.ended"
+                                                 : "reservation.released";
     }
 
     /// The states that have elements, with how many; of a job with one element its state says it.

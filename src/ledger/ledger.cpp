@@ -54,6 +54,7 @@ void Ledger::restore(Recovered&& record) {
 
 void Ledger::begin(Instant now) {
     state_.advance(now);
+    began_at_ = state_.now();
     act_for_nobody();
     if (state_.project_named("default") == nullptr) {
         put(Put<model::ProjectRecord>{.after = {{.id = ProjectId(1), .name = "default"}}});
@@ -104,6 +105,8 @@ Result<Reply> Ledger::apply(Command command, const Lookups& lookups, Instant now
             [&](PutProject& project) { return put_project(project); },
             [&](ControlNode& node) { return control_node(node); },
             [&](ControlQuarantine& task) { return control_quarantine(task, lookups); },
+            [&](PutBooking& booking) { return put_booking(booking); },
+            [&](DropBooking& booking) { return drop_booking(booking); },
             [&](Report& any) {
                 std::visit([&](const auto& said) { report(said, lookups); }, any.report);
                 return Result<Reply>(Reply());
@@ -205,6 +208,7 @@ void Ledger::committed() {
 
 void Ledger::undo() {
     undo_to(0);
+    bookings_turned_at_ = model::kNever;
     requests_of_turn_.clear();
     unwanted_.clear();
     acknowledged_.clear();
@@ -258,6 +262,9 @@ std::optional<Instant> Ledger::next_wakeup() const {
     if (const auto reserved = state_.core().next_wakeup();
         reserved && (!next || *reserved < *next)) {
         next = reserved;
+    }
+    if (const auto turn = next_booking_turn(); turn && (!next || *turn < *next)) {
+        next = turn;
     }
     for (const auto& [id, node] : state_.nodes()) {
         if (node.liveness.is_reachable) {

@@ -114,6 +114,10 @@ class Ledger {
 
     [[nodiscard]] const LedgerOptions& options() const { return options_; }
 
+    /// When a booking is released unless somebody uses it before; nothing if it never is, or was
+    /// used. While the server was down nobody could come: that time does not count.
+    [[nodiscard]] std::optional<Instant> release_at(const model::BookingRecord& booking) const;
+
     using NodeTask = std::pair<NodeId, model::TaskKey>;
 
     /// Tasks that an agent reported, ours, which the ledger does not want: to be stopped now. Taken
@@ -164,6 +168,15 @@ class Ledger {
     [[nodiscard]] Result<Reply> control_quarantine(
         const ControlQuarantine& command, const Lookups& lookups);
     [[nodiscard]] Result<void> check_is_gone(const model::AllocationRecord& allocation) const;
+
+    // bookings.cpp
+    [[nodiscard]] Result<Reply> put_booking(const PutBooking& command);
+    [[nodiscard]] Result<Reply> drop_booking(const DropBooking& command);
+    void turn_bookings();
+    void use_bookings(const model::AllocationRecord& allocation);
+    [[nodiscard]] bool is_in_use(const scheduler::Booking& booking) const;
+    void mark_used(const model::BookingRecord& booking);
+    [[nodiscard]] std::optional<Instant> next_booking_turn() const;
 
     // apply_report.cpp
     void report(const model::NodeHello& hello, const Lookups& lookups);
@@ -242,6 +255,8 @@ class Ledger {
     std::set<NodeId> greeted_;
     std::map<model::TaskKey, model::KnownTask> quarantined_tasks_;  // At the last hello.
     std::map<std::pair<UserId, std::string>, model::IdempotencyRecord> requests_of_turn_;
+    Instant began_at_ = model::kNever;
+    Instant bookings_turned_at_ = model::kNever;  // What began later was not looked at yet.
     std::vector<JobId> to_settle_;
     bool is_settling_ = false;
     std::set<model::RequestId>

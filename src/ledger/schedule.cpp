@@ -12,6 +12,7 @@ using model::ElementState;
 
 bool Ledger::schedule(std::size_t placements_max, std::size_t groups_max) {
     act_for_nobody();
+    turn_bookings();
     const scheduler::Core::QuotaCheck quota_check =
         [this](ProjectId project, const std::vector<scheduler::Placed>& parts) {
             return state_.without_quota_for(project, parts.front().grant);
@@ -68,6 +69,7 @@ void Ledger::place(const scheduler::Start& start) {
         .reserved_at = state_.now()
     };
     put_allocation(allocation);
+    use_bookings(allocation);
     if (state_.job(id)->fair_step > 0) {  // Its next element is due later.
         model::JobRecord job = *state_.job(id);
         job.fair_load = scheduler::next_load(job.fair_load, job.fair_step);

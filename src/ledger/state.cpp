@@ -263,6 +263,9 @@ void State::apply(const Put<model::ProjectRecord>& put) {
     }
     is_fair_share_dirty_ = true;
     core_.free_quota(either(put).id);  // A larger one may let something start.
+    if (!put.before || !put.after) {
+        resolve_bookings();
+    }
 }
 
 void State::apply(const Put<model::NodeRecord>& put) {

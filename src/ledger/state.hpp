@@ -101,6 +101,18 @@ class State {
         return requests_;
     }
 
+    [[nodiscard]] const std::map<model::BookingId, model::BookingRecord>& bookings() const {
+        return bookings_;
+    }
+
+    [[nodiscard]] const model::BookingRecord* booking_named(const std::string& name) const;
+
+    /// Another number once anything of bookings() changed, or whom they let in.
+    [[nodiscard]] std::uint64_t bookings_version() const { return bookings_version_; }
+
+    /// As the scheduler knows it: it lets in the project with all below it.
+    [[nodiscard]] scheduler::Booking booking_of(const model::BookingRecord& record) const;
+
     [[nodiscard]] const model::RequestRecord* request(model::RequestId id) const;
 
     [[nodiscard]] const NodeClasses& node_classes() const { return node_classes_; }
@@ -203,6 +215,7 @@ class State {
     void apply(const Put<model::AccountRecord>& put);
     void apply(const Put<model::ControlRecord>& put);
     void apply(const Put<model::IdempotencyRecord>& put);
+    void apply(const Put<model::BookingRecord>& put);
 
     void index_element(const model::ElementRecord& element);
     void unindex_element(const model::ElementRecord& element);
@@ -218,6 +231,7 @@ class State {
     void count_requests(const JobPut& put);
     void count_request(model::RequestId id, int sign);
     std::vector<model::RequestId> forget_unused_requests();
+    void resolve_bookings();
     void reclassify();
     void rebuild_free(NodeState& node);
     [[nodiscard]] static scheduler::Place place_of(const model::JobRecord& job);
@@ -239,6 +253,8 @@ class State {
     std::map<JobId, model::JobRecord> jobs_;
     std::map<model::ElementKey, model::ElementRecord> elements_;
     std::map<AllocationId, model::AllocationRecord> allocations_;
+    std::map<model::BookingId, model::BookingRecord> bookings_;
+    std::uint64_t bookings_version_ = 0;
 
     scheduler::Core core_;
     std::chrono::seconds min_run_;  // See CoreOptions.

@@ -34,9 +34,10 @@ using Recovered = std::variant<
     model::ProjectRecord,
     model::AccountRecord,
     model::NodeRecord,
-    model::JobRecord,          // Not ended.
-    model::ElementRecord,      // Not ended, the latest attempt of each.
-    model::AllocationRecord>;  // Not released.
+    model::JobRecord,         // Not ended.
+    model::ElementRecord,     // Not ended, the latest attempt of each.
+    model::AllocationRecord,  // Not released.
+    model::BookingRecord>;
 
 /// Makes changes durable. One thread uses it. An implementation is durable when commit() returns:
 /// what it acknowledged is there after a power loss, what it refused is not there at all.

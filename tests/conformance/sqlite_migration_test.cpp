@@ -16,7 +16,7 @@ constexpr const char* kBeforeFairShare =
     "UPDATE jobs SET rank = -priority; ALTER TABLE jobs RENAME COLUMN rank TO priority_negated; "
     "ALTER TABLE jobs DROP COLUMN priority; ALTER TABLE jobs DROP COLUMN fair_load; "
     "ALTER TABLE jobs DROP COLUMN fair_step; ALTER TABLE projects DROP COLUMN share; "
-    "DROP TABLE accounts; ALTER TABLE requests DROP COLUMN jobs; ";
+    "DROP TABLE accounts; ALTER TABLE requests DROP COLUMN jobs; DROP TABLE bookings; ";
 
 TEST_F(Sqlite, BringsTheFirstSchemaUpToDate) {
     make(3);
@@ -104,6 +104,18 @@ TEST_F(Sqlite, BringsTheFourthSchemaUpToDate) {
     EXPECT_EQ(header.last_request, model::RequestId(2)) << "nobody asks for the third";
     EXPECT_EQ(of_kind<model::RequestRecord>(recovered(*store)).size(), 2U);
     EXPECT_EQ(store_sqlite::verify(path())->problems, std::vector<std::string>());
+}
+
+TEST_F(Sqlite, BringsTheSixthSchemaUpToDate) {
+    make(2);
+    tamper(path(), "DROP TABLE bookings; PRAGMA user_version = 6");
+    const auto store = open();
+    Script changes(store->open_epoch().value());
+    EXPECT_EQ(of_kind<model::JobRecord>(recovered(*store)).size(), 2U);
+    const model::BookingRecord booking{.id = model::BookingId(1), .name = "demo"};
+    changes.put(booking);
+    ASSERT_TRUE(changes.commit(*store));
+    EXPECT_EQ(of_kind<model::BookingRecord>(recovered(*store)), std::vector{booking});
 }
 
 }  // namespace

@@ -217,6 +217,48 @@ TEST_P(Store, PutsOneRecordAfterAnother) {
     EXPECT_TRUE(of_kind<model::NodeRecord>(recovered(store())).empty());
 }
 
+TEST_P(Store, KeepsReservationsUntilTheyAreGone) {
+    model::BookingRecord whole{
+        .id = model::BookingId(1),
+        .name = "demo",
+        .from = kStart,
+        .until = kStart + std::chrono::hours(8),
+        .project = ProjectId(2),
+        .parts = {{.node = NodeId(1)}, {.node = NodeId(7)}},
+        .release_after_s = 900,
+        .made_by = "al'ice \xC3\xA9"
+    };
+    const model::BookingRecord of_gpus{
+        .id = model::BookingId(2),
+        .name = "maintenance",
+        .from = kStart,
+        .until = kStart + std::chrono::hours(1),
+        .parts = {
+                  {.node = NodeId(2),
+             .is_whole = false,
+             .gpus = {GpuId(4), GpuId(9)},
+             .host = {.cpu_millicores = kHuge, .memory_mib = 1}},
+                  {.node = NodeId(3), .is_whole = false, .gpus = {GpuId(11)}}}
+    };
+    auto changes = script();
+    add_people(changes);
+    changes.put(whole).put(of_gpus);
+    ASSERT_TRUE(changes.commit(store()));
+    EXPECT_EQ(of_kind<model::BookingRecord>(recovered(store())), (std::vector{whole, of_gpus}));
+
+    ledger::Put<model::BookingRecord> use{.before = whole};
+    whole.is_used = true;
+    use.after = whole;
+    changes.add(use).add(ledger::Put<model::BookingRecord>{.before = of_gpus});
+    ASSERT_TRUE(changes.commit(store()));
+    restart();
+    EXPECT_EQ(of_kind<model::BookingRecord>(recovered(store())), std::vector{whole});
+    const auto page = reader()->events(Revision(0), 100).value();
+    ASSERT_GE(page.events.size(), 4U);
+    EXPECT_EQ(page.events.back().kind, "reservation.removed");
+    EXPECT_NE(page.events.back().json.find("reservation/maintenance"), std::string::npos);
+}
+
 TEST_P(Store, RecoversWhatLivesAlone) {
     auto changes = script();
     add_people(changes);

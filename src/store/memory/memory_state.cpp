@@ -91,6 +91,10 @@ class Replace {
             put);
     }
 
+    void operator()(const ledger::Put<model::BookingRecord>& put) {
+        replace(state_.bookings, kId, put);
+    }
+
     void operator()(const ledger::Put<model::IdempotencyRecord>& put) {
         replace(
             state_.requests_made,

@@ -29,6 +29,7 @@ struct MemoryState {
     std::map<JobId, StoredJob> jobs = {};
     std::map<std::pair<model::ElementKey, std::uint32_t>, model::ElementRecord> elements = {};
     std::map<AllocationId, model::AllocationRecord> allocations = {};
+    std::map<model::BookingId, model::BookingRecord> bookings = {};
     std::map<std::pair<JobId, Revision>, model::ControlRecord> controls = {};
     std::map<std::pair<ProjectId, UserId>, model::AccountRecord> accounts = {};
     std::map<std::pair<UserId, std::string>, model::IdempotencyRecord> requests_made = {};

@@ -99,6 +99,7 @@ Result<void> MemoryStore::recover(const std::function<void(ledger::Recovered&&)>
             each(allocation);
         }
     }
+    give_all(state_.bookings);
     return {};
 }
 

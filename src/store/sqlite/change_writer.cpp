@@ -71,6 +71,7 @@ std::string ChangeWriter::sql_of(Index index) {
                    ", rank = ?, ended_at = ?, phase = ?, queue_class = ? WHERE id = ?";
         case kPutElement:    return put_sql("elements", kElementColumns);
         case kPutAllocation: return put_sql("allocations", kAllocationColumns);
+        case kPutBooking:    return put_sql("bookings", kBookingColumns);
         case kPutControl:    return put_sql("controls", kControlColumns);
         case kInsertIdempotency:
             return insert_sql("idempotency", std::string(kIdempotencyColumns) + ", hash");
@@ -92,6 +93,7 @@ std::string ChangeWriter::sql_of(Index index) {
         case kDeleteControl:     return "DELETE FROM controls WHERE job = ? AND rev = ?";
         case kDeleteControls:    return "DELETE FROM controls WHERE job = ?";
         case kDeleteAllocation:  return "DELETE FROM allocations WHERE id = ?";
+        case kDeleteBooking:     return "DELETE FROM bookings WHERE id = ?";
         case kFindIdempotency:   return "SELECT id, user, key FROM idempotency WHERE hash = ?";
         case kDeleteIdempotency: return "DELETE FROM idempotency WHERE id = ?";
         case kOwner:             return "SELECT user FROM jobs WHERE id = ?";
@@ -348,6 +350,15 @@ Result<void> ChangeWriter::write_one(const ledger::Put<model::ControlRecord>& pu
     }
     return put.before ? Run(at(kDeleteControl)).id(put.before->job).id(put.before->rev).finish()
                       : Result<void>();
+}
+
+Result<void> ChangeWriter::write_one(const ledger::Put<model::BookingRecord>& put) {
+    if (!put.after) {
+        return put.before ? delete_by_id(kDeleteBooking, put.before->id.value()) : Result<void>();
+    }
+    Run run(at(kPutBooking));
+    bind(run, *put.after, packed_);
+    return run.finish();
 }
 
 Result<void> ChangeWriter::delete_idempotency(const model::IdempotencyRecord& request) {

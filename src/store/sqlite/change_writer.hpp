@@ -61,6 +61,7 @@ class ChangeWriter {
         kUpdateJobIndexed,
         kPutElement,
         kPutAllocation,
+        kPutBooking,
         kPutControl,
         kInsertIdempotency,
         kDeleteUser,
@@ -80,6 +81,7 @@ class ChangeWriter {
         kDeleteControl,
         kDeleteControls,
         kDeleteAllocation,
+        kDeleteBooking,
         kFindIdempotency,
         kDeleteIdempotency,
         kOwner,
@@ -108,6 +110,7 @@ class ChangeWriter {
     [[nodiscard]] Result<void> write_one(const ledger::Put<model::AllocationRecord>& put);
     [[nodiscard]] Result<void> write_one(const ledger::Put<model::ControlRecord>& put);
     [[nodiscard]] Result<void> write_one(const ledger::Put<model::IdempotencyRecord>& put);
+    [[nodiscard]] Result<void> write_one(const ledger::Put<model::BookingRecord>& put);
 
     [[nodiscard]] Result<void> insert_job(
         const model::JobRecord& job, const ledger::JobTexts& texts);

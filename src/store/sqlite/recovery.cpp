@@ -96,7 +96,9 @@ Result<void> recover_all(Database& database, const Each& each) {
         .and_then([&] {
             return recover_one(
                 kAllocationColumns, "allocations WHERE state < 3 ORDER BY id", read_allocation);
-        });
+        })
+        .and_then(
+            [&] { return recover_one(kBookingColumns, "bookings ORDER BY id", read_booking); });
 }
 
 }  // namespace reeve::store_sqlite

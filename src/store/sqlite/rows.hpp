@@ -71,6 +71,8 @@ inline constexpr std::string_view kElementColumns =
 inline constexpr std::string_view kAllocationColumns =
     "id, job, element, attempt, rank, is_quarantined, node, project, cpu_millicores, memory_mib, "
     "gpus, state, reserved_at, released_at";
+inline constexpr std::string_view kBookingColumns =
+    "id, name, starts_at, ends_at, project, parts, release_after_s, is_used, made_by";
 inline constexpr std::string_view kControlColumns = "job, rev, control, element, actor, at";
 inline constexpr std::string_view kIdempotencyColumns =
     "user, key, fingerprint, first_job, job_count, at";
@@ -94,6 +96,7 @@ void bind_job_changing(Run& run, const model::JobRecord& job, Packed& packed);
 void bind_job_indexed(Run& run, const model::JobRecord& job);  // And phase and queue_class.
 void bind(Run& run, const model::ElementRecord& element);
 void bind(Run& run, const model::AllocationRecord& allocation, Packed& packed);
+void bind(Run& run, const model::BookingRecord& booking, Packed& packed);
 void bind(Run& run, const model::ControlRecord& control);
 void bind(Run& run, const model::IdempotencyRecord& request);
 
@@ -107,6 +110,7 @@ void bind(Run& run, const model::IdempotencyRecord& request);
 [[nodiscard]] model::JobRecord read_job(Run& run);
 [[nodiscard]] model::ElementRecord read_element(Run& run);
 [[nodiscard]] model::AllocationRecord read_allocation(Run& run);
+[[nodiscard]] model::BookingRecord read_booking(Run& run);
 [[nodiscard]] model::ControlRecord read_control(Run& run);
 [[nodiscard]] model::IdempotencyRecord read_idempotency(Run& run);
 

@@ -238,9 +238,24 @@ UPDATE requests SET jobs = counted.jobs
 DELETE FROM requests WHERE jobs = 0;
 )sql";
 
+// What is kept for a project, or for nobody. parts: of each node, see pack_parts().
+constexpr std::string_view kBookings = R"sql(
+CREATE TABLE bookings (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    starts_at INTEGER NOT NULL,
+    ends_at INTEGER NOT NULL,
+    project INTEGER,
+    parts TEXT NOT NULL,
+    release_after_s INTEGER NOT NULL,
+    is_used INTEGER NOT NULL,
+    made_by TEXT NOT NULL
+);
+)sql";
+
 /// Forward only, in order; a step that was released is never edited.
 constexpr auto kSteps = std::to_array<std::string_view>(
-    {kFirst, kControls, kNodeLabels, kPreemptible, kFairShare, kRequestJobs});
+    {kFirst, kControls, kNodeLabels, kPreemptible, kFairShare, kRequestJobs, kBookings});
 
 Result<std::int64_t> version_of(Database& database) {
     auto version = database.integer_of("PRAGMA user_version");

@@ -36,6 +36,8 @@ constexpr auto kRules = std::to_array<Rule>({
     {"job %: its user is missing",                            "SELECT id FROM jobs WHERE user NOT IN (SELECT id FROM users)"  },
     {"job %: its project is missing",
      "SELECT id FROM jobs WHERE project NOT IN (SELECT id FROM projects)"                                                     },
+    {"reservation %: its project is missing",
+     "SELECT id FROM bookings WHERE project NOT IN (SELECT id FROM projects)"                                                 },
     {"job %: its request is missing",
      "SELECT id FROM jobs WHERE request NOT IN (SELECT id FROM requests)"                                                     },
     {"request %: counts more or fewer jobs than ask for it",

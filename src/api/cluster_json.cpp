@@ -11,16 +11,6 @@ namespace {
 
 using scheduler::Availability;
 
-std::string_view word_of_node(Availability availability) {
-    switch (availability) {
-        case Availability::kReady:       return "ready";
-        case Availability::kDrained:     return "drained";
-        case Availability::kUnreachable: return "unreachable";
-        case Availability::kGated:       return "gated";
-    }
-    return "unreachable";
-}
-
 void write_amount(JsonText& json, std::string_view name, std::int64_t total, std::int64_t free) {
     json.key(name);
     json.begin_object();
@@ -131,6 +121,16 @@ void write_gpu(
 
 }  // namespace
 
+std::string_view word_of(Availability availability) {
+    switch (availability) {
+        case Availability::kReady:       return "ready";
+        case Availability::kDrained:     return "drained";
+        case Availability::kUnreachable: return "unreachable";
+        case Availability::kGated:       return "gated";
+    }
+    return "unreachable";
+}
+
 const model::Gpu* free_gpu(const controller::NodeStatus& node, GpuId id) {
     const auto& gpus = node.view.free.gpus;
     const auto found = std::ranges::find(gpus, id, &model::Gpu::id);
@@ -155,7 +155,7 @@ void write_node(JsonText& json, const NodePicture& picture) {
     };
     json.begin_object();
     json.field("name", record.name);
-    json.field("state", word_of_node(node.view.availability));
+    json.field("state", word_of(node.view.availability));
     const std::string& reason = record.is_drained ? record.drain_reason : node.gate_text;
     if (!reason.empty()) {
         json.field("reason", reason);

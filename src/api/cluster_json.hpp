@@ -23,6 +23,9 @@ void write_node(JsonText& json, const NodePicture& picture);
 /// All GPUs of the node. Others' allocations are shown to `caller` without names.
 void write_node_gpus(JsonText& json, const NodePicture& picture, const Caller& caller);
 
+/// "ready", "drained", "unreachable", "gated".
+[[nodiscard]] std::string_view word_of(scheduler::Availability availability);
+
 void write_project(
     JsonText& json, const controller::ProjectStatus& project, const controller::View& view);
 

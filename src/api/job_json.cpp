@@ -151,6 +151,7 @@ std::string word_for(const controller::Blocker& blocker) {
         case BlockerKind::kArrayLimit:
         case BlockerKind::kClusterLimit:
         case BlockerKind::kReserved:
+        case BlockerKind::kBooked:
         case BlockerKind::kQuota:        return std::string(controller::word_of(blocker.kind));
         case BlockerKind::kBackoff:      return "retry_backoff";
         case BlockerKind::kNoNode:       return "node_unavailable";

@@ -63,6 +63,7 @@ struct ApiParts {
 [[nodiscard]] std::vector<Route> job_change_routes(const ApiParts& parts);
 [[nodiscard]] std::vector<Route> cluster_routes(const ApiParts& parts);
 [[nodiscard]] std::vector<Route> project_routes(const ApiParts& parts);
+[[nodiscard]] std::vector<Route> reservation_routes(const ApiParts& parts);
 [[nodiscard]] std::vector<Route> simulation_routes(const ApiParts& parts);
 [[nodiscard]] std::vector<Route> stream_routes(const ApiParts& parts);
 [[nodiscard]] std::vector<Route> server_routes(const ApiParts& parts);

@@ -158,7 +158,7 @@ class Suggestions {
         const auto expression = model::parse_node_expression(on);
         for (const auto& node : view.nodes) {
             if (on.empty() || (expression && holds(*expression, facts_in(view, *node)))) {
-                around_.nodes.push_back(timeline_of(*node, view, owner));
+                around_.nodes.push_back(timeline_of(*node, view, owner, waiter.job.project));
             }
         }
         add_level({.pending = view.usage.pending_elements}, view.limits, view.usage);
@@ -313,8 +313,16 @@ std::vector<Change> changes_for(
 }
 
 scheduler::Timeline timeline_of(
-    const NodeStatus& node, const View& view, std::optional<JobId> owner) {
+    const NodeStatus& node,
+    const View& view,
+    std::optional<JobId> owner,
+    std::string_view project) {
     scheduler::Timeline timeline(node.view, view.scheduling.assumed_run);
+    for (const BookingStatus& booking : *view.bookings) {
+        if (!lets_in(booking, view, project)) {
+            timeline.put_booking(booking.booking);
+        }
+    }
     for (const KeptRoom& room : view.kept) {
         for (const scheduler::Placed& part : room.reservation.parts) {
             if (part.node == node.record.id && room.reservation.job != owner) {
@@ -326,7 +334,7 @@ scheduler::Timeline timeline_of(
             }
         }
     }
-    if (!timeline.has_promises()) {
+    if (!timeline.has_promises() && !timeline.has_bookings()) {
         return timeline;  // What ends when does not matter.
     }
     for (const Holding& holding : node.holdings) {

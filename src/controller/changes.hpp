@@ -49,9 +49,10 @@ struct Change {
 [[nodiscard]] std::vector<Change> changes_for(
     const Waiter& waiter, const std::vector<Blocker>& binding, const View& view, Instant now);
 
-/// A node over time, with what is kept on it for jobs other than `owner`.
+/// A node over time, as a job of `project` sees it: with what is kept on it for jobs other than
+/// `owner`, and booked for other projects.
 [[nodiscard]] scheduler::Timeline timeline_of(
-    const NodeStatus& node, const View& view, std::optional<JobId> owner);
+    const NodeStatus& node, const View& view, std::optional<JobId> owner, std::string_view project);
 
 /// The words on the wire: "gpus", "time_limit", ….
 [[nodiscard]] std::string_view word_of(ChangeKind kind);

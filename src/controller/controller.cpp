@@ -446,6 +446,7 @@ void Controller::publish() {
     next->fair_share = ledger_.take_fair_share(view_ ? view_->fair_share : nullptr);
     next->user_ids = next->fair_share ? user_ids() : nullptr;
     next->kept = kept_room();
+    next->bookings = bookings();
     const std::set<NodeId> dirty = ledger_.take_dirty_nodes();
     std::map<NodeId, std::shared_ptr<const NodeStatus>> before;
     if (view_) {
@@ -459,6 +460,24 @@ void Controller::publish() {
             old == before.end() || dirty.contains(id) ? status_of(node) : old->second);
     }
     view_ = std::move(next);
+}
+
+/// Those of the view before, unless something of them changed.
+std::shared_ptr<const Bookings> Controller::bookings() {
+    const ledger::State& state = ledger_.state();
+    if (view_ && bookings_version_ == state.bookings_version()) {
+        return view_->bookings;
+    }
+    bookings_version_ = state.bookings_version();
+    auto bookings = std::make_shared<Bookings>();
+    for (const auto& [id, record] : state.bookings()) {
+        bookings->push_back(
+            {.record = record,
+             .project = record.project ? state.project(*record.project)->name : "",
+             .booking = state.core().bookings().at(id),
+             .release_at = ledger_.release_at(record)});
+    }
+    return bookings;
 }
 
 std::vector<KeptRoom> Controller::kept_room() const {

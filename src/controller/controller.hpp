@@ -98,6 +98,7 @@ class Controller {
     void publish();
     [[nodiscard]] std::shared_ptr<const std::map<std::string, UserId>> user_ids() const;
     [[nodiscard]] std::vector<KeptRoom> kept_room() const;
+    [[nodiscard]] std::shared_ptr<const Bookings> bookings();
     [[nodiscard]] std::shared_ptr<const NodeStatus> status_of(const ledger::NodeState& node) const;
 
     ledger::Store& store_;
@@ -105,6 +106,7 @@ class Controller {
     ledger::Ledger ledger_;
     std::shared_ptr<const View> view_;
     std::optional<Error> storage_error_ = {};  // Why nothing can be made durable now.
+    std::uint64_t bookings_version_ = 0;       // Of the view's.
     Instant time_ = model::kNever;             // Never goes back.
     Instant last_wall_ = model::kNever;
     Instant probed_at_ = model::kNever;

@@ -17,6 +17,10 @@ SituationBuilder::SituationBuilder(const View& view) : view_(view) {
         situation_.projects.put(project.record, project.usage);
         projects_.emplace(project.record.name, project.record.id);
     }
+    for (const BookingStatus& booking : *view.bookings) {
+        situation_.bookings.push_back(
+            {.booking = *booking.booking, .release_at = booking.release_at});
+    }
     for (const auto& node : view.nodes) {
         situation_.nodes.push_back(node->view);
         for (const Holding& holding : node->holdings) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -7,11 +8,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/instant.hpp"
 #include "base/strong_id.hpp"
+#include "model/booking.hpp"
 #include "model/records.hpp"
+#include "scheduler/booking.hpp"
 #include "scheduler/core.hpp"
 #include "scheduler/fair_share.hpp"
 #include "scheduler/placement.hpp"
@@ -67,6 +71,16 @@ struct KeptRoom {
     std::chrono::seconds run = {};  // Its time limit, or what is assumed.
 };
 
+/// What is booked.
+struct BookingStatus {
+    model::BookingRecord record = {};
+    std::string project = {};                                // "": nobody, for maintenance.
+    std::shared_ptr<const scheduler::Booking> booking = {};  // The same. Never null.
+    std::optional<Instant> release_at = {};                  // If nobody uses it before.
+};
+
+using Bookings = std::vector<BookingStatus>;
+
 /// What the cluster looked like after one commit. Immutable; readers share it, and parts that did
 /// not change are shared with the view before. Publishing costs the nodes that changed, never the
 /// jobs.
@@ -78,6 +92,7 @@ struct View {
     std::vector<std::shared_ptr<const NodeStatus>> nodes = {};  // By id.
     std::vector<ProjectStatus> projects = {};                   // By id.
     std::vector<KeptRoom> kept = {};                            // By place in the queue.
+    std::shared_ptr<const Bookings> bookings = std::make_shared<const Bookings>();  // By id.
     scheduler::CoreOptions scheduling = {};
     std::shared_ptr<const scheduler::FairShare> fair_share = {};         // Null if it is off.
     std::shared_ptr<const std::map<std::string, UserId>> user_ids = {};  // By name. Likewise.
@@ -88,5 +103,13 @@ struct View {
     model::Usage usage = {};
     std::string storage_trouble = {};  // Why nothing can be made durable; "" if all is well.
 };
+
+/// True if jobs of `project` may use what is booked.
+[[nodiscard]] inline bool lets_in(
+    const BookingStatus& booking, const View& view, std::string_view project) {
+    const auto known = std::ranges::find_if(
+        view.projects, [&](const ProjectStatus& each) { return each.record.name == project; });
+    return known != view.projects.end() && booking.booking->lets_in(known->record.id);
+}
 
 }  // namespace reeve::controller

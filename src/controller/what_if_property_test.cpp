@@ -42,6 +42,7 @@ class LivingCluster {
                 .actor = root(), .name = name, .parent = "default", .quota = random_quota()});
         }
         settle();
+        reserve();
     }
 
     static ledger::Actor root() {
@@ -115,6 +116,28 @@ class LivingCluster {
         return terms;
     }
 
+    /// Some nodes, or GPUs of them, for a project or for nobody, now and then with an end before
+    /// its time.
+    void reserve() {
+        constexpr const char* kProjects[] = {"", "vision", "speech"};
+        for (int i = 0; i < 2 && random_.below(2) == 0; ++i) {
+            const Instant from = now_ + seconds(600 * random_.below(20));
+            ledger::PutBooking booking{
+                .actor = root(),
+                .name = "r" + std::to_string(i),
+                .from = from,
+                .until = from + seconds(600 * (1 + random_.below(30))),
+                .project = kProjects[random_.below(3)],
+                .node_count = static_cast<std::int64_t>(1 + random_.below(2))};
+            if (!booking.project.empty()) {
+                booking.gpus = static_cast<std::int64_t>(random_.below(2));
+                booking.release_after_s = 900 * static_cast<std::int64_t>(random_.below(2));
+            }
+            command(booking);
+        }
+        settle();
+    }
+
     /// Puts it before what settle() does next.
     void command(ledger::Command command) {
         requests_.push_back({.ticket = ++tickets_, .command = std::move(command)});
@@ -138,12 +161,28 @@ class LivingCluster {
         return replies;
     }
 
-    /// Goes on to when something ends; false if nothing will.
+    /// When what is reserved begins, ends or is released next.
+    [[nodiscard]] std::optional<Instant> next_booking_turn() const {
+        std::optional<Instant> next;
+        for (const BookingStatus& booking : *controller_->view()->bookings) {
+            for (const Instant at :
+                 {booking.record.from, booking.record.until, booking.release_at.value_or(now_)}) {
+                next = at > now_ ? std::min(next.value_or(at), at) : next;
+            }
+        }
+        return next;
+    }
+
+    /// Goes on to when something ends, or what is reserved changes; false if nothing will.
     bool advance() {
-        if (ends_.empty()) {
+        std::optional<Instant> next = next_booking_turn();
+        if (!ends_.empty()) {
+            next = std::min(next.value_or(ends_.begin()->first), ends_.begin()->first);
+        }
+        if (!next) {
             return false;
         }
-        now_ = std::max(now_, ends_.begin()->first);
+        now_ = std::max(now_, *next);
         while (!ends_.empty() && ends_.begin()->first <= now_) {
             hear(model::TaskEnded{
                 .node = ends_.begin()->second.first,

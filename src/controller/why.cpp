@@ -7,8 +7,8 @@
 #include <tuple>
 
 #include "base/text.hpp"
+#include "base/utc.hpp"
 #include "ledger/command.hpp"
-#include "ledger/event.hpp"
 #include "scheduler/quota.hpp"
 #include "scheduler/timeline.hpp"
 
@@ -17,10 +17,6 @@ namespace {
 
 using model::ElementState;
 using scheduler::Reason;
-
-std::string at(Instant when) {
-    return ledger::format_utc(when).substr(0, 19) + "Z";  // Seconds are enough for people.
-}
 
 /// The most that `job` takes: of a share by memory, what it is of the largest GPU is not known
 /// before it is placed, and counts as nothing.
@@ -98,7 +94,7 @@ class Explanation {
             add(
                 {.kind = BlockerKind::kBackoff,
                  .text = "attempt " + std::to_string(attempt->attempt) + " waits until " +
-                         at(attempt->not_before) + " after the failure before"});
+                         format_seconds(attempt->not_before) + " after the failure before"});
         }
         const std::uint32_t running_max = record.range.running_max;
         if (running_max > 0 && record.counts.live() >= running_max) {
@@ -150,7 +146,9 @@ class Explanation {
         std::vector<Blocker> keeping;
         for (const auto& node : view_.nodes) {
             const bool has_room = !refusing.contains(node->record.id);
-            if (auto blocker = has_room ? reserved_on(*node) : std::nullopt) {
+            auto blocker = has_room ? booked_on(*node) : std::nullopt;
+            blocker = has_room && !blocker ? reserved_on(*node) : blocker;
+            if (blocker) {
                 refusing.insert(node->record.id);
                 keeping.push_back(*std::move(blocker));
             }
@@ -275,7 +273,7 @@ class Explanation {
                 break;
             case Reason::kUnreachable:
                 blocker.what = "unreachable";
-                blocker.text = name + " does not answer since " + at(node.heard_at);
+                blocker.text = name + " does not answer since " + format_seconds(node.heard_at);
                 break;
             case Reason::kGated:
                 blocker.what = "gate";
@@ -309,6 +307,61 @@ class Explanation {
         (is_binding ? binding_ : rest_).push_back(std::move(blocker));
     }
 
+    [[nodiscard]] std::chrono::seconds run() const {
+        const std::chrono::seconds limit(job_.record.time_limit_s);
+        return limit.count() > 0 ? scheduler::planning_limit(limit) : view_.scheduling.assumed_run;
+    }
+
+    /// How long it may run on a node that has room, less than `run()`; nothing if so long.
+    [[nodiscard]] std::optional<std::chrono::seconds> too_short_on(const NodeStatus& node) const {
+        model::Request here = request();
+        here.node_classes.reset();  // It has room, so it is one that the job may run on.
+        const std::chrono::seconds longest = scheduler::longest_limit(
+            timeline_of(node, view_, job_.record.id, job_.project).longest_run(here, view_.at));
+        return run() <= longest ? std::nullopt : std::optional(longest);
+    }
+
+    /// The first booking of the node for others that it would run into.
+    [[nodiscard]] const BookingStatus* booking_on(const NodeStatus& node) const {
+        const BookingStatus* first = nullptr;
+        for (const BookingStatus& each : *view_.bookings) {
+            const scheduler::Booking& booking = *each.booking;
+            const bool is_in_the_way =
+                booking.part_on(node.record.id) != nullptr && booking.until > view_.at &&
+                booking.from < view_.at + run() && !lets_in(each, view_, job_.project);
+            if (is_in_the_way && (first == nullptr || booking.from < first->booking->from)) {
+                first = &each;
+            }
+        }
+        return first;
+    }
+
+    /// If what the node has room for now is for others before it would end.
+    [[nodiscard]] std::optional<Blocker> booked_on(const NodeStatus& node) const {
+        const BookingStatus* booking = booking_on(node);
+        const auto longest = booking == nullptr ? std::nullopt : too_short_on(node);
+        if (!longest) {
+            return std::nullopt;
+        }
+        const model::BookedPart& part = *booking->booking->part_on(node.record.id);
+        const std::string what =
+            part.is_whole ? node.record.name + " is"
+            : part.gpus.size() == 1
+                ? "1 GPU of " + node.record.name + " is"
+                : std::to_string(part.gpus.size()) + " GPUs of " + node.record.name + " are";
+        const std::chrono::seconds limit(job_.record.time_limit_s);
+        return Blocker{
+            .kind = BlockerKind::kBooked,
+            .text = what + " reserved for " +
+                    (booking->project.empty() ? "maintenance" : "project " + booking->project) +
+                    " from " + format_seconds(booking->record.from) + " until " +
+                    format_seconds(booking->record.until) + hint(limit, *longest, "fit before it"),
+            .node = node.record.name,
+            .what = "time_limit",
+            .asked = limit.count(),
+            .free = longest->count()};
+    }
+
     /// The first room that the node keeps for somebody else.
     [[nodiscard]] const KeptRoom* promise_to_others(const NodeStatus& node) const {
         const KeptRoom* first = nullptr;
@@ -329,25 +382,20 @@ class Explanation {
         if (first == nullptr) {
             return std::nullopt;
         }
-        const scheduler::Timeline timeline = timeline_of(node, view_, job_.record.id);
-        model::Request here = request();
-        here.node_classes.reset();  // It has room, so it is one that the job may run on.
-        const std::chrono::seconds limit(job_.record.time_limit_s);
-        const std::chrono::seconds run =
-            limit.count() > 0 ? scheduler::planning_limit(limit) : view_.scheduling.assumed_run;
-        const std::chrono::seconds longest =
-            scheduler::longest_limit(timeline.longest_run(here, view_.at));
-        if (run <= longest) {
+        const std::optional<std::chrono::seconds> longest = too_short_on(node);
+        if (!longest) {
             return std::nullopt;
         }
+        const std::chrono::seconds limit(job_.record.time_limit_s);
         return Blocker{
             .kind = BlockerKind::kReserved,
             .text = node.record.name + " has room, but keeps it for " + owner_of(*first) +
-                    " from " + at(first->reservation.at) + " on" + hint(limit, longest),
+                    " from " + format_seconds(first->reservation.at) + " on" +
+                    hint(limit, *longest, "let it pass"),
             .node = node.record.name,
             .what = "time_limit",
             .asked = limit.count(),
-            .free = longest.count()};
+            .free = longest->count()};
     }
 
     [[nodiscard]] std::string owner_of(const KeptRoom& room) const {
@@ -357,11 +405,12 @@ class Explanation {
     }
 
     /// Which time limit would let it pass; "" if none.
-    static std::string hint(std::chrono::seconds limit, std::chrono::seconds longest) {
+    static std::string hint(
+        std::chrono::seconds limit, std::chrono::seconds longest, const std::string& what) {
         if (longest.count() == 0) {
             return "";
         }
-        const std::string enough = format_duration(longest) + " or less would let it pass";
+        const std::string enough = format_duration(longest) + " or less would " + what;
         return limit.count() == 0 ? "; this has no time limit, and one of " + enough
                                   : "; a time limit of " + enough;
     }
@@ -493,6 +542,7 @@ std::string_view word_of(BlockerKind kind) {
         case BlockerKind::kNoNode:       return "no_node";
         case BlockerKind::kNode:         return "node";
         case BlockerKind::kReserved:     return "reserved";
+        case BlockerKind::kBooked:       return "reservation";
         case BlockerKind::kOrder:        return "order";
     }
     return "node";

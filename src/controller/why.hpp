@@ -27,6 +27,7 @@ enum class BlockerKind : std::uint8_t {
     kNoNode,        // No node is known yet.
     kNode,          // One node, and what is short there.
     kReserved,      // One node that has room, but keeps it for a job before this one.
+    kBooked,        // One node that has room, but for others before this one would end.
     kOrder,         // Others come first: not a blocker by itself.
 };
 

@@ -46,6 +46,64 @@ TEST(Why, ANodeThatKeepsItsRoomForAnotherIsInTheWay) {
     EXPECT_NE(told.blockers.front().text.find("for job 5 of bob from"), std::string::npos);
 }
 
+/// Node n1 is booked for project `project` in an hour, for another; "": for nobody.
+View view_with_a_booking(const std::string& project) {
+    View view = half_used_view(hours(8));
+    view.projects.push_back({
+        .record = {.id = ProjectId(2), .name = "vision"}
+    });
+    BookingStatus status{.project = project};
+    scheduler::Booking booking{
+        .id = model::BookingId(1),
+        .from = kViewNow + hours(1),
+        .until = kViewNow + hours(2),
+        .parts = {{.node = NodeId(1)}}};
+    if (!project.empty()) {
+        booking.projects = {project == "vision" ? ProjectId(2) : ProjectId(1)};
+        status.record.project = booking.projects.front();
+    }
+    status.record.from = booking.from;
+    status.record.until = booking.until;
+    status.record.parts = booking.parts;
+    status.booking = std::make_shared<const scheduler::Booking>(booking);
+    view.bookings = std::make_shared<const Bookings>(Bookings{status});
+    return view;
+}
+
+TEST(Why, ANodeThatIsReservedForOthersIsInTheWayOfWhatWouldRunIntoIt) {
+    const ledger::JobRow job = waiting_job(6, 1, hours(2));
+    const Why why = why_pending(job, 1, view_with_a_booking("vision"), {.user = "ann"});
+    ASSERT_EQ(why.binding_count, 1U);
+    const Blocker& blocker = why.blockers.front();
+    EXPECT_EQ(blocker.kind, BlockerKind::kBooked);
+    EXPECT_EQ(blocker.asked, 7200);
+    EXPECT_EQ(blocker.free, 3584);
+    EXPECT_EQ(
+        blocker.text,
+        "n1 is reserved for project vision from 2027-01-15T09:00:00Z until 2027-01-15T10:00:00Z; a "
+        "time limit of 59m44s or less would fit before it");
+    const ledger::JobRow endless = waiting_job(6, 1, seconds(0));
+    const Why other = why_pending(endless, 1, view_with_a_booking(""), {.user = "ann"});
+    EXPECT_EQ(
+        other.blockers.front().text,
+        "n1 is reserved for maintenance from 2027-01-15T09:00:00Z until 2027-01-15T10:00:00Z; this "
+        "has no time limit, and one of 59m44s or less would fit before it");
+
+    const ledger::JobRow brief = waiting_job(6, 1, seconds(3000));
+    EXPECT_EQ(why_pending(brief, 1, view_with_a_booking("vision"), {}).binding_count, 0U);
+    EXPECT_EQ(why_pending(job, 1, view_with_a_booking("default"), {}).binding_count, 0U);
+}
+
+TEST(Why, ATimeLimitThatFitsBeforeAReservationIsAChange) {
+    const View view = view_with_a_booking("vision");
+    const ledger::JobRow job = waiting_job(6, 1, hours(2));
+    Why why = why_pending(job, 1, view, {.user = "ann"});
+    add_changes(why, {.job = job}, view, kViewNow);
+    ASSERT_FALSE(why.changes.empty());
+    EXPECT_EQ(why.changes.front().kind, ChangeKind::kTimeLimit);
+    EXPECT_EQ(why.changes.front().flags, "--time 59m");
+}
+
 TEST(Why, ANodeThatItMayNotRunOnSaysWhichClauseIsFalse) {
     View view = view_with_a_reservation(hours(1));
     auto node = std::make_shared<NodeStatus>(*view.nodes.front());

@@ -179,6 +179,10 @@ Result<Json> Client::post(const std::string& target, const std::string& body) {
     return send_json({.method = "POST", .target = target, .body = body}, 1);
 }
 
+Result<Json> Client::remove(const std::string& target) {
+    return send_json({.method = "DELETE", .target = target}, 1);
+}
+
 Result<Json> Client::put(const std::string& target, const std::string& body) {
     return send_json({.method = "PUT", .target = target, .body = body}, kTries);
 }

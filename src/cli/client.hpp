@@ -53,6 +53,7 @@ class Client {
 
     /// Not repeated. `body` may be "".
     [[nodiscard]] Result<Json> post(const std::string& target, const std::string& body);
+    [[nodiscard]] Result<Json> remove(const std::string& target);
     [[nodiscard]] Result<Json> put(const std::string& target, const std::string& body);
 
     /// All pages of a list, `rows_max` rows at most, as one {items, as_of}. `target` has a query or

@@ -275,7 +275,8 @@ const std::vector<VerbRow>& verb_table() {
         for (const auto& rows :
              {run_verbs(), queue_verbs(), why_verbs(), when_verbs(), sim_verbs(), log_verbs(),
               control_verbs(), cluster_verbs(), node_control_verbs(), simulation_verbs(),
-              replay_verbs(), project_verbs(), server_verbs(), doctor_verbs(), shell_verbs()}) {
+              replay_verbs(), project_verbs(), reservation_verbs(), server_verbs(), doctor_verbs(),
+              shell_verbs()}) {
             all.insert(all.end(), rows.begin(), rows.end());
         }
         return all;

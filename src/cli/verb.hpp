@@ -64,6 +64,7 @@ struct VerbRow {
 [[nodiscard]] std::vector<VerbRow> simulation_verbs();
 [[nodiscard]] std::vector<VerbRow> replay_verbs();
 [[nodiscard]] std::vector<VerbRow> project_verbs();
+[[nodiscard]] std::vector<VerbRow> reservation_verbs();
 [[nodiscard]] std::vector<VerbRow> server_verbs();
 [[nodiscard]] std::vector<VerbRow> doctor_verbs();
 [[nodiscard]] std::vector<VerbRow> shell_verbs();

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "base/text.hpp"
+#include "base/utc.hpp"
 #include "model/job_spec.hpp"
 
 namespace reeve::cli {
@@ -53,6 +54,7 @@ constexpr auto kReasons = std::to_array<Wording>({
     {"node_unavailable", "a node that could run it is not available"           },
     {"gate",             "a node that could run it is too busy (gate)"         },
     {"reserved",         "room is kept for an earlier job"                     },
+    {"reservation",      "a node that could run it is reserved for others"     },
     {"behind",           "behind earlier jobs"                                 },
     {"starting",         "about to start"                                      },
 });
@@ -219,28 +221,7 @@ std::string gpus_in_words(const JsonValue* resources) {
 }
 
 std::optional<Instant> parse_time(std::string_view text) {
-    // 2024-05-01T12:00:00[.ffffff]Z
-    constexpr std::size_t kSeconds = 19;
-    if (text.size() < kSeconds + 1 || !text.ends_with('Z') || text[10] != 'T') {
-        return std::nullopt;
-    }
-    std::array<int, 6> parts = {};
-    constexpr auto kAt = std::to_array<std::size_t>({0, 5, 8, 11, 14, 17});
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        const char* begin = text.data() + kAt.at(i);
-        const char* end = begin + (i == 0 ? 4 : 2);
-        if (std::from_chars(begin, end, parts.at(i)).ptr != end) {
-            return std::nullopt;
-        }
-    }
-    const auto day = std::chrono::year{parts[0]} / parts[1] / parts[2];
-    if (!day.ok()) {
-        return std::nullopt;
-    }
-    const auto since = std::chrono::sys_days(day).time_since_epoch() +
-                       std::chrono::hours(parts[3]) + std::chrono::minutes(parts[4]) +
-                       std::chrono::seconds(parts[5]);
-    return Instant(std::chrono::duration_cast<std::chrono::microseconds>(since));
+    return parse_utc(text);
 }
 
 std::string relative_time(std::string_view text, Instant now) {

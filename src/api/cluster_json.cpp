@@ -205,9 +205,19 @@ void write_node_gpus(JsonText& json, const NodePicture& picture, const Caller& c
     }
 }
 
+void write_quota(JsonText& json, std::string_view name, const model::Quota& quota) {
+    json.key(name);
+    json.begin_object();
+    write_if_known(json, "gpu_milli", quota.gpu_milli);
+    write_if_known(json, "cpu_millicores", quota.cpu_millicores);
+    write_if_known(json, "memory_mib", quota.memory_mib);
+    write_if_known(json, "running_elements", quota.running_elements);
+    write_if_known(json, "pending_elements", quota.pending_elements);
+    json.end_object();
+}
+
 void write_project(
     JsonText& json, const controller::ProjectStatus& project, const controller::View& view) {
-    const model::Quota& quota = project.record.quota;
     const model::Usage& usage = project.usage;
     json.begin_object();
     json.field("name", project.record.name);
@@ -219,14 +229,8 @@ void write_project(
         json.field(
             "fair_used_milli_s", view.fair_share->used(project.record.id, std::nullopt, view.at));
     }
-    json.key("quota");
-    json.begin_object();
-    write_if_known(json, "gpu_milli", quota.gpu_milli);
-    write_if_known(json, "cpu_millicores", quota.cpu_millicores);
-    write_if_known(json, "memory_mib", quota.memory_mib);
-    write_if_known(json, "running_elements", quota.running_elements);
-    write_if_known(json, "pending_elements", quota.pending_elements);
-    json.end_object();
+    write_quota(json, "quota", project.record.quota);
+    write_quota(json, "user_quota", project.record.user_quota);
     json.key("used");
     json.begin_object();
     json.field("gpu_milli", usage.gpu_milli);

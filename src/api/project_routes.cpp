@@ -105,21 +105,40 @@ Result<void> check_names(
     return {};
 }
 
+/// What a body may say of a project's limits.
+struct Limits {
+    std::optional<model::Quota> quota = {};
+    std::optional<model::Quota> user_quota = {};
+    std::optional<std::int32_t> share = {};
+};
+
+Result<Limits> limits_of(const JsonBody& body) {
+    const auto quota = quota_of(body);
+    const auto user_quota = quota_of(body, "user_quota");
+    const auto share = share_of(body);
+    if (!quota || !user_quota || !share) {
+        return tl::unexpected<Error>(
+            !quota        ? quota.error()
+            : !user_quota ? user_quota.error()
+                          : share.error());
+    }
+    return Limits{.quota = *quota, .user_quota = *user_quota, .share = *share};
+}
+
 Result<ledger::PutProject> creation(const ApiParts& parts, const HttpRequest& request) {
-    const auto body = JsonBody::parse(request.body, {"name", "parent", "quota", "share"});
+    const auto body =
+        JsonBody::parse(request.body, {"name", "parent", "quota", "user_quota", "share"});
     if (!body) {
         return tl::unexpected<Error>(body.error());
     }
     auto name = body->text("name", kNameCharacters);
     auto parent = body->text("parent", kNameCharacters);
-    auto quota = quota_of(*body);
-    const auto share = share_of(*body);
-    if (!name || !parent || !quota || !share) {
+    auto limits = limits_of(*body);
+    if (!name || !parent || !limits) {
         return tl::unexpected<Error>(
             !name     ? name.error()
             : !parent ? parent.error()
-            : !quota  ? quota.error()
-                      : share.error());
+                      : limits.error());
     }
     if (Result<void> checked = check_names(*parts.commands.view(), *name, *parent); !checked) {
         return tl::unexpected<Error>(std::move(checked.error()));
@@ -128,29 +147,33 @@ Result<ledger::PutProject> creation(const ApiParts& parts, const HttpRequest& re
         .actor = actor_of(request),
         .name = **name,
         .parent = *parent,
-        .quota = quota->value_or(model::Quota()),
-        .share = *share};
+        .quota = limits->quota.value_or(model::Quota()),
+        .share = limits->share,
+        .user_quota = limits->user_quota};
 }
 
 Result<ledger::PutProject> replacement(const ApiParts& parts, const HttpRequest& request) {
     const std::string& name = request.capture("name");
-    const auto body = JsonBody::parse(request.body, {"quota", "share"});
+    const auto body = JsonBody::parse(request.body, {"quota", "user_quota", "share"});
     if (!body) {
         return tl::unexpected<Error>(body.error());
     }
-    auto quota = quota_of(*body);
-    const auto share = share_of(*body);
-    if (!quota || !share) {
-        return tl::unexpected<Error>(quota ? share.error() : quota.error());
+    auto limits = limits_of(*body);
+    if (!limits) {
+        return tl::unexpected<Error>(limits.error());
     }
-    if (!*quota) {
+    if (!limits->quota) {
         return fail(ErrorCode::kInvalid, "quota: is missing; {} is a project without limits");
     }
     if (find_project(*parts.commands.view(), name) == nullptr) {
         return no_project(name);
     }
     return ledger::PutProject{
-        .actor = actor_of(request), .name = name, .quota = **quota, .share = *share};
+        .actor = actor_of(request),
+        .name = name,
+        .quota = *limits->quota,
+        .share = limits->share,
+        .user_quota = limits->user_quota};
 }
 
 }  // namespace

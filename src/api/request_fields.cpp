@@ -276,11 +276,11 @@ Result<bool> truth_parameter(const HttpRequest& request, std::string_view name) 
     return text == "1" || text == "true";
 }
 
-Result<std::optional<model::Quota>> quota_of(const JsonBody& body) {
+Result<std::optional<model::Quota>> quota_of(const JsonBody& body, std::string_view member) {
     constexpr std::int64_t kMost = 1'000'000'000'000;
     constexpr std::int64_t kMibMost = 1'099'511'627'776;
     const auto given = body.object(
-        "quota",
+        member,
         {"gpu_milli", "cpu_millicores", "memory_mib", "running_elements", "pending_elements"});
     if (!given) {
         return tl::unexpected<Error>(given.error());

@@ -77,7 +77,8 @@ struct EventCursor {
 [[nodiscard]] Result<bool> truth_parameter(const HttpRequest& request, std::string_view name);
 
 /// The field `quota`; nothing if it is absent.
-[[nodiscard]] Result<std::optional<model::Quota>> quota_of(const JsonBody& body);
+[[nodiscard]] Result<std::optional<model::Quota>> quota_of(
+    const JsonBody& body, std::string_view member = "quota");
 
 [[nodiscard]] ledger::Actor actor_of(const HttpRequest& request);
 

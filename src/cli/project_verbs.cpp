@@ -19,6 +19,30 @@ std::string plain_number(std::int64_t number) {
     return std::to_string(number);
 }
 
+/// "2 GPUs, 10 running": what each user may hold; "" without limits.
+std::string user_limits_of(const JsonValue& project) {
+    struct Row {
+        const char* field;
+        const char* unit;
+        std::string (*format)(std::int64_t);
+    };
+
+    std::string words;
+    for (const Row& row : {
+             Row{"gpu_milli",        " GPUs",    format_milli},
+             Row{"cpu_millicores",   " CPUs",    format_milli},
+             Row{"memory_mib",       " memory",  format_mib  },
+             Row{"running_elements", " running", plain_number},
+             Row{"pending_elements", " pending", plain_number}
+    }) {
+        if (const auto limit = integer_at(project, std::string("user_quota.") + row.field)) {
+            words += (words.empty() ? "" : ", ") + row.format(*limit);
+            words += row.unit;
+        }
+    }
+    return words;
+}
+
 Listing project_listing() {
     Listing listing;
     const auto column = [](const char* title, const char* field,
@@ -38,6 +62,9 @@ Listing project_listing() {
         column("MEMORY", "memory_mib", format_mib),
         column("RUNNING", "running_elements", plain_number),
         column("PENDING", "pending_elements", plain_number),
+        wide(Column{
+            .title = "EACH USER",
+            .cell = [](const JsonValue& p, const Look&) { return user_limits_of(p); }}),
     };
     listing.name = [](const JsonValue& project) { return text_at(project, "name"); };
     return listing;
@@ -125,6 +152,28 @@ Result<std::optional<std::int64_t>> limit_of(
     return std::optional(*value);
 }
 
+using LimitTexts = std::array<std::string, kLimits.size()>;
+
+/// "quota":{…}: of `before`, and changed as `texts` say.
+Result<std::string> limits_member(
+    const std::string& name, const LimitTexts& texts, const JsonValue& before) {
+    std::string text;
+    for (std::size_t i = 0; i < kLimits.size(); ++i) {
+        const LimitFlag& limit = kLimits.at(i);
+        std::string path = name + ".";
+        path += limit.field;
+        const auto value = limit_of(limit, texts.at(i), integer_at(before, path));
+        if (!value) {
+            return tl::unexpected(value.error());
+        }
+        if (*value) {
+            text += (text.empty() ? "" : ",") + quoted_json(limit.field) + ":";
+            text += std::to_string(**value);
+        }
+    }
+    return quoted_json(name) + ":{" + text + "}";
+}
+
 /// add: a new project. set: what is named changes, the rest stays; "none" takes a limit away.
 class ProjectChangeVerb : public Verb {
   public:
@@ -135,6 +184,11 @@ class ProjectChangeVerb : public Verb {
                 kLimits.at(i).flag, limits_.at(i),
                 std::string(kLimits.at(i).what) + "; none: no limit");
         }
+        for (std::size_t i = 0; i < kLimits.size(); ++i) {
+            app.add_option(
+                "--user-" + std::string(kLimits.at(i).flag).substr(2), user_limits_.at(i),
+                "Likewise, of each user of the project");
+        }
         app.add_option("--share", share_, "What it may have beside its siblings, by fair share: 1")
             ->check(CLI::Range(1, 10'000));
     }
@@ -142,21 +196,15 @@ class ProjectChangeVerb : public Verb {
   protected:
     /// "quota": …, of `before` and changed as the flags say, and what else they say.
     [[nodiscard]] Result<std::string> quota(const JsonValue& before) const {
-        std::string text;
-        for (std::size_t i = 0; i < kLimits.size(); ++i) {
-            const LimitFlag& limit = kLimits.at(i);
-            const auto old = integer_at(before, "quota." + std::string(limit.field));
-            const auto value = limit_of(limit, limits_.at(i), old);
-            if (!value) {
-                return tl::unexpected(value.error());
-            }
-            if (*value) {
-                text += (text.empty() ? "" : ",") + quoted_json(limit.field) + ":" +
-                        std::to_string(**value);
-            }
+        const auto all = limits_member("quota", limits_, before);
+        const auto of_users = limits_member("user_quota", user_limits_, before);
+        if (!all || !of_users) {
+            return tl::unexpected(all ? of_users.error() : all.error());
         }
-        return R"("quota":{)" + text + "}" +
-               (share_ ? R"(,"share":)" + std::to_string(*share_) : "");
+        std::string text = *all;
+        text += "," + *of_users;
+        text += share_ ? R"(,"share":)" + std::to_string(*share_) : "";
+        return text;
     }
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -164,7 +212,8 @@ class ProjectChangeVerb : public Verb {
   private:
     std::string name_;
     std::optional<int> share_;
-    std::array<std::string, kLimits.size()> limits_;
+    LimitTexts limits_;
+    LimitTexts user_limits_;
 };
 
 class ProjectAddVerb final : public ProjectChangeVerb {
@@ -222,7 +271,8 @@ std::vector<VerbRow> project_verbs() {
         {"project add",  "Create a project",                          "NAME [flags]",
          "  reeve project add vision --gpus 4 --pending 1000\n",                                                       make_verb<ProjectAddVerb> },
         {"project set",  "Change a project's limits",                 "NAME [flags]",
-         "  reeve project set vision --gpus 8\n  reeve project set vision --gpus none\n",                              make_verb<ProjectSetVerb> },
+         "  reeve project set vision --gpus 8\n  reeve project set vision --gpus none\n  reeve "
+         "project set vision --user-gpus 2\n",                                                                         make_verb<ProjectSetVerb> },
     };
 }
 

@@ -420,7 +420,22 @@ TEST(ProjectSetVerb, ChangesOnlyWhatIsNamed) {
         call(server, "project set", {"v", "--gpus", "8", "--mem", "none", "--pending", "5"}).code);
     EXPECT_EQ(
         asked_of(server)[1],
-        R"(PUT /api/v1/projects/v {"quota":{"gpu_milli":8000,"pending_elements":5}})");
+        R"(PUT /api/v1/projects/v {"quota":{"gpu_milli":8000,"pending_elements":5},"user_quota":{}})");
+}
+
+TEST(ProjectSetVerb, ChangesWhatEachUserMayHold) {
+    FakeTransport server;
+    server.answer(200, R"({"name":"v","quota":{"gpu_milli":4000},
+        "user_quota":{"gpu_milli":1000,"memory_mib":1024}})");
+    server.answer(
+        200, R"({"name":"v","quota":{},"user_quota":{"gpu_milli":1500,"pending_elements":5}})");
+    const Call made = call(
+        server, "project set",
+        {"v", "--user-gpus", "1.5", "--user-mem", "none", "--user-pending", "5", "-o", "wide"});
+    EXPECT_EQ(
+        asked_of(server)[1], R"(PUT /api/v1/projects/v {"quota":{"gpu_milli":4000},)"
+                             R"("user_quota":{"gpu_milli":1500,"pending_elements":5}})");
+    EXPECT_NE(made.out.find("1.5 GPUs, 5 pending"), std::string::npos) << made.out;
 }
 
 TEST(NodeVerbs, AskByName) {

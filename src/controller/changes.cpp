@@ -137,6 +137,7 @@ Change change_of(Alternative alternative, const Wish& from) {
 /// A level of quota, whose it is, and how many wait below it.
 struct Level {
     std::string project = {};  // "": the cluster.
+    bool is_of_user = false;   // What each user of the project may hold.
     std::int64_t pending = 0;
 };
 
@@ -167,6 +168,13 @@ class Suggestions {
                 view.projects, [&](const auto& any) { return any.record.name == name; });
             if (project == view.projects.end()) {
                 break;
+            }
+            if (name == waiter.job.project && view.usage_of_users) {
+                const model::Usage& own =
+                    usage_of_user(view, project->record.id, waiter.job.record.user);
+                add_level(
+                    {.project = name, .is_of_user = true, .pending = own.pending_elements},
+                    project->record.user_quota, own);
             }
             add_level(
                 {.project = name, .pending = project->usage.pending_elements},
@@ -275,9 +283,12 @@ class Suggestions {
                                                                   : " of memory";
         return {
             .kind = ChangeKind::kQuota,
-            .text = "project " + level.project + " may " + of + amount + what,
-            .command =
-                "reeve project set " + level.project + " " + std::string(row.flag) + " " + amount};
+            .text = (level.is_of_user ? "each user of project " : "project ") + level.project +
+                    " may " + of + amount + what,
+            .command = "reeve project set " + level.project + " " +
+                       (level.is_of_user ? "--user-" + std::string(row.flag).substr(2)
+                                         : std::string(row.flag)) +
+                       " " + amount};
     }
 
     const Waiter& waiter_;

@@ -444,7 +444,13 @@ void Controller::publish() {
     }
     next->scheduling = ledger_.options().scheduling;
     next->fair_share = ledger_.take_fair_share(view_ ? view_->fair_share : nullptr);
-    next->user_ids = next->fair_share ? user_ids() : nullptr;
+    const bool has_user_quotas = std::ranges::any_of(state.projects(), [](const auto& project) {
+        return project.second.user_quota != model::Quota();
+    });
+    if (has_user_quotas) {
+        next->usage_of_users = std::make_shared<const UsageOfUsers>(state.usage_of_users());
+    }
+    next->user_ids = next->fair_share || has_user_quotas ? user_ids() : nullptr;
     next->kept = kept_room();
     next->bookings = bookings();
     const std::set<NodeId> dirty = ledger_.take_dirty_nodes();
@@ -513,6 +519,7 @@ std::shared_ptr<const NodeStatus> Controller::status_of(const ledger::NodeState&
         const model::JobRecord* job = state.job(holding.allocation.task.element.job);
         if (holding.allocation.owner == model::AllocationOwner::kTask && element != nullptr &&
             job != nullptr) {
+            holding.user_id = job->user;
             holding.user = state.user(job->user)->name;
             holding.state = element->state;
             holding.is_array = job->is_array;

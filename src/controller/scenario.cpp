@@ -256,6 +256,7 @@ class Maker {
             return tl::unexpected<Error>(std::move(row.error()));
         }
         row->record.project = project->record.id;
+        row->record.user = submitter();
         Result<void> done = check_pending(
             *project, static_cast<std::int64_t>(row->record.range.count()) * jobs.count);
         done = done ? check_size(*row, *project) : done;
@@ -272,6 +273,16 @@ class Maker {
         return {};
     }
 
+    /// Whose the jobs are that are added; somebody new if that is not known, or does not matter.
+    [[nodiscard]] UserId submitter() const {
+        constexpr auto kNewUser = UserId(UINT64_MAX);
+        if (!made_.view.user_ids) {
+            return kNewUser;
+        }
+        const auto known = made_.view.user_ids->find(what_if_.user);
+        return known == made_.view.user_ids->end() ? kNewUser : known->second;
+    }
+
     /// Where the job is in the queue, if it is submitted now.
     void submit(model::JobRecord& job, const model::Usage& one) {
         if (fair_share_) {
@@ -279,13 +290,11 @@ class Maker {
             const std::int64_t each = scheduler::cost_of(
                 fair_share_->rules(), one,
                 limit.count() > 0 ? limit : made_.view.scheduling.assumed_run);
-            const auto id = made_.view.user_ids->find(what_if_.user);
-            const UserId user = id == made_.view.user_ids->end() ? UserId(0) : id->second;
             const scheduler::Load load =
-                fair_share_->load_of(job.project, user, each, made_.view.at);
+                fair_share_->load_of(job.project, job.user, each, made_.view.at);
             job.fair_load = load.before;
             job.fair_step = job.is_array ? load.each : 0;
-            fair_share_->plan(job.project, user, each * job.range.count());
+            fair_share_->plan(job.project, job.user, each * job.range.count());
         }
         rank(job);
     }
@@ -359,6 +368,13 @@ class Maker {
         if (most && made_.view.usage.pending_elements + more > *most) {
             return tl::unexpected<Error>(ledger::queue_is_full(static_cast<std::uint64_t>(*most)));
         }
+        const auto& of_each = project.record.user_quota.pending_elements;
+        const std::int64_t own =
+            usage_of_user(made_.view, project.record.id, submitter()).pending_elements;
+        if (of_each && own + more > *of_each) {
+            return tl::unexpected<Error>(
+                ledger::too_many_pending_of_user(project.record, own, more));
+        }
         for (ProjectStatus* at = &project; at != nullptr; at = parent_of(*at)) {
             const auto& quota = at->record.quota.pending_elements;
             const std::int64_t pending = at->usage.pending_elements;
@@ -396,6 +412,10 @@ class Maker {
             return tl::unexpected<Error>(ledger::never_runs(hardware, request));
         }
         const model::Usage one = ledger::usage_of_one(request);
+        for (const scheduler::Excess& excess :
+             scheduler::excess(project.record.user_quota, {}, one)) {
+            return tl::unexpected<Error>(ledger::more_than_user_quota(project.record.name, excess));
+        }
         for (ProjectStatus* at = &project; at != nullptr; at = parent_of(*at)) {
             for (const scheduler::Excess& excess : scheduler::excess(at->record.quota, {}, one)) {
                 return tl::unexpected<Error>(ledger::more_than_quota(at->record.name, excess));

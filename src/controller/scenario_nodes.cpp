@@ -236,6 +236,11 @@ Result<void> change_nodes(View& view, const WhatIf& what_if, std::set<JobId>& lo
 void forget_usage(View& view, const Holding& holding) {
     const model::Usage less = scheduler::usage_of(holding.allocation.grant);
     subtract(view.usage, less);
+    if (view.usage_of_users && holding.user_id != UserId(0)) {
+        auto left = std::make_shared<UsageOfUsers>(*view.usage_of_users);
+        subtract((*left)[{holding.allocation.project, holding.user_id}], less);
+        view.usage_of_users = std::move(left);
+    }
     for (std::optional<ProjectId> at = holding.allocation.project; at;) {
         const auto project =
             std::ranges::find(view.projects, *at, [](const auto& each) { return each.record.id; });

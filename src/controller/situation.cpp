@@ -17,6 +17,11 @@ SituationBuilder::SituationBuilder(const View& view) : view_(view) {
         situation_.projects.put(project.record, project.usage);
         projects_.emplace(project.record.name, project.record.id);
     }
+    if (view.usage_of_users) {
+        for (const auto& [holder, usage] : *view.usage_of_users) {
+            situation_.projects.put(holder.first, holder.second, usage);
+        }
+    }
     for (const BookingStatus& booking : *view.bookings) {
         situation_.bookings.push_back(
             {.booking = *booking.booking, .release_at = booking.release_at});
@@ -29,6 +34,7 @@ SituationBuilder::SituationBuilder(const View& view) : view_(view) {
                 {.id = held.id,
                  .job = held.task.element.job,
                  .project = held.project,
+                 .user = holding.user_id,
                  .hold = hold_of(holding)});
             if (held.owner == model::AllocationOwner::kTask) {
                 ++held_by_[held.task.element.job];
@@ -57,6 +63,7 @@ void SituationBuilder::add(const ledger::JobRow& job) {
         .group =
             {.priority = record.priority,
                     .project = project->second,
+                    .user = record.user,
                     .request = id_of(job),
                     .limit = scheduler::planning_limit(limit)},
         .submitted_at = record.submitted_at,

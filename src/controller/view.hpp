@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/instant.hpp"
@@ -25,6 +26,7 @@ namespace reeve::controller {
 /// What holds a part of a node.
 struct Holding {
     model::AllocationRecord allocation = {};
+    UserId user_id = UserId(0);  // Of a task's job.
     std::string user = {};  // Of a task in quarantine, or outside, as its node says; "" before.
     std::string name =
         {};  // Of a task in quarantine: of its job. Of what is external: its process.
@@ -57,6 +59,8 @@ struct NodeStatus {
     std::string gate_text = {};
     std::vector<Holding> holdings = {};  // By allocation.
 };
+
+using UsageOfUsers = std::map<std::pair<ProjectId, UserId>, model::Usage>;
 
 struct ProjectStatus {
     model::ProjectRecord record = {};
@@ -94,7 +98,9 @@ struct View {
     std::vector<KeptRoom> kept = {};                            // By place in the queue.
     std::shared_ptr<const Bookings> bookings = std::make_shared<const Bookings>();  // By id.
     scheduler::CoreOptions scheduling = {};
-    std::shared_ptr<const scheduler::FairShare> fair_share = {};         // Null if it is off.
+    std::shared_ptr<const scheduler::FairShare> fair_share = {};  // Null if it is off.
+    /// Who holds what of which project; null where no project has quotas of users.
+    std::shared_ptr<const UsageOfUsers> usage_of_users = {};
     std::shared_ptr<const std::map<std::string, UserId>> user_ids = {};  // By name. Likewise.
     std::map<GpuModelId, std::string> gpu_models = {};
     std::array<std::uint64_t, model::kElementStates> element_counts =
@@ -110,6 +116,15 @@ struct View {
     const auto known = std::ranges::find_if(
         view.projects, [&](const ProjectStatus& each) { return each.record.name == project; });
     return known != view.projects.end() && booking.booking->lets_in(known->record.id);
+}
+
+/// What the user holds of the project. Nothing where no project has quotas of users.
+[[nodiscard]] inline const model::Usage& usage_of_user(
+    const View& view, ProjectId project, UserId user) {
+    static constexpr model::Usage kNothing = {};
+    const auto found = view.usage_of_users ? view.usage_of_users->find({project, user})
+                                           : UsageOfUsers::const_iterator();
+    return !view.usage_of_users || found == view.usage_of_users->end() ? kNothing : found->second;
 }
 
 }  // namespace reeve::controller

@@ -39,7 +39,11 @@ class LivingCluster {
         }
         for (const char* name : {"vision", "speech"}) {
             command(ledger::PutProject{
-                .actor = root(), .name = name, .parent = "default", .quota = random_quota()});
+                .actor = root(),
+                .name = name,
+                .parent = "default",
+                .quota = random_quota(),
+                .user_quota = random_.below(2) == 0 ? random_quota() : model::Quota()});
         }
         settle();
         reserve();

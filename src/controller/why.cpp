@@ -119,6 +119,14 @@ class Explanation {
             if (project == view_.projects.end()) {
                 break;
             }
+            if (name == job_.project) {
+                for (const scheduler::Excess& excess : scheduler::excess(
+                         project->record.user_quota,
+                         usage_of_user(view_, project->record.id, job_.record.user),
+                         usage_of(job_))) {
+                    add_excess(BlockerKind::kQuota, job_.user + " in project " + name, excess);
+                }
+            }
             for (const scheduler::Excess& excess :
                  scheduler::excess(project->record.quota, project->usage, usage_of(job_))) {
                 add_excess(BlockerKind::kQuota, "project " + name, excess);

@@ -1,9 +1,13 @@
 #include "controller/why.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <memory>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "controller/changes.hpp"
 #include "controller/view_world.hpp"
 
 namespace reeve::controller {
@@ -145,6 +149,29 @@ TEST(Why, WhoHasRoomKeptIsToldWhenAndWhere) {
                     .kept->is_assumed);
     EXPECT_FALSE(
         why_pending(waiting_job(6, 2, hours(2)), 1, view_with_a_reservation(hours(1)), {}).kept);
+}
+
+TEST(Why, WhoHoldsAllThatAUserMayIsToldSoAndWhatWouldDo) {
+    View view = half_used_view(hours(8));
+    view.projects.front().record.user_quota.gpu_milli = 1000;
+    view.usage_of_users = std::make_shared<const UsageOfUsers>(UsageOfUsers{
+        {{ProjectId(1), UserId(3)}, {.gpu_milli = 1000, .running_elements = 1}}
+    });
+    ledger::JobRow job = waiting_job(6, 1, hours(1));
+    job.record.user = UserId(3);
+    const Why why = why_pending(job, 1, view, {.user = "ann"});
+    ASSERT_EQ(why.binding_count, 1U);
+    EXPECT_EQ(why.blockers.front().kind, BlockerKind::kQuota);
+    EXPECT_EQ(
+        why.blockers.front().text,
+        "ann in project default may hold 1 GPUs, holds 1 GPUs, and this needs 1 GPUs");
+    const std::vector<Change> changes = changes_for({.job = job}, why.blockers, view, kViewNow);
+    EXPECT_TRUE(std::ranges::any_of(changes, [](const Change& change) {
+        return change.text == "each user of project default may hold 2 GPUs" &&
+               change.command == "reeve project set default --user-gpus 2";
+    }));
+    job.record.user = UserId(4);
+    EXPECT_EQ(why_pending(job, 1, view, {.user = "ann"}).binding_count, 0U);
 }
 
 }  // namespace

@@ -222,6 +222,7 @@ Result<Reply> Ledger::put_project(const PutProject& command) {
     }
     record.quota = command.quota;
     record.share = command.share.value_or(record.share);
+    record.user_quota = command.user_quota.value_or(record.user_quota);
     if (change.before != record) {
         change.after = record;
         put(std::move(change));

@@ -107,14 +107,22 @@ Result<void> Ledger::check_admission(const SubmitJobs& command) const {
         return tl::unexpected<Error>(queue_is_full(pending_max));
     }
     for (const auto& [project, count] : more) {
-        if (Result<void> fits = check_pending(project, count); !fits) {
+        const model::UserRecord* user = state_.user_named(command.actor.identity.user);
+        const UserId id = user == nullptr ? UserId(0) : user->id;
+        if (Result<void> fits = check_pending(project, id, count); !fits) {
             return fits;
         }
     }
     return {};
 }
 
-Result<void> Ledger::check_pending(ProjectId project, std::int64_t more) const {
+/// `user` is 0 for one who has submitted nothing yet.
+Result<void> Ledger::check_pending(ProjectId project, UserId user, std::int64_t more) const {
+    const model::ProjectRecord& own = *state_.project(project);
+    const std::int64_t of_user = state_.usage(project, user).pending_elements;
+    if (own.user_quota.pending_elements && of_user + more > *own.user_quota.pending_elements) {
+        return tl::unexpected<Error>(too_many_pending_of_user(own, of_user, more));
+    }
     for (std::optional<ProjectId> at = project; at; at = state_.project(*at)->parent) {
         const model::ProjectRecord& record = *state_.project(*at);
         const std::int64_t pending = state_.usage(*at).pending_elements;
@@ -254,6 +262,10 @@ Result<void> Ledger::check_can_ever_run(model::RequestId id) {
 /// One element alone is more than a quota lets all of the project hold: it would wait for ever.
 Result<void> Ledger::check_quota_of_one(ProjectId project, model::RequestId request) const {
     const model::Usage one = usage_of_one(*state_.request(request));
+    const model::ProjectRecord& own = *state_.project(project);
+    for (const scheduler::Excess& excess : scheduler::excess(own.user_quota, {}, one)) {
+        return tl::unexpected<Error>(more_than_user_quota(own.name, excess));
+    }
     for (std::optional<ProjectId> at = project; at; at = state_.project(*at)->parent) {
         const model::ProjectRecord& record = *state_.project(*at);
         for (const scheduler::Excess& excess : scheduler::excess(record.quota, {}, one)) {

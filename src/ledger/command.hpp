@@ -88,7 +88,8 @@ struct PutProject {
     std::string name = {};
     std::optional<std::string> parent = {};  // At creation only; it does not change later.
     model::Quota quota = {};
-    std::optional<std::int32_t> share = {};  // 1..kShareMax; absent: as it is.
+    std::optional<std::int32_t> share = {};       // 1..kShareMax; absent: as it is.
+    std::optional<model::Quota> user_quota = {};  // Likewise.
 };
 
 enum class NodeControl : std::uint8_t {

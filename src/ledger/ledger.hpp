@@ -138,7 +138,8 @@ class Ledger {
     [[nodiscard]] std::optional<Result<Reply>> earlier(
         const SubmitJobs& command, const Lookups& lookups) const;
     [[nodiscard]] Result<void> check_admission(const SubmitJobs& command) const;
-    [[nodiscard]] Result<void> check_pending(ProjectId project, std::int64_t more) const;
+    [[nodiscard]] Result<void> check_pending(
+        ProjectId project, UserId user, std::int64_t more) const;
     [[nodiscard]] Result<void> check_can_ever_run(model::RequestId request);
     [[nodiscard]] Result<void> check_quota_of_one(
         ProjectId project, model::RequestId request) const;

@@ -505,27 +505,6 @@ TEST(Ledger, OthersJobsAreNotWaitedFor) {
     }
 }
 
-TEST(Ledger, QuotasHoldAtEveryAncestor) {
-    World world(4);
-    const Actor admin{.identity = {"root"}, .is_admin = true};
-    ASSERT_TRUE(
-        world.apply(PutProject{.actor = admin, .name = "lab", .quota = {.gpu_milli = 2000}}));
-    ASSERT_TRUE(world.apply(PutProject{
-        .actor = admin, .name = "vision", .parent = "lab", .quota = {.pending_elements = 2}}));
-    EXPECT_FALSE(world.apply(PutProject{.actor = {.identity = {"ada"}}, .name = "mine"}));
-    model::JobTerms terms = one_gpu();
-    terms.project = "vision";
-    const JobId first = world.submit(terms);
-    const JobId second = world.submit(terms);
-    const JobId third = world.submit(terms);
-    EXPECT_EQ(world.state(second), "scheduled");
-    EXPECT_EQ(world.state(third), "queued") << "the lab's two GPUs are taken";
-    world.submit(terms);
-    EXPECT_EQ(world.try_submit({terms}).error().code, ErrorCode::kQuota);
-    world.end(first, {});
-    EXPECT_EQ(world.state(third), "scheduled");
-}
-
 TEST(Ledger, AnotherBootProvesThatTasksEnded) {
     World world(1);
     const JobId job = world.submit(one_gpu());

@@ -46,6 +46,25 @@ Error too_many_pending(
         {}};
 }
 
+Error more_than_user_quota(const std::string& project, const scheduler::Excess& excess) {
+    return {
+        ErrorCode::kQuota,
+        "each user of project '" + project + "' may hold " +
+            amount_text(excess.what, excess.limit) + " at once, and this needs " +
+            amount_text(excess.what, excess.asked),
+        {}};
+}
+
+Error too_many_pending_of_user(
+    const model::ProjectRecord& project, std::int64_t pending, std::int64_t more) {
+    return {
+        ErrorCode::kQuota,
+        "each user of project '" + project.name + "' may have " +
+            std::to_string(*project.user_quota.pending_elements) + " elements pending; you have " +
+            std::to_string(pending) + " and this adds " + std::to_string(more),
+        {}};
+}
+
 Error no_job_to_wait_for(JobId job) {
     return {ErrorCode::kInvalid, "after: there is no job " + to_string(job) + " to wait for", {}};
 }

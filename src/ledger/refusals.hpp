@@ -26,6 +26,13 @@ namespace reeve::ledger {
 [[nodiscard]] Error too_many_pending(
     const model::ProjectRecord& project, std::int64_t pending, std::int64_t more);
 
+/// Likewise of what each user of the project may hold and have pending.
+[[nodiscard]] Error more_than_user_quota(
+    const std::string& project, const scheduler::Excess& excess);
+
+[[nodiscard]] Error too_many_pending_of_user(
+    const model::ProjectRecord& project, std::int64_t pending, std::int64_t more);
+
 [[nodiscard]] Error no_job_to_wait_for(JobId job);
 
 /// `job` ended with these, and not as it should.

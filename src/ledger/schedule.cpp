@@ -14,8 +14,8 @@ bool Ledger::schedule(std::size_t placements_max, std::size_t groups_max) {
     act_for_nobody();
     turn_bookings();
     const scheduler::Core::QuotaCheck quota_check =
-        [this](ProjectId project, const std::vector<scheduler::Placed>& parts) {
-            return state_.without_quota_for(project, parts.front().grant);
+        [this](const scheduler::GroupKey& group, const std::vector<scheduler::Placed>& parts) {
+            return state_.without_quota_for(group, parts.front().grant);
         };
     std::size_t looks = groups_max;
     for (std::size_t placed = 0; placed < placements_max; ++placed) {

@@ -262,7 +262,12 @@ void State::apply(const Put<model::ProjectRecord>& put) {
         fair_share_.drop_project(put.before->id);
     }
     is_fair_share_dirty_ = true;
-    core_.free_quota(either(put).id);  // A larger one may let something start.
+    core_.free_quota({.project = either(put).id});  // A larger one may let something start.
+    if (put.before && put.after && put.before->user_quota != put.after->user_quota) {
+        for (const auto& [id, user] : users_) {
+            core_.free_quota({.project = either(put).id, .user = id});
+        }
+    }
     if (!put.before || !put.after) {
         resolve_bookings();
     }
@@ -332,8 +337,8 @@ void State::refresh_hold(AllocationId id) {
 }
 
 /// What the project and all above it hold became less.
-void State::free_quota(ProjectId id) {
-    for (const ProjectId holder : tree_.above(id)) {
+void State::free_quota(ProjectId id, UserId user) {
+    for (const scheduler::QuotaHolder& holder : tree_.holders_above(id, user)) {
         core_.free_quota(holder);
     }
 }
@@ -342,12 +347,20 @@ void State::free_quota(ProjectId id) {
 void State::free_quota(const JobPut& put) {
     const std::uint32_t live = put.after ? put.after->counts.live() : 0;
     if (put.before && live < put.before->counts.live()) {
-        free_quota(put.before->project);
+        free_quota(put.before->project, put.before->user);
     }
 }
 
-std::optional<ProjectId> State::without_quota_for(ProjectId id, const model::Grant& grant) const {
-    return tree_.without_quota_for(id, scheduler::usage_of(grant));
+std::optional<scheduler::QuotaHolder> State::without_quota_for(
+    const scheduler::GroupKey& group, const model::Grant& grant) const {
+    return tree_.without_quota_for(group.project, group.user, scheduler::usage_of(grant));
+}
+
+/// Whose what is granted is; 0 of what is no job's.
+UserId State::user_of(const model::AllocationRecord& allocation) const {
+    const model::JobRecord* owner = job(allocation.task.element.job);
+    return owner == nullptr || allocation.owner != model::AllocationOwner::kTask ? UserId(0)
+                                                                                 : owner->user;
 }
 
 void State::rebuild_free(NodeState& node) {
@@ -398,6 +411,7 @@ scheduler::GroupKey State::group_of(const model::JobRecord& job) {
     return {
         .priority = job.priority,
         .project = job.project,
+        .user = job.user,
         .request = job.request,
         .limit = scheduler::planning_limit(std::chrono::seconds(job.time_limit_s))};
 }
@@ -505,7 +519,7 @@ void State::count_job(const model::JobRecord& job, std::int64_t sign) {
         element_counts_.at(i) += static_cast<std::uint64_t>(sign * job.counts.of.at(i));
     }
     tree_.add(
-        job.project,
+        job.project, job.user,
         {.running_elements = job.counts.live(), .pending_elements = job.counts.pending()}, sign);
     if (has_fair_share()) {
         const std::int64_t open = job.counts.live() + job.counts.pending();
@@ -527,7 +541,7 @@ void State::apply(const Put<model::AllocationRecord>& put) {
         released_.push_back(id);
     }
     if (put.before && (!put.after || is_end(put.after->state))) {
-        free_quota(put.before->project);
+        free_quota(put.before->project, user_of(*put.before));
     }
     refresh_hold(id);
     show(either(put).node);
@@ -537,7 +551,7 @@ void State::apply(const Put<model::AllocationRecord>& put) {
 void State::count_allocation(const model::AllocationRecord& allocation, std::int64_t sign) {
     model::Usage amount = scheduler::usage_of(allocation.grant);
     amount.running_elements = 0;  // Its job counts them.
-    tree_.add(allocation.project, amount, sign);
+    tree_.add(allocation.project, user_of(allocation), amount, sign);
 
     const auto found = nodes_.find(allocation.node);
     REEVE_ASSERT(found != nodes_.end(), "an allocation is on a node that is known");

@@ -133,8 +133,8 @@ class State {
 
     /// Who has no quota left for `grant`: the project, one above it, or ProjectId(0) for the
     /// cluster.
-    [[nodiscard]] std::optional<ProjectId> without_quota_for(
-        ProjectId project, const model::Grant& grant) const;
+    [[nodiscard]] std::optional<scheduler::QuotaHolder> without_quota_for(
+        const scheduler::GroupKey& group, const model::Grant& grant) const;
 
     /// The request with its GPU models and node classes resolved; follows the models and nodes that
     /// are known.
@@ -142,6 +142,17 @@ class State {
 
     /// Of a project with all below it. Zero for one that holds nothing.
     [[nodiscard]] const model::Usage& usage(ProjectId id) const { return tree_.usage(id); }
+
+    /// What the user holds of the project itself.
+    [[nodiscard]] const model::Usage& usage(ProjectId id, UserId user) const {
+        return tree_.usage(id, user);
+    }
+
+    /// Likewise of all who hold something.
+    [[nodiscard]] const std::map<std::pair<ProjectId, UserId>, model::Usage>& usage_of_users()
+        const {
+        return tree_.users();
+    }
 
     [[nodiscard]] const model::Usage& usage_of_all() const { return tree_.usage_of_all(); }
 
@@ -222,7 +233,8 @@ class State {
     void refresh_queue(JobId id);
     void refresh_hold(AllocationId id);
     void show(NodeId id);
-    void free_quota(ProjectId id);
+    void free_quota(ProjectId id, UserId user);
+    [[nodiscard]] UserId user_of(const model::AllocationRecord& allocation) const;
     void free_quota(const JobPut& put);
     void count_job(const model::JobRecord& job, std::int64_t sign);
     void count_allocation(const model::AllocationRecord& allocation, std::int64_t sign);

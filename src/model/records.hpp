@@ -65,6 +65,7 @@ struct ProjectRecord {
     std::string name = {};
     std::optional<ProjectId> parent = {};
     Quota quota = {};
+    Quota user_quota = {};   // Of each of its users, in the project itself.
     std::int32_t share = 1;  // Beside its siblings, for fair share: 1..kShareMax.
 
     friend bool operator==(const ProjectRecord&, const ProjectRecord&) = default;

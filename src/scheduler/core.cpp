@@ -406,8 +406,8 @@ void Core::unblock(Ask& ask) {
     refresh(ask);
 }
 
-void Core::free_quota(ProjectId project) {
-    const auto found = without_quota_.find(project);
+void Core::free_quota(const QuotaHolder& holder) {
+    const auto found = without_quota_.find(holder);
     if (found == without_quota_.end()) {
         return;
     }
@@ -489,15 +489,15 @@ std::optional<Start> Core::try_start(
 /// If so, the group is put aside until who lacks it has some.
 bool Core::lacks_quota(
     Group& group, const std::vector<Placed>& parts, const QuotaCheck& quota_check) {
-    const std::optional<ProjectId> over =
-        quota_check ? quota_check(group.key.project, parts) : std::nullopt;
+    const std::optional<QuotaHolder> over =
+        quota_check ? quota_check(group.key, parts) : std::nullopt;
     if (over) {
         put_aside(group, *over);
     }
     return over.has_value();
 }
 
-void Core::put_aside(Group& group, ProjectId over) {
+void Core::put_aside(Group& group, const QuotaHolder& over) {
     remove_head(group);
     group.waits_for_quota_of = over;
     without_quota_[over].insert(group.key);

@@ -22,6 +22,7 @@
 #include "scheduler/placement_engine.hpp"
 #include "scheduler/policy.hpp"
 #include "scheduler/preemption.hpp"
+#include "scheduler/project_tree.hpp"
 #include "scheduler/timeline.hpp"
 
 namespace reeve::scheduler {
@@ -30,6 +31,7 @@ namespace reeve::scheduler {
 struct GroupKey {
     std::int32_t priority = 0;
     ProjectId project = ProjectId(0);
+    UserId user = UserId(0);
     model::RequestId request = model::RequestId(0);  // Of each node.
     std::int32_t nodes = 1;                          // More than 1: a gang, one task on each.
     std::chrono::seconds limit = {};                 // As planning_limit() rounds it; 0: none.
@@ -112,10 +114,10 @@ struct Preemption {
 /// the cost of an event grows with the requests that differ, not with the jobs that wait.
 class Core {
   public:
-    /// Who has no quota left for `grant`: the project itself or one above it, ProjectId(0) for a
-    /// limit of the whole cluster; nothing if all have. Empty: there are no quotas.
-    using QuotaCheck = std::function<std::optional<ProjectId>(
-        ProjectId project, const std::vector<Placed>& parts)>;
+    /// Who has no quota left for what jobs of the group are to get; nothing if all have. Empty:
+    /// there are no quotas.
+    using QuotaCheck = std::function<std::optional<QuotaHolder>(
+        const GroupKey& group, const std::vector<Placed>& parts)>;
 
     explicit Core(const CoreOptions& options);
 
@@ -158,8 +160,8 @@ class Core {
     void put_waiting(const Place& place, const GroupKey& group);
     void drop_waiting(const Place& place, const GroupKey& group);
 
-    /// What `project` (0: the whole cluster) holds became less, or what it may hold more.
-    void free_quota(ProjectId project);
+    /// What `holder` holds became less, or what it may hold more.
+    void free_quota(const QuotaHolder& holder);
 
     /// Counts an arrival for the policies that learn what comes.
     void observe(const model::Request& request);
@@ -236,7 +238,7 @@ class Core {
         GroupKey key = {};
         Ask* ask = nullptr;
         std::set<Place> jobs = {};
-        std::optional<ProjectId> waits_for_quota_of = {};
+        std::optional<QuotaHolder> waits_for_quota_of = {};
     };
 
     struct Node {
@@ -263,7 +265,7 @@ class Core {
         const Place& place, Group& group, Instant now, const QuotaCheck& quota_check);
     [[nodiscard]] bool lacks_quota(
         Group& group, const std::vector<Placed>& parts, const QuotaCheck& quota_check);
-    void put_aside(Group& group, ProjectId over);
+    void put_aside(Group& group, const QuotaHolder& over);
     void settle(Instant now, const QuotaCheck& quota_check);
     void reconsider(const Node& node, Instant now);
     void show(const Node& node);
@@ -333,7 +335,7 @@ class Core {
     Heads order_;  // Heads of all groups that have quota and some node that could ever do.
     std::map<Place, Ask*> active_;  // By the first of each ask that is worth a look.
     std::set<AskKey> blocked_;      // With someone waiting.
-    std::map<ProjectId, std::set<GroupKey>> without_quota_;
+    std::map<QuotaHolder, std::set<GroupKey>> without_quota_;
     std::set<NodeId> grown_;     // Have more free than at the last look.
     std::set<NodeId> let_go_;    // What was promised of them no longer is.
     std::set<AskKey> hopeless_;  // Until nodes come, go, or change what they could hold.

@@ -200,9 +200,9 @@ TEST(Core, WhoLacksQuotaHoldsNobodyUp) {
     CoreWorld world = world_of(1, 4, {});
     bool is_full = true;
     world.set_quota_check(
-        [&](ProjectId project, const std::vector<Placed>&) -> std::optional<ProjectId> {
-            if (is_full && project == ProjectId(7)) {
-                return ProjectId(3);  // Above it.
+        [&](const GroupKey& group, const std::vector<Placed>&) -> std::optional<QuotaHolder> {
+            if (is_full && group.project == ProjectId(7)) {
+                return QuotaHolder{.project = ProjectId(3)};  // Above it.
             }
             return std::nullopt;
         });
@@ -213,9 +213,9 @@ TEST(Core, WhoLacksQuotaHoldsNobodyUp) {
     world.end(rich);
     EXPECT_TRUE(world.schedule().empty());
     is_full = false;
-    world.core().free_quota(ProjectId(7));
+    world.core().free_quota({.project = ProjectId(7)});
     EXPECT_TRUE(world.schedule().empty()) << "it was another one that was full";
-    world.core().free_quota(ProjectId(3));
+    world.core().free_quota({.project = ProjectId(3)});
     EXPECT_EQ(world.schedule(), std::vector<JobId>{poor});
 }
 
@@ -223,8 +223,9 @@ TEST(Core, RoomThatCameWhileAJobHadNoQuotaIsItsOnceItHas) {
     CoreWorld world = world_of(1, 4, {});
     bool is_full = true;
     world.set_quota_check(
-        [&](ProjectId project, const std::vector<Placed>&) -> std::optional<ProjectId> {
-            return is_full && project == ProjectId(7) ? std::optional(project) : std::nullopt;
+        [&](const GroupKey& group, const std::vector<Placed>&) -> std::optional<QuotaHolder> {
+            const QuotaHolder holder{.project = group.project};
+            return is_full && group.project == ProjectId(7) ? std::optional(holder) : std::nullopt;
         });
     const auto whole = world.put_request(gpus(4));
     const JobId rich = world.submit({.project = ProjectId(8), .request = whole}, kHour);
@@ -234,7 +235,7 @@ TEST(Core, RoomThatCameWhileAJobHadNoQuotaIsItsOnceItHas) {
     world.end(rich);
     EXPECT_TRUE(world.schedule().empty());
     is_full = false;
-    world.core().free_quota(ProjectId(7));
+    world.core().free_quota({.project = ProjectId(7)});
     EXPECT_EQ(world.schedule(), std::vector<JobId>{poor});
 }
 

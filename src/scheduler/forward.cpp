@@ -59,8 +59,9 @@ class Forward {
         const std::function<bool(const Ahead&)>& goes_on,
         const std::function<bool()>& is_over) {
         const Core::QuotaCheck quota_check =
-            [this](ProjectId project, const std::vector<Placed>& parts) {
-                return projects_.without_quota_for(project, usage_of(parts.front().grant));
+            [this](const GroupKey& group, const std::vector<Placed>& parts) {
+                return projects_.without_quota_for(
+                    group.project, group.user, usage_of(parts.front().grant));
             };
         for (std::size_t step = 0; step <= steps_max; ++step) {
             do {
@@ -130,6 +131,7 @@ class Forward {
                 .id = AllocationId(++last_hold_),
                 .job = ahead.job,
                 .project = start.group.project,
+                .user = start.group.user,
                 .hold = {.node = part.node, .grant = part.grant, .since = now_, .limit = job.run}
             };
             if (job.is_preemptible) {
@@ -146,7 +148,7 @@ class Forward {
             core_.put_node(node);
             const model::Usage used = usage_of(part.grant);
             ahead.gpu_milli += used.gpu_milli;
-            projects_.add(task.project, used, 1);
+            projects_.add(task.project, task.user, used, 1);
             running_.emplace(task.id, task);
             ends_.emplace(ahead.until, task.id);
             use_bookings(task);
@@ -262,9 +264,9 @@ class Forward {
         }
         model::Usage less = usage_of(task.hold.grant);
         less.running_elements = task.job == JobId(0) ? 0 : less.running_elements;
-        projects_.add(task.project, less, -1);
-        for (const ProjectId project : projects_.above(task.project)) {
-            core_.free_quota(project);
+        projects_.add(task.project, task.user, less, -1);
+        for (const QuotaHolder& holder : projects_.holders_above(task.project, task.user)) {
+            core_.free_quota(holder);
         }
         const auto job = waiting_.find(task.job);
         if (job == waiting_.end()) {

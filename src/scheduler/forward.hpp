@@ -19,6 +19,7 @@ struct RunningTask {
     AllocationId id = AllocationId(0);
     JobId job = JobId(0);
     ProjectId project = ProjectId(0);
+    UserId user = UserId(0);
     Hold hold = {};
     bool comes_back = false;              // Once it was stopped, it waits again.
     std::optional<Instant> ends_at = {};  // Absent: when its time is over.

@@ -11,7 +11,12 @@ namespace {
 
 using model::ElementState;
 
-/// Makes of a database what it was before schema 5.
+/// Makes of a database what it was before schema 8, before 5.
+constexpr const char* kBeforeUserQuotas =
+    "ALTER TABLE projects DROP COLUMN user_gpu_milli_max; ALTER TABLE projects DROP COLUMN "
+    "user_cpu_millicores_max; ALTER TABLE projects DROP COLUMN user_memory_mib_max; ALTER TABLE "
+    "projects DROP COLUMN user_running_elements_max; ALTER TABLE projects DROP COLUMN "
+    "user_pending_elements_max; ";
 constexpr const char* kBeforeFairShare =
     "UPDATE jobs SET rank = -priority; ALTER TABLE jobs RENAME COLUMN rank TO priority_negated; "
     "ALTER TABLE jobs DROP COLUMN priority; ALTER TABLE jobs DROP COLUMN fair_load; "
@@ -22,7 +27,7 @@ TEST_F(Sqlite, BringsTheFirstSchemaUpToDate) {
     make(3);
     tamper(
         path(),
-        std::string(kBeforeFairShare) +
+        std::string(kBeforeUserQuotas) + kBeforeFairShare +
             "ALTER TABLE requests DROP COLUMN node_expression; ALTER TABLE nodes DROP COLUMN "
             "labels; DROP TABLE controls; ALTER TABLE jobs DROP COLUMN rev; ALTER TABLE jobs DROP "
             "COLUMN is_preemptible; PRAGMA user_version = 1");
@@ -54,7 +59,7 @@ TEST_F(Sqlite, JobsKeepTheirPlaceFromBeforeFairShare) {
         }
         ASSERT_TRUE(changes.commit(*store));
     }
-    tamper(path(), std::string(kBeforeFairShare) + "PRAGMA user_version = 4");
+    tamper(path(), std::string(kBeforeUserQuotas) + kBeforeFairShare + "PRAGMA user_version = 4");
     const auto store = open();
     const auto reader = store->open_reader().value();
     EXPECT_EQ(reader->job(JobId(2))->record.priority, 7);
@@ -77,7 +82,7 @@ TEST_F(Sqlite, BringsTheSecondSchemaUpToDate) {
     }
     tamper(
         path(),
-        std::string(kBeforeFairShare) +
+        std::string(kBeforeUserQuotas) + kBeforeFairShare +
             "ALTER TABLE requests DROP COLUMN node_expression; ALTER TABLE nodes DROP COLUMN "
             "labels; ALTER TABLE jobs DROP COLUMN is_preemptible; PRAGMA user_version = 2");
     const auto store = open();
@@ -98,7 +103,7 @@ TEST_F(Sqlite, BringsTheFourthSchemaUpToDate) {
         "cpu_millicores, memory_mib, node_expression, 0 FROM requests; UPDATE jobs SET request = 2 "
         "WHERE id = 3; INSERT INTO requests SELECT 3, gpu_count, gpu_milli, gpu_memory_mib, "
         "gpu_model, cpu_millicores, memory_mib, node_expression, 0 FROM requests WHERE id = 2; " +
-            std::string(kBeforeFairShare) + "PRAGMA user_version = 4");
+            std::string(kBeforeUserQuotas) + kBeforeFairShare + "PRAGMA user_version = 4");
     const auto store = open();
     const auto header = store->open_epoch().value();
     EXPECT_EQ(header.last_request, model::RequestId(2)) << "nobody asks for the third";
@@ -108,7 +113,7 @@ TEST_F(Sqlite, BringsTheFourthSchemaUpToDate) {
 
 TEST_F(Sqlite, BringsTheSixthSchemaUpToDate) {
     make(2);
-    tamper(path(), "DROP TABLE bookings; PRAGMA user_version = 6");
+    tamper(path(), std::string(kBeforeUserQuotas) + "DROP TABLE bookings; PRAGMA user_version = 6");
     const auto store = open();
     Script changes(store->open_epoch().value());
     EXPECT_EQ(of_kind<model::JobRecord>(recovered(*store)).size(), 2U);
@@ -116,6 +121,19 @@ TEST_F(Sqlite, BringsTheSixthSchemaUpToDate) {
     changes.put(booking);
     ASSERT_TRUE(changes.commit(*store));
     EXPECT_EQ(of_kind<model::BookingRecord>(recovered(*store)), std::vector{booking});
+}
+
+TEST_F(Sqlite, BringsTheSeventhSchemaUpToDate) {
+    make(1);
+    tamper(path(), std::string(kBeforeUserQuotas) + "PRAGMA user_version = 7");
+    const auto store = open();
+    Script changes(store->open_epoch().value());
+    model::ProjectRecord project = of_kind<model::ProjectRecord>(recovered(*store)).at(0);
+    EXPECT_EQ(project.user_quota, model::Quota());
+    project.user_quota.gpu_milli = 1500;
+    changes.put(project);
+    ASSERT_TRUE(changes.commit(*store));
+    EXPECT_EQ(of_kind<model::ProjectRecord>(recovered(*store)).at(0), project);
 }
 
 }  // namespace

@@ -148,6 +148,7 @@ TEST_P(Store, GivesEveryKindOfRecordBack) {
                     .memory_mib = 1,
                     .running_elements = 0,
                     .pending_elements = kHuge},
+        .user_quota = {.gpu_milli = kHuge, .memory_mib = 0, .pending_elements = 7},
         .share = model::kShareMax
     };
     const model::AccountRecord account{

@@ -106,6 +106,24 @@ std::uint64_t hash_on(std::uint64_t hash, std::string_view text) {
     return hash;
 }
 
+void bind_quota(Run& run, const model::Quota& quota) {
+    bind_optional(run, quota.gpu_milli);
+    bind_optional(run, quota.cpu_millicores);
+    bind_optional(run, quota.memory_mib);
+    bind_optional(run, quota.running_elements);
+    bind_optional(run, quota.pending_elements);
+}
+
+model::Quota read_quota(Run& run) {
+    model::Quota quota;
+    quota.gpu_milli = read_optional<std::int64_t>(run);
+    quota.cpu_millicores = read_optional<std::int64_t>(run);
+    quota.memory_mib = read_optional<std::int64_t>(run);
+    quota.running_elements = read_optional<std::int64_t>(run);
+    quota.pending_elements = read_optional<std::int64_t>(run);
+    return quota;
+}
+
 }  // namespace
 
 std::int64_t phase_of(ElementState state) {
@@ -231,12 +249,9 @@ void bind(Run& run, const model::ProjectRecord& project) {
     } else {
         run.null();
     }
-    bind_optional(run, project.quota.gpu_milli);
-    bind_optional(run, project.quota.cpu_millicores);
-    bind_optional(run, project.quota.memory_mib);
-    bind_optional(run, project.quota.running_elements);
-    bind_optional(run, project.quota.pending_elements);
+    bind_quota(run, project.quota);
     run.integer(project.share);
+    bind_quota(run, project.user_quota);
 }
 
 void bind(Run& run, const model::AccountRecord& account) {
@@ -261,12 +276,9 @@ model::ProjectRecord read_project(Run& run) {
     if (!is_root) {
         project.parent = parent;
     }
-    project.quota.gpu_milli = read_optional<std::int64_t>(run);
-    project.quota.cpu_millicores = read_optional<std::int64_t>(run);
-    project.quota.memory_mib = read_optional<std::int64_t>(run);
-    project.quota.running_elements = read_optional<std::int64_t>(run);
-    project.quota.pending_elements = read_optional<std::int64_t>(run);
+    project.quota = read_quota(run);
     project.share = run.read_as<std::int32_t>();
+    project.user_quota = read_quota(run);
     return project;
 }
 

@@ -253,9 +253,19 @@ CREATE TABLE bookings (
 );
 )sql";
 
+// What each user of a project may hold.
+constexpr std::string_view kUserQuotas = R"sql(
+ALTER TABLE projects ADD COLUMN user_gpu_milli_max INTEGER;
+ALTER TABLE projects ADD COLUMN user_cpu_millicores_max INTEGER;
+ALTER TABLE projects ADD COLUMN user_memory_mib_max INTEGER;
+ALTER TABLE projects ADD COLUMN user_running_elements_max INTEGER;
+ALTER TABLE projects ADD COLUMN user_pending_elements_max INTEGER;
+)sql";
+
 /// Forward only, in order; a step that was released is never edited.
 constexpr auto kSteps = std::to_array<std::string_view>(
-    {kFirst, kControls, kNodeLabels, kPreemptible, kFairShare, kRequestJobs, kBookings});
+    {kFirst, kControls, kNodeLabels, kPreemptible, kFairShare, kRequestJobs, kBookings,
+     kUserQuotas});
 
 Result<std::int64_t> version_of(Database& database) {
     auto version = database.integer_of("PRAGMA user_version");

@@ -41,6 +41,13 @@ Result<std::unique_ptr<Controller>> Controller::open(
     if (!recovered) {
         return tl::unexpected<Error>(recovered.error());
     }
+    const auto arrivals = store.arrivals();
+    if (!arrivals) {
+        return tl::unexpected<Error>(arrivals.error());
+    }
+    for (const ledger::Store::Arrivals& each : *arrivals) {
+        made->ledger_.remember(each.request, each.elements);
+    }
     made->ledger_.begin(now);
     bool has_more = true;
     while (has_more) {
@@ -443,6 +450,7 @@ void Controller::publish() {
              .usage = state.usage(id)});
     }
     next->scheduling = ledger_.options().scheduling;
+    next->mix = state.core().learnt();
     next->fair_share = ledger_.take_fair_share(view_ ? view_->fair_share : nullptr);
     const bool has_user_quotas = std::ranges::any_of(state.projects(), [](const auto& project) {
         return project.second.user_quota != model::Quota();

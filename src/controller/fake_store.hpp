@@ -19,6 +19,10 @@ class FakeStore final : public ledger::Store {
         return ledger::StoreHeader{.cluster_id = "c", .epoch = 1};
     }
 
+    [[nodiscard]] Result<std::vector<Arrivals>> arrivals() override {
+        return std::vector<Arrivals>();
+    }
+
     [[nodiscard]] Result<void> recover(
         const std::function<void(ledger::Recovered&&)>& /*each*/) override {
         return {};

@@ -12,6 +12,7 @@ using model::ElementState;
 SituationBuilder::SituationBuilder(const View& view) : view_(view) {
     situation_.now = view.at;
     situation_.options = view.scheduling;
+    situation_.mix = view.mix;
     situation_.projects = scheduler::ProjectTree(view.limits, view.usage);
     for (const ProjectStatus& project : view.projects) {
         situation_.projects.put(project.record, project.usage);

@@ -98,10 +98,12 @@ struct View {
     std::vector<KeptRoom> kept = {};                            // By place in the queue.
     std::shared_ptr<const Bookings> bookings = std::make_shared<const Bookings>();  // By id.
     scheduler::CoreOptions scheduling = {};
+    scheduler::Core::Mix mix = {};  // What the placement policy has learnt of what comes.
     std::shared_ptr<const scheduler::FairShare> fair_share = {};  // Null if it is off.
     /// Who holds what of which project; null where no project has quotas of users.
     std::shared_ptr<const UsageOfUsers> usage_of_users = {};
-    std::shared_ptr<const std::map<std::string, UserId>> user_ids = {};  // By name. Likewise.
+    /// By name; null if both of these are.
+    std::shared_ptr<const std::map<std::string, UserId>> user_ids = {};
     std::map<GpuModelId, std::string> gpu_models = {};
     std::array<std::uint64_t, model::kElementStates> element_counts =
         {};  // In memory, so not ended.

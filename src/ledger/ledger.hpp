@@ -73,6 +73,11 @@ class Ledger {
     /// nothing has changed.
     [[nodiscard]] Result<Reply> apply(Command command, const Lookups& lookups, Instant now);
 
+    /// What came before the start, as Store::arrivals() says; the GPU models are known.
+    void remember(const model::RequestRecord& request, std::uint64_t elements) {
+        state_.observe(request, elements);
+    }
+
     /// One scheduling step: places what fits, in order, `placements_max` at most, looking at
     /// `groups_max` groups of equal jobs at most. True if it ran out of budget and has more to do.
     [[nodiscard]] bool schedule(std::size_t placements_max, std::size_t groups_max);

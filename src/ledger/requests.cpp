@@ -132,9 +132,8 @@ void State::reclassify() {
     }
 }
 
-/// What it means on the hardware that is known.
-void State::resolve(RequestState& request) {
-    const model::RequestRecord& record = request.record;
+/// What it means on the hardware that is known, wherever its nodes are.
+model::Request State::on_hardware(const model::RequestRecord& record) const {
     std::optional<std::vector<GpuModelId>> models;
     if (!record.gpus.model.empty()) {
         models.emplace();
@@ -144,7 +143,18 @@ void State::resolve(RequestState& request) {
             }
         }
     }
-    request.resolved = model::request_of(record.gpus, record.host, std::move(models));
+    return model::request_of(record.gpus, record.host, std::move(models));
+}
+
+void State::observe(const model::RequestRecord& request, std::uint64_t elements) {
+    if (scheduler::learns(policy_)) {
+        core_.observe(on_hardware(request), elements);
+    }
+}
+
+void State::resolve(RequestState& request) {
+    const model::RequestRecord& record = request.record;
+    request.resolved = on_hardware(record);
     if (!record.on.empty()) {
         request.resolved.node_classes = node_classes_.classes_of(record.on);
     }

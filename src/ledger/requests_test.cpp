@@ -152,5 +152,48 @@ TEST(Requests, ThatNoJobAsksForAfterARestartAreDropped) {
     EXPECT_EQ(ledger.state().requests().begin()->first, model::RequestId(10));
 }
 
+TEST(Requests, AreLearntByElementsFromWhatIsAccepted) {
+    World world(1, {.scheduling = {.policy = scheduler::Policy::kFillValue}});
+    const auto learnt = [&] { return world.ledger.state().core().learnt(); };
+    model::JobTerms array = with_memory(5);
+    array.array = model::ArrayRange{.first = 1, .last = 49};
+    world.submit(array);
+    EXPECT_EQ(learnt(), nullptr) << "too few";
+    EXPECT_FALSE(world.try_submit({with_memory(5), with_memory(1'000'000)}));
+    SubmitJobs tried{.actor = {.identity = {"ada", 1000, 1000}}, .is_dry_run = true};
+    tried.jobs.push_back({.terms = with_memory(5), .spec_json = "{}"});
+    EXPECT_TRUE(world.apply(std::move(tried)));
+    EXPECT_EQ(learnt(), nullptr) << "it was not accepted";
+    world.submit(one_gpu());
+    ASSERT_NE(learnt(), nullptr);
+    ASSERT_EQ(learnt()->size(), 2U);
+    EXPECT_EQ(learnt()->front().count, 49U);
+    EXPECT_EQ(learnt()->back().count, 1U);
+}
+
+TEST(Requests, OfTheTimeBeforeAreLearntWithTheModelsThatThereAre) {
+    Ledger ledger({.scheduling = {.policy = scheduler::Policy::kFgd}}, {.cluster_id = "c"});
+    ledger.restore(model::GpuModelRecord{.id = GpuModelId(3), .name = "NVIDIA A30"});
+    ledger.remember(
+        {
+            .gpus = {.count = 2, .model = "a30"},
+              .on = "!a"
+    },
+        1000);
+    const auto learnt = ledger.state().core().learnt();
+    ASSERT_NE(learnt, nullptr);
+    const auto& gpus = std::get<model::WholeGpus>(learnt->front().request.gpus);
+    EXPECT_EQ(gpus.models, std::vector{GpuModelId(3)});
+    EXPECT_EQ(learnt->front().count, 1000U);
+}
+
+TEST(Requests, AreNotLearntForAPolicyThatDoesNot) {
+    World world(1);
+    model::JobTerms array = with_memory(5);
+    array.array = model::ArrayRange{.first = 1, .last = 100};
+    world.submit(array);
+    EXPECT_EQ(world.ledger.state().core().learnt(), nullptr);
+}
+
 }  // namespace
 }  // namespace reeve::ledger

@@ -49,6 +49,7 @@ model::Grant negated(model::Grant grant) {
 
 State::State(const scheduler::CoreOptions& scheduling)
     : core_(scheduling),
+      policy_(scheduling.policy),
       min_run_(scheduling.min_run),
       assumed_run_(scheduling.assumed_run),
       fair_share_(scheduling.order) {}

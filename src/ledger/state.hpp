@@ -140,6 +140,9 @@ class State {
     /// are known.
     [[nodiscard]] const model::Request& resolved(model::RequestId id) const;
 
+    /// So many elements that ask for it have come.
+    void observe(const model::RequestRecord& request, std::uint64_t elements);
+
     /// Of a project with all below it. Zero for one that holds nothing.
     [[nodiscard]] const model::Usage& usage(ProjectId id) const { return tree_.usage(id); }
 
@@ -239,6 +242,7 @@ class State {
     void count_job(const model::JobRecord& job, std::int64_t sign);
     void count_allocation(const model::AllocationRecord& allocation, std::int64_t sign);
     void resolve(RequestState& request);
+    [[nodiscard]] model::Request on_hardware(const model::RequestRecord& request) const;
     void drop_request(model::RequestId id);
     void count_requests(const JobPut& put);
     void count_request(model::RequestId id, int sign);
@@ -269,7 +273,8 @@ class State {
     std::uint64_t bookings_version_ = 0;
 
     scheduler::Core core_;
-    std::chrono::seconds min_run_;  // See CoreOptions.
+    scheduler::Policy policy_;      // See CoreOptions.
+    std::chrono::seconds min_run_;  // Likewise.
     std::chrono::seconds assumed_run_;
     scheduler::FairShare fair_share_;
     bool is_fair_share_dirty_ = true;

@@ -52,6 +52,15 @@ class Store {
     /// Gives every record that lives, kind by kind in the order of Recovered, each kind by id.
     [[nodiscard]] virtual Result<void> recover(const std::function<void(Recovered&&)>& each) = 0;
 
+    /// How many elements of the jobs that are kept, ended or not, asked for each request, for
+    /// policies that learn what comes. In any order.
+    struct Arrivals {
+        model::RequestRecord request = {};
+        std::uint64_t elements = 0;
+    };
+
+    [[nodiscard]] virtual Result<std::vector<Arrivals>> arrivals() = 0;
+
     /// All of `changes`, contiguous revisions, or none of them.
     /// Errors: kStorageFull (no room, or a read-only disk), kConflict (a newer epoch exists:
     /// fenced), kInternal. After an error the store is as before the call.

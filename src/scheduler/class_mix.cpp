@@ -1,8 +1,10 @@
 #include "scheduler/class_mix.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <tuple>
+#include <utility>
 
 namespace reeve::scheduler {
 namespace {
@@ -61,7 +63,7 @@ std::uint64_t hash_of(const model::Request& request) {
     return std::visit([&](const auto& ask) { return mixed(hash, ask); }, request.gpus);
 }
 
-void ClassMix::observe(const model::Request& request) {
+void ClassMix::observe(const model::Request& request, std::uint64_t times) {
     model::Request key = request;
     key.host.memory_mib = 0;
     key.node_classes.reset();
@@ -69,11 +71,43 @@ void ClassMix::observe(const model::Request& request) {
     if (is_new) {
         counts_.push_back({.request = key, .count = 0});
     }
-    ++counts_[place->second].count;
-    ++arrivals_;
+    counts_[place->second].count += times;
+    arrivals_ += times;
 }
 
-void ClassMix::taken() noexcept {
+void ClassMix::forget_rarest() {
+    constexpr std::size_t kClassesMax = 1024;
+    constexpr std::size_t kKept = kClassesMax / 4 * 3;
+    if (counts_.size() <= kClassesMax) {
+        return;
+    }
+    std::vector<std::uint64_t> sorted;
+    sorted.reserve(counts_.size());
+    for (const ClassCount& each : counts_) {
+        sorted.push_back(each.count);
+    }
+    std::ranges::nth_element(sorted, sorted.begin() + kKept, std::ranges::greater());
+    const std::uint64_t least = sorted[kKept];  // Of equals, those that came first stay.
+    std::vector<ClassCount> kept;
+    kept.reserve(kKept);
+    const auto more = std::ranges::count_if(
+        counts_, [least](const ClassCount& each) { return each.count > least; });
+    std::size_t equals = kKept - static_cast<std::size_t>(more);
+    for (ClassCount& each : counts_) {
+        if (each.count > least || (each.count == least && equals > 0)) {
+            equals -= each.count == least ? 1 : 0;
+            kept.push_back(std::move(each));
+        }
+    }
+    counts_ = std::move(kept);
+    places_.clear();
+    for (std::size_t i = 0; i < counts_.size(); ++i) {
+        places_.emplace(counts_[i].request, i);
+    }
+}
+
+void ClassMix::taken() {
+    forget_rarest();
     constexpr std::uint64_t kFirst = 50;
     constexpr std::uint64_t kSecond = 100;
     constexpr std::uint64_t kThird = 250;

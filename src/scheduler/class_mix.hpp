@@ -30,19 +30,22 @@ struct RequestHash {
 /// owns one: it is state, and the engine is derived from it.
 class ClassMix {
   public:
-    void observe(const model::Request& request);
+    void observe(const model::Request& request, std::uint64_t times = 1);
 
     /// True if enough came since the last taken() for new weights to be worth their cost: after 50,
     /// 100 and 250 arrivals, then after every 500, from 10,000 on after a twentieth more, at last
     /// every 10,000.
     [[nodiscard]] bool is_due() const noexcept { return arrivals_ >= due_at_; }
 
-    void taken() noexcept;
+    /// Beyond 1,024 classes the rarest quarter is forgotten, so that ever new ones cost no more.
+    void taken();
 
     /// In the order of their first arrival.
     [[nodiscard]] const std::vector<ClassCount>& counts() const noexcept { return counts_; }
 
   private:
+    void forget_rarest();
+
     std::vector<ClassCount> counts_;
     std::unordered_map<model::Request, std::size_t, RequestHash> places_;
     std::uint64_t arrivals_ = 0;

@@ -41,6 +41,26 @@ TEST(ClassMix, CountsRequestsForOtherNodesAsOne) {
     EXPECT_NE(hash_of(there), hash_of(share(500, 10)));
 }
 
+TEST(ClassMix, ForgetsTheRarestOfVeryMany) {
+    ClassMix mix;
+    for (std::int64_t milli = 1; milli <= 1024; ++milli) {
+        mix.observe(share(milli, 0), milli % 2 == 0 ? 3 : 2);
+    }
+    mix.taken();
+    EXPECT_EQ(mix.counts().size(), 1024U);
+    mix.observe(share(5000, 0));
+    mix.taken();
+    EXPECT_EQ(mix.counts().size(), 768U);
+    const auto often = [](const ClassCount& each) { return each.count == 3; };
+    EXPECT_EQ(std::ranges::count_if(mix.counts(), often), 512);
+    EXPECT_EQ(mix.counts().front().request, share(1, 0)) << "of equals, those that came first stay";
+    EXPECT_EQ(mix.counts().back().request, share(1024, 0));
+    mix.observe(share(1024, 0), 4);
+    EXPECT_EQ(mix.counts().back().count, 7U);
+    mix.observe(share(1023, 0));
+    EXPECT_EQ(mix.counts().back().request, share(1023, 0)) << "forgotten, and here again";
+}
+
 TEST(ClassMix, IsDueOftenAtFirstAndThenEvery500) {
     ClassMix mix;
     std::vector<int> due;

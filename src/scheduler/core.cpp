@@ -70,7 +70,7 @@ Core::Core(const CoreOptions& options) : options_(options), engine_({.policy = o
 
 Core::Core(const Core& other) : Core(other.options_) {
     mix_ = other.mix_;
-    engine_.learn(mix_.counts());
+    learn(other.learnt_);
     for (const auto& [id, request] : other.requests_) {
         put_request(id, request);
     }
@@ -420,11 +420,18 @@ void Core::free_quota(const QuotaHolder& holder) {
     }
 }
 
-void Core::observe(const model::Request& request) {
-    mix_.observe(request);
+void Core::observe(const model::Request& request, std::uint64_t times) {
+    mix_.observe(request, times);
     if (mix_.is_due()) {
-        engine_.learn(mix_.counts());
+        learn(std::make_shared<const std::vector<ClassCount>>(mix_.counts()));
         mix_.taken();
+    }
+}
+
+void Core::learn(Mix mix) {
+    learnt_ = std::move(mix);
+    if (learnt_) {
+        engine_.learn(*learnt_);
     }
 }
 

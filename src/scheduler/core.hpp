@@ -163,8 +163,15 @@ class Core {
     /// What `holder` holds became less, or what it may hold more.
     void free_quota(const QuotaHolder& holder);
 
-    /// Counts an arrival for the policies that learn what comes.
-    void observe(const model::Request& request);
+    /// Counts arrivals for the policies that learn what comes.
+    void observe(const model::Request& request, std::uint64_t times = 1);
+
+    /// What they have learnt last; null before. learn() says it to another core.
+    using Mix = std::shared_ptr<const std::vector<ClassCount>>;
+
+    [[nodiscard]] const Mix& learnt() const noexcept { return learnt_; }
+
+    void learn(Mix mix);
 
     // ---- What follows.
 
@@ -326,6 +333,7 @@ class Core {
     CoreOptions options_;
     PlacementEngine engine_;
     ClassMix mix_;
+    Mix learnt_;
     std::map<NodeId, Node> nodes_;
     std::map<NodeId, const Node*> hidden_;  // From the engine: has promises, or a booking is near.
     std::map<AllocationId, NodeId> hold_nodes_;

@@ -20,6 +20,7 @@ class Forward {
           core_(from.options),
           projects_(from.projects),
           now_(from.now) {
+        core_.learn(from.mix);
         for (const NodeView& node : from.nodes) {
             nodes_.emplace(node.id, node);
             core_.put_node(node);

@@ -55,6 +55,7 @@ struct Situation {
     std::vector<BookingTerm> bookings = {};
     std::vector<JobId> failed = {};  // Ended now and without success, for those that wait for it.
     ProjectTree projects = ProjectTree();
+    Core::Mix mix = {};  // What a policy that learns has learnt; null: nothing.
 
     /// How long an element runs that starts now; empty: for its whole time limit, or as is assumed.
     std::function<std::chrono::seconds(const WaitingJob&)> takes = {};

@@ -294,5 +294,31 @@ TEST(ForwardProperty, IsWhatThenHappens) {
     }
 }
 
+TEST(Forward, PlacesByWhatThePolicyHasLearnt) {
+    Situation situation{.now = kNow, .options = {.policy = Policy::kFillValue}};
+    for (const std::uint64_t id : {1U, 2U}) {
+        situation.nodes.push_back(node_of(id, {.gpus = 1, .cpu = 64000, .memory_mib = 65536}));
+    }
+    NodeView& half = situation.nodes.back();
+    half.free = *model::take(
+        half.free, {.gpus = {{.gpu = half.free.gpus.front().id, .amount = {.milli = 500}}}});
+    situation.requests.emplace_back(
+        model::RequestId(1), model::Request{.gpus = model::GpuShare{.milli = 500}});
+    situation.waiting = {job(1, 1, seconds(64))};
+    const auto node = [&] {
+        NodeId found(0);
+        (void)run_forward(situation, 10, [&](const Ahead& ahead) {
+            found = ahead.nodes.front();
+            return true;
+        });
+        return found;
+    };
+    EXPECT_EQ(node(), NodeId(1)) << "the first of equals";
+    situation.mix = std::make_shared<const std::vector<ClassCount>>(std::vector<ClassCount>{
+        {.request = gpus(1), .count = 100}
+    });
+    EXPECT_EQ(node(), NodeId(2)) << "where no whole GPU is lost";
+}
+
 }  // namespace
 }  // namespace reeve::scheduler

@@ -34,6 +34,11 @@ inline constexpr auto kPolicies = std::to_array<PolicyRow>({
     {Policy::kRandom,    "random",     "any node, to calibrate others against"     },
 });
 
+/// True if it goes by what came before.
+[[nodiscard]] constexpr bool learns(Policy policy) noexcept {
+    return policy == Policy::kFillValue || policy == Policy::kFgd;
+}
+
 [[nodiscard]] std::string_view name_of(Policy policy) noexcept;
 
 /// Errors: kInvalid, naming those there are.

@@ -1,5 +1,6 @@
 // What every store does alike.
 #include <limits>
+#include <map>
 
 #include "store_fixture.hpp"
 
@@ -360,6 +361,41 @@ TEST_P(Store, AnswersWhatTheWriterLooksUp) {
     EXPECT_EQ(store().attempt_of({.job = JobId(1)}, 1).value(), std::nullopt);
     EXPECT_TRUE(store().probe());
     EXPECT_TRUE(store().probe());
+}
+
+TEST_P(Store, SaysHowOftenEachRequestWasAskedFor) {
+    EXPECT_TRUE(store().arrivals().value().empty());
+    auto changes = script();
+    add_people(changes);
+    const model::RequestRecord other{
+        .id = model::RequestId(2), .gpus = {.count = 2, .model = "a30"},
+             .on = "zone==a"
+    };
+    changes.put(other);
+    changes.put(model::RequestRecord{.id = model::RequestId(3)});
+    changes.submit(job_in(1, ElementState::kFailed));
+    changes.submit(job_in(2, ElementState::kQueued));
+    model::JobRecord array = job_in(3, ElementState::kQueued);
+    array.request = other.id;
+    array.range = {.first = 2, .last = 11, .step = 3};
+    array.is_array = true;
+    array.counts = {};
+    array.counts[ElementState::kQueued] = array.range.count();
+    changes.submit(array);
+    ASSERT_TRUE(changes.commit(store()));
+    std::map<std::uint64_t, std::uint64_t> elements;
+    const std::vector<ledger::Store::Arrivals> arrivals = store().arrivals().value();
+    for (const ledger::Store::Arrivals& each : arrivals) {
+        elements[each.request.id.value()] = each.elements;
+        if (each.request.id == other.id) {
+            EXPECT_EQ(each.request, other);
+        }
+    }
+    EXPECT_EQ(
+        elements, (std::map<std::uint64_t, std::uint64_t>{
+                      {1, 2},
+                      {2, 4}
+    }));
 }
 
 TEST_P(Store, KeepsIdempotencyRecordsByUserAndKey) {

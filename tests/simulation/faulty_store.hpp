@@ -31,6 +31,8 @@ class FaultyStore final : public ledger::Store {
 
     [[nodiscard]] Result<ledger::StoreHeader> open_epoch() override { return inner_.open_epoch(); }
 
+    [[nodiscard]] Result<std::vector<Arrivals>> arrivals() override { return inner_.arrivals(); }
+
     [[nodiscard]] Result<void> recover(
         const std::function<void(ledger::Recovered&&)>& each) override {
         return inner_.recover(each);

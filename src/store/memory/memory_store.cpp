@@ -1,6 +1,7 @@
 #include "store/memory/memory_store.hpp"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -146,6 +147,20 @@ Result<void> MemoryStore::probe() {
         return fail(ErrorCode::kUnavailable, "the disk under the database failed");
     }
     return {};
+}
+
+Result<std::vector<ledger::Store::Arrivals>> MemoryStore::arrivals() {
+    std::map<model::RequestId, std::uint64_t> elements;
+    for (const auto& [id, job] : state_.jobs) {
+        elements[job.record.request] += job.record.range.count();
+    }
+    std::vector<Arrivals> all;
+    for (const auto& [id, count] : elements) {
+        if (const auto known = state_.requests.find(id); known != state_.requests.end()) {
+            all.push_back({.request = known->second, .elements = count});
+        }
+    }
+    return all;
 }
 
 Result<std::optional<model::StateCounts>> MemoryStore::counts_of(JobId job) {

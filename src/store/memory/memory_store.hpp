@@ -64,6 +64,7 @@ class MemoryStore final : public ledger::Store, public ledger::ReaderSource {
 
     // ---- Store.
     [[nodiscard]] Result<ledger::StoreHeader> open_epoch() override;
+    [[nodiscard]] Result<std::vector<Arrivals>> arrivals() override;
     [[nodiscard]] Result<void> recover(
         const std::function<void(ledger::Recovered&&)>& each) override;
     [[nodiscard]] Result<void> commit(

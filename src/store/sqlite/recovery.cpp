@@ -2,6 +2,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "store/sqlite/rows.hpp"
 
@@ -99,6 +100,28 @@ Result<void> recover_all(Database& database, const Each& each) {
         })
         .and_then(
             [&] { return recover_one(kBookingColumns, "bookings ORDER BY id", read_booking); });
+}
+
+Result<std::vector<ledger::Store::Arrivals>> read_arrivals(Database& database) {
+    auto statement = database.prepare(select(
+        std::string(kRequestColumns) + ", elements",
+        "requests JOIN (SELECT request, sum((range_last - range_first) / range_step + 1) AS "
+        "elements FROM jobs GROUP BY request) AS asked ON asked.request = requests.id "
+        "ORDER BY id"));
+    if (!statement) {
+        return tl::unexpected(std::move(statement.error()));
+    }
+    std::vector<ledger::Store::Arrivals> all;
+    Run run(*statement);
+    auto has_row = run.step();
+    for (; has_row && *has_row; has_row = run.step()) {
+        model::RequestRecord request = read_request(run);
+        all.push_back({.request = std::move(request), .elements = run.read_as<std::uint64_t>()});
+    }
+    if (!has_row) {
+        return tl::unexpected(std::move(has_row.error()));
+    }
+    return all;
 }
 
 }  // namespace reeve::store_sqlite

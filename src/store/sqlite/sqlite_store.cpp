@@ -46,6 +46,9 @@ class Store final : public SqliteStore {
     [[nodiscard]] Result<void> prepare();
 
     Result<ledger::StoreHeader> open_epoch() override;
+
+    Result<std::vector<Arrivals>> arrivals() override { return read_arrivals(*database_); }
+
     Result<void> recover(const std::function<void(ledger::Recovered&&)>& each) override;
     Result<void> commit(std::uint64_t epoch, std::span<const ledger::Change> changes) override;
     Result<void> probe() override;

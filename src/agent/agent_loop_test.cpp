@@ -9,8 +9,11 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "platform/event_fd.hpp"
+#include "platform/identity.hpp"
+#include "platform/process.hpp"
 
 namespace reeve::agent {
 namespace {
@@ -55,6 +58,10 @@ class InstantRuntime final : public Runtime {
 
     void set_gpus(const std::vector<model::GpuDescription>& now) override { gpus = now; }
 
+    [[nodiscard]] std::optional<model::TaskKey> task_of(pid_t process) const override {
+        return process == 1 ? std::optional(kKey) : std::nullopt;
+    }
+
     std::vector<model::KnownTask> known;
     std::vector<model::GpuDescription> gpus;
     std::vector<model::TaskKey> launched;  // Read when the loop is gone.
@@ -79,6 +86,7 @@ class FakeGpus final : public model::GpuSource {
         }
         model::GpuSample sample = {.uuid = "GPU-a"};
         sample.memory_used_mib = 77;
+        sample.processes = {{.pid = 1}, {.pid = static_cast<std::uint32_t>(getpid())}};
         return std::vector<model::GpuSample>{sample};
     }
 
@@ -193,6 +201,17 @@ TEST_F(Loop, SamplesAgainAndAgain) {
         EXPECT_GT(sample.memory_permille, 0);
         EXPECT_TRUE(wait_for<model::NodeSample>("n1").gpus.empty());
     }
+}
+
+TEST_F(Loop, SaysWhoseTheProcessesOnGpusAre) {
+    start();
+    const auto sample = wait_for<model::NodeSample>("n0");
+    ASSERT_EQ(sample.gpus.at(0).processes.size(), 2U);
+    EXPECT_EQ(sample.gpus[0].processes[0].task, kKey);
+    const model::GpuProcess& own = sample.gpus[0].processes[1];
+    EXPECT_EQ(own.task, std::nullopt);
+    EXPECT_EQ(own.command, platform::process_facts(getpid())->name);
+    EXPECT_EQ(own.user, platform::user_by_id(geteuid())->name);
 }
 
 TEST_F(Loop, ADriverThatFailsIsTheTroubleOfItsGpus) {

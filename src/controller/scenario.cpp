@@ -35,11 +35,11 @@ class Maker {
         done = done ? set_quotas() : done;
         made_.view.scheduling.backfill = what_if_.backfill.value_or(made_.view.scheduling.backfill);
         made_.view.scheduling.policy = what_if_.policy.value_or(made_.view.scheduling.policy);
-        for (const JobChange& change : what_if_.changes) {
-            done = done ? change_job(change) : done;
-        }
         if (made_.view.fair_share) {
             fair_share_ = *made_.view.fair_share;
+        }
+        for (const JobChange& change : what_if_.changes) {
+            done = done ? change_job(change) : done;
         }
         done = done ? add_jobs() : done;
         if (!done) {
@@ -130,6 +130,7 @@ class Maker {
             return checked;
         }
         if (change.wish == JobWish::kCancel) {
+            forget_plan(row);
             cancel(change.job);
             return {};
         }
@@ -283,13 +284,29 @@ class Maker {
         return known == made_.view.user_ids->end() ? kNewUser : known->second;
     }
 
+    /// What an element of the job counts for, as long as it is not known how long it takes.
+    [[nodiscard]] std::int64_t cost_of(const model::JobRecord& job, const model::Usage& one) const {
+        const std::chrono::seconds limit(job.time_limit_s);
+        return scheduler::cost_of(
+            fair_share_->rules(), one,
+            limit.count() > 0 ? limit : made_.view.scheduling.assumed_run);
+    }
+
+    /// What is cancelled no longer counts for what its user submits later.
+    void forget_plan(const JobRow& row) {
+        const ProjectStatus* project = project_named(row.project);
+        if (fair_share_ && project != nullptr) {
+            const model::JobRecord& job = row.record;
+            const std::int64_t open = job.counts.live() + job.counts.pending();
+            const std::int64_t each = cost_of(job, ledger::usage_of_one(asked_by(row)));
+            fair_share_->plan(project->record.id, job.user, -each * open);
+        }
+    }
+
     /// Where the job is in the queue, if it is submitted now.
     void submit(model::JobRecord& job, const model::Usage& one) {
         if (fair_share_) {
-            const std::chrono::seconds limit(job.time_limit_s);
-            const std::int64_t each = scheduler::cost_of(
-                fair_share_->rules(), one,
-                limit.count() > 0 ? limit : made_.view.scheduling.assumed_run);
+            const std::int64_t each = cost_of(job, one);
             const scheduler::Load load =
                 fair_share_->load_of(job.project, job.user, each, made_.view.at);
             job.fair_load = load.before;

@@ -134,9 +134,18 @@ constexpr auto kLimits = std::to_array<LimitFlag>({
     {"--pending", "pending_elements", "Elements that wait: 1000",      parse_integer },
 });
 
+/// "--gpus" of "quota", "--user-gpus" of "user_quota".
+std::string flag_of(const LimitFlag& limit, std::string_view member) {
+    const std::string flag = limit.flag;
+    return member == "quota" ? flag : "--user-" + flag.substr(2);
+}
+
 /// What becomes of a limit: nothing is no limit.
 Result<std::optional<std::int64_t>> limit_of(
-    const LimitFlag& limit, const std::string& text, std::optional<std::int64_t> old) {
+    const LimitFlag& limit,
+    const std::string& flag,
+    const std::string& text,
+    std::optional<std::int64_t> old) {
     if (text.empty()) {
         return old;
     }
@@ -146,8 +155,8 @@ Result<std::optional<std::int64_t>> limit_of(
     const auto value = limit.parse(text);
     if (!value || *value < 0) {
         return fail(
-            ErrorCode::kInvalid, std::string(limit.flag) + ": '" + text +
-                                     "' is not a limit; write a number from 0 on, or none");
+            ErrorCode::kInvalid,
+            flag + ": '" + text + "' is not a limit; write a number from 0 on, or none");
     }
     return std::optional(*value);
 }
@@ -162,7 +171,8 @@ Result<std::string> limits_member(
         const LimitFlag& limit = kLimits.at(i);
         std::string path = name + ".";
         path += limit.field;
-        const auto value = limit_of(limit, texts.at(i), integer_at(before, path));
+        const auto value =
+            limit_of(limit, flag_of(limit, name), texts.at(i), integer_at(before, path));
         if (!value) {
             return tl::unexpected(value.error());
         }
@@ -186,7 +196,7 @@ class ProjectChangeVerb : public Verb {
         }
         for (std::size_t i = 0; i < kLimits.size(); ++i) {
             app.add_option(
-                "--user-" + std::string(kLimits.at(i).flag).substr(2), user_limits_.at(i),
+                flag_of(kLimits.at(i), "user_quota"), user_limits_.at(i),
                 "Likewise, of each user of the project");
         }
         app.add_option("--share", share_, "What it may have beside its siblings, by fair share: 1")

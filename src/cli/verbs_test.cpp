@@ -436,6 +436,9 @@ TEST(ProjectSetVerb, ChangesWhatEachUserMayHold) {
         asked_of(server)[1], R"(PUT /api/v1/projects/v {"quota":{"gpu_milli":4000},)"
                              R"("user_quota":{"gpu_milli":1500,"pending_elements":5}})");
     EXPECT_NE(made.out.find("1.5 GPUs, 5 pending"), std::string::npos) << made.out;
+    server.answer(200, R"({"name":"v","quota":{}})");
+    const Call wrong = call(server, "project set", {"v", "--user-gpus", "x"});
+    EXPECT_TRUE(wrong.code.error().message.starts_with("--user-gpus: 'x' is not a limit"));
 }
 
 TEST(NodeVerbs, AskByName) {

@@ -33,6 +33,12 @@ ErrorCode code_of(std::string_view name, int status) {
     return status >= 500 ? ErrorCode::kUnavailable : ErrorCode::kInternal;
 }
 
+/// The target, with how many rows a page has.
+std::string limited(const std::string& target, std::size_t rows) {
+    return target + (target.find('?') == std::string::npos ? "?" : "&") +
+           "limit=" + std::to_string(rows);
+}
+
 /// The rows of `page` behind those of `all`, and its `next` in the place of theirs.
 void append_page(Json& all, const Json& page) {
     auto& memory = all.GetAllocator();
@@ -187,26 +193,53 @@ Result<Json> Client::put(const std::string& target, const std::string& body) {
     return send_json({.method = "PUT", .target = target, .body = body}, kTries);
 }
 
+Result<Json> Client::get_page(const std::string& target, std::size_t rows) {
+    auto page = get(target);
+    if (!page) {
+        return page;
+    }
+    const JsonValue* items = find(*page, "items");
+    if (items == nullptr || !items->IsArray()) {
+        return fail(ErrorCode::kUnavailable, "the server's answer is no list");
+    }
+    if (tell_rows_) {
+        tell_rows_(rows, rows + items->Size());
+    }
+    return page;
+}
+
 Result<Json> Client::get_all(const std::string& target, std::size_t rows_max) {
-    const std::string base = target + (target.find('?') == std::string::npos ? "?" : "&") +
-                             "limit=" + std::to_string(std::min(rows_max, kPageRows));
-    auto all = get(base);
+    const std::string base = limited(target, std::min(rows_max, kPageRows));
+    auto all = get_page(base, 0);
     while (all) {
-        const JsonValue* items = find(*all, "items");
-        if (items == nullptr || !items->IsArray()) {
-            return fail(ErrorCode::kUnavailable, "the server's answer is no list");
-        }
+        const std::size_t rows = (*all)["items"].Size();
         const std::string next = text_at(*all, "next");
-        if (next.empty() || items->Size() >= rows_max) {
+        if (next.empty() || rows >= rows_max) {
             break;
         }
-        const auto page = get(base + "&cursor=" + escaped(next));
+        const auto page = get_page(base + "&cursor=" + escaped(next), rows);
         if (!page) {
             return tl::unexpected(page.error());
         }
         append_page(*all, *page);
     }
     return all;
+}
+
+Result<void> Client::each_page(
+    const std::string& target, const std::function<Go(const Json& page)>& look) {
+    const std::string base = limited(target, kPageRows);
+    std::string cursor;
+    std::size_t rows = 0;
+    do {
+        const auto page = get_page(cursor.empty() ? base : base + "&cursor=" + cursor, rows);
+        if (!page) {
+            return tl::unexpected(page.error());
+        }
+        rows += (*page)["items"].Size();
+        cursor = look(*page) == Go::kOn ? escaped(text_at(*page, "next")) : "";
+    } while (!cursor.empty());
+    return {};
 }
 
 Result<void> Client::follow(const Follow& follow) {

@@ -60,6 +60,16 @@ class Client {
     /// none.
     [[nodiscard]] Result<Json> get_all(const std::string& target, std::size_t rows_max);
 
+    /// Tells `look` each page of a list, however many there are, until it says stop.
+    [[nodiscard]] Result<void> each_page(
+        const std::string& target, const std::function<Go(const Json& page)>& look);
+
+    /// Of a page of a list: how many rows came before, and with it.
+    using RowsListener = std::function<void(std::size_t before, std::size_t rows)>;
+
+    /// Is told of each page of each list.
+    void tell_rows(RowsListener listener) { tell_rows_ = std::move(listener); }
+
     struct Follow {
         std::string target = {};
         std::string last_event_id = {};
@@ -87,9 +97,13 @@ class Client {
     [[nodiscard]] Result<Json> send_json(const HttpRequest& request, int tries);
     void back_off(int attempt);
 
+    /// One page, of which `rows` others came before. Errors: kUnavailable: it is no list.
+    [[nodiscard]] Result<Json> get_page(const std::string& target, std::size_t rows);
+
     Transport& transport_;
     Random& random_;
     Pause pause_;
+    RowsListener tell_rows_ = {};
 };
 
 /// The error that an answer of 400 or more is.

@@ -511,7 +511,9 @@ class TopVerb final : public Verb {
                 return 0;
             }
             session.out() << "\n"
-                          << (*jobs)["items"].Size() << " jobs run. Ctrl-C ends this.\n"
+                          << (*jobs)["items"].Size()
+                          << (text_at(*jobs, "next").empty() ? "" : " or more")
+                          << " jobs run. Ctrl-C ends this.\n"
                           << std::flush;
             session.pause(*interval);
             if (auto settled = session.settle(); !settled) {

@@ -22,6 +22,8 @@ class FakeTransport final : public Transport {
     std::deque<Stream> streams = {};
     std::vector<HttpRequest> asked = {};
     std::vector<std::chrono::milliseconds> paused = {};  // Filled by tests that watch.
+    std::chrono::microseconds now = {};                  // Of the session's clock.
+    std::chrono::microseconds per_answer = {};           // What an answer takes.
 
     void answer(int status, std::string body) {
         answers.emplace_back(HttpAnswer{.status = status, .body = std::move(body)});
@@ -31,6 +33,7 @@ class FakeTransport final : public Transport {
 
     [[nodiscard]] Result<HttpAnswer> send(const HttpRequest& request) override {
         asked.push_back(request);
+        now += per_answer;
         if (answers.empty()) {
             return fail(ErrorCode::kInternal, "the test expected no " + request.target);
         }

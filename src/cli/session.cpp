@@ -157,12 +157,27 @@ Result<Client*> Session::client() {
         return tl::unexpected(std::move(transport.error()));
     }
     transport_ = std::move(*transport);
-    client_ = std::make_unique<Client>(*transport_, random_, pause_for);
-    return client_.get();
+    return connect(*transport_);
 }
 
 void Session::use(Transport& transport) {
+    connect(transport);
+}
+
+Client* Session::connect(Transport& transport) {
     client_ = std::make_unique<Client>(transport, random_, pause_for);
+    client_->tell_rows([this](std::size_t before, std::size_t rows) { tell_rows(before, rows); });
+    return client_.get();
+}
+
+void Session::tell_rows(std::size_t before, std::size_t rows) {
+    const auto now = clock();
+    if (before == 0) {
+        told_rows_at_ = now;
+    } else if (now - told_rows_at_ >= std::chrono::seconds(1)) {
+        note(std::to_string(rows) + " rows read so far …");
+        told_rows_at_ = now;
+    }
 }
 
 std::string Session::project() const {

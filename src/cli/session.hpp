@@ -12,6 +12,7 @@
 #include "cli/environment.hpp"
 #include "cli/render.hpp"
 #include "cli/targets.hpp"
+#include "platform/clock.hpp"
 #include "platform/os_random.hpp"
 
 namespace reeve::cli {
@@ -47,6 +48,9 @@ class Session {
     /// Waits; of a watch, between two pictures.
     std::function<void(std::chrono::milliseconds)> pause = pause_for;
 
+    /// Of this machine since it started; how long something takes.
+    std::function<std::chrono::microseconds()> clock = platform::monotonic_now;
+
     /// For a person, on standard error; not with --quiet.
     void note(std::string_view text) const;
 
@@ -78,6 +82,15 @@ class Session {
   private:
     /// -s, else REEVE_SERVER, else "".
     [[nodiscard]] std::string given_server() const;
+
+    /// The client of this server, for the whole session.
+    Client* connect(Transport& transport);
+
+    /// Says each second how far a list is that takes longer than one.
+    void tell_rows(std::size_t before, std::size_t rows);
+
+    /// When rows were told last, of the list that is read.
+    std::chrono::microseconds told_rows_at_ = {};
 
     const CliEnvironment& environment_;
     std::unique_ptr<Transport> transport_;

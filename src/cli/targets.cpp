@@ -37,6 +37,14 @@ bool is_name(std::string_view word) {
            });
 }
 
+tl::unexpected<Error> too_many(const std::string& what, std::size_t count) {
+    return fail(
+        ErrorCode::kTooLarge, what + " " + std::to_string(count) + " jobs; a command takes " +
+                                  std::to_string(kTargetsMax) +
+                                  " by id, and any number by @me, @running, @pending or -l "
+                                  "key=value");
+}
+
 Result<void> add_range(std::string_view word, std::size_t dash, TargetList& list) {
     const std::int64_t first = id_in(word.substr(0, dash), kJobIdMax);
     const std::size_t colon = std::min(word.find(':'), word.size());
@@ -45,8 +53,9 @@ Result<void> add_range(std::string_view word, std::size_t dash, TargetList& list
     if (first < 1 || last < first || step < 1) {
         return bad_target(word);
     }
-    if (static_cast<std::size_t>((last - first) / step) >= kTargetsMax) {
-        return fail(ErrorCode::kTooLarge, "'" + std::string(word) + "' means more than 10000 jobs");
+    if (const auto count = static_cast<std::size_t>((last - first) / step) + 1;
+        count > kTargetsMax) {
+        return too_many("'" + std::string(word) + "' means", count);
     }
     for (std::int64_t id = first; id <= last; id += step) {
         list.named.push_back({static_cast<std::uint64_t>(id), {}});
@@ -126,13 +135,24 @@ std::string in_words(const Selector& selector) {
     return words;
 }
 
-/// Errors: kNotFound, naming those of `named` that are not among the jobs of the selector.
+/// All jobs of the selector, newest first.
+Result<std::vector<std::uint64_t>> all_of(Client& client, const Selector& selector) {
+    std::vector<std::uint64_t> ids;
+    const auto read = client.each_page(jobs_path(selector), [&ids](const Json& page) {
+        for (const JsonValue& job : page["items"].GetArray()) {
+            ids.push_back(id_of(job));
+        }
+        return Go::kOn;
+    });
+    return read ? Result<std::vector<std::uint64_t>>(std::move(ids)) : tl::unexpected(read.error());
+}
+
+/// Errors: kNotFound, naming those of `named` that are not among the `jobs` of the selector.
 Result<void> expect_matches(
-    const std::vector<Target>& named, const Json& jobs, const Selector& selector) {
-    std::set<std::uint64_t> matching;
-    for (const JsonValue& job : jobs["items"].GetArray()) {
-        matching.insert(id_of(job));
-    }
+    const std::vector<Target>& named,
+    const std::vector<std::uint64_t>& jobs,
+    const Selector& selector) {
+    const std::set<std::uint64_t> matching(jobs.begin(), jobs.end());
     std::set<std::string> others;
     for (const Target& target : named) {
         if (!matching.contains(target.job)) {
@@ -141,11 +161,6 @@ Result<void> expect_matches(
     }
     if (others.empty()) {
         return {};
-    }
-    if (matching.size() >= kTargetsMax) {
-        return fail(
-            ErrorCode::kTooLarge,
-            "more than 10000 jobs match " + in_words(selector) + "; name the jobs without it");
     }
     return fail(
         ErrorCode::kNotFound, list_of(others) + (others.size() > 1 ? " do" : " does") +
@@ -261,7 +276,7 @@ Result<TargetList> parse_targets(
         list.selector->labels.push_back(label);
     }
     if (list.named.size() > kTargetsMax) {
-        return fail(ErrorCode::kTooLarge, "these are more than 10000 jobs");
+        return too_many("these are", list.named.size());
     }
     return list;
 }
@@ -286,7 +301,7 @@ Result<std::vector<Target>> look_up(Client& client, const TargetList& list) {
     if (!found || !list.selector) {
         return found;
     }
-    const auto jobs = client.get_all(jobs_path(*list.selector), kTargetsMax);
+    const auto jobs = all_of(client, *list.selector);
     if (!jobs) {
         return tl::unexpected(jobs.error());
     }
@@ -294,8 +309,8 @@ Result<std::vector<Target>> look_up(Client& client, const TargetList& list) {
         auto matched = expect_matches(*found, *jobs, *list.selector);
         return matched ? std::move(found) : tl::unexpected(std::move(matched.error()));
     }
-    for (const JsonValue& job : (*jobs)["items"].GetArray()) {
-        found->push_back({id_of(job), {}});
+    for (const std::uint64_t id : *jobs) {
+        found->push_back({id, {}});
     }
     return found;
 }

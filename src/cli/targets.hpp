@@ -14,7 +14,7 @@
 // all.
 namespace reeve::cli {
 
-inline constexpr std::size_t kTargetsMax = 10'000;  // Jobs that one command may mean.
+inline constexpr std::size_t kTargetsMax = 10'000;  // Jobs that one command may name by id.
 
 /// A job, or one element of it.
 struct Target {

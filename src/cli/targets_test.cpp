@@ -47,7 +47,15 @@ TEST(Targets, RefuseWhatIsNone) {
         ASSERT_FALSE(list) << word;
         EXPECT_EQ(list.error().code, ErrorCode::kInvalid);
     }
-    EXPECT_EQ(parse_targets({"1-10001"}, {}).error().code, ErrorCode::kTooLarge);
+    const auto wide = parse_targets({"1-20001:2"}, {});
+    EXPECT_EQ(wide.error().code, ErrorCode::kTooLarge);
+    EXPECT_EQ(
+        wide.error().message,
+        "'1-20001:2' means 10001 jobs; a command takes 10000 by id, and any number by @me, "
+        "@running, @pending or -l key=value");
+    EXPECT_EQ(
+        parse_targets({"1-9000", "1-2000"}, {}).error().message.substr(0, 20),
+        "these are 11000 jobs");
     EXPECT_TRUE(parse_targets({"1-10000"}, {}));
     EXPECT_FALSE(parse_targets({}, {"a"}));
     EXPECT_FALSE(parse_targets({}, {"=b"}));
@@ -122,6 +130,36 @@ TEST(Targets, WhatIsNamedHasToMatchTheFilters) {
         some.error().message,
         "5, 7 do not match state scheduled,running,stopping, -l a=b, and what is named has to; "
         "nothing was done");
+}
+
+TEST(Targets, ASelectorMeansAllOfThemHoweverManyThereAre) {
+    World world;
+    std::uint64_t id = 12'500;
+    while (id > 0) {
+        std::string items;
+        for (int row = 0; row < 1000 && id > 0; ++row, --id) {
+            items += (items.empty() ? R"({"id":)" : R"(,{"id":)") + std::to_string(id) + "}";
+        }
+        world.server.answer(
+            200, R"({"items":[)" + items + "]" + (id > 0 ? R"(,"next":"c)" : R"(,"x":"c)") +
+                     std::to_string(id) + R"("})");
+    }
+    const auto all = look_up(world.client, parse_targets({"@pending"}, {}).value());
+    ASSERT_TRUE(all) << all.error().message;
+    ASSERT_EQ(all->size(), 12'500U);
+    EXPECT_EQ(all->front().job, 12'500U);
+    EXPECT_EQ(all->back().job, 1U);
+    ASSERT_EQ(world.server.asked.size(), 13U);
+    EXPECT_EQ(world.server.asked[12].target, "/api/v1/jobs?state=pending&limit=1000&cursor=c500");
+}
+
+TEST(Targets, AreNotLookedUpInPartIfAPageFails) {
+    World world;
+    world.server.answer(200, R"({"items":[{"id":9}],"next":"c"})");
+    world.server.answer(403, R"({"code":"FORBIDDEN","detail":"not any more"})");
+    const auto all = look_up(world.client, parse_targets({"@pending"}, {}).value());
+    ASSERT_FALSE(all);
+    EXPECT_EQ(all.error().message, "not any more");
 }
 
 TEST(Targets, ANameMeansTheOnlyOneThatGoesOn) {

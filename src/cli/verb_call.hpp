@@ -50,6 +50,7 @@ inline Call call(
     verb->take_rest(app.remaining(), command);
     EXPECT_TRUE(session.settle());
     session.use(server);
+    session.clock = [&] { return server.now; };
     session.pause = [&](std::chrono::milliseconds pause) { server.paused.push_back(pause); };
     auto code = verb->run(session);
     return {std::move(code), out.str(), err.str()};

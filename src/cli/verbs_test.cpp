@@ -28,6 +28,25 @@ TEST(StopVerb, MeansTheCallersOwnThatHaveNotEnded) {
     EXPECT_EQ(made.out, "");
 }
 
+TEST(StopVerb, SaysHowFarItIsWhereTheListTakesLong) {
+    for (const int milliseconds : {100, 600}) {
+        FakeTransport server;
+        server.per_answer = std::chrono::milliseconds(milliseconds);
+        server.answer(200, R"({"items":[{"id":9},{"id":8}],"next":"a"})");
+        server.answer(200, R"({"items":[{"id":7}],"next":"b"})");
+        server.answer(200, R"({"items":[{"id":6}],"next":"c"})");
+        server.answer(200, R"({"items":[]})");
+        server.answer(200, R"({"items":[{"id":9,"changed":1}]})");
+        const Call made = call(server, "stop", {"@me"});
+        EXPECT_EQ(made.code.value(), 0);
+        EXPECT_EQ(asked_of(server).back(), R"(POST /api/v1/jobs:stop {"ids":[9,8,7,6]})");
+        EXPECT_EQ(
+            made.err,
+            (milliseconds == 600 ? std::string("4 rows read so far …\n") : std::string()) +
+                "9 is told to stop\n");
+    }
+}
+
 TEST(StopVerb, StopsElementsOneByOne) {
     FakeTransport server;
     server.answer(200, R"({"id":7,"changed":1})");

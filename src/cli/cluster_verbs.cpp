@@ -59,6 +59,7 @@ std::string labels_of(const JsonValue& row) {
 
 Listing node_listing() {
     Listing listing;
+    listing.kind = "node";
     listing.columns = {
         Column{
                .title = "NODE",
@@ -147,6 +148,7 @@ Listing gpu_listing(Matters matters) {
         return format_mib(number_at(gpu, "memory_mib.free"));
     };
     Listing listing;
+    listing.kind = "gpu";
     listing.columns = {
         plain("NODE", "node"),
         Column{
@@ -259,7 +261,7 @@ class GpuShowVerb final : public Verb {
         if (!found) {
             return tl::unexpected(found.error());
         }
-        if (!print_document(session.out(), **found, session.look.format)) {
+        if (!print_document(session.out(), **found, "gpu", session.look.format)) {
             session.out() << to_yaml(**found) << "\n";
         }
         return 0;
@@ -442,6 +444,7 @@ class FreeVerb final : public Verb {
 
     static Listing listing() {
         Listing listing;
+        listing.kind = "free";
         const auto mib = [](const char* path) {
             return [path](const JsonValue& row, const Look&) {
                 return format_mib(number_at(row, path));
@@ -493,8 +496,7 @@ class TopVerb final : public Verb {
         if (!client) {
             return tl::unexpected(client.error());
         }
-        const bool is_live = session.look.is_terminal && (session.look.format == Format::kTable ||
-                                                          session.look.format == Format::kWide);
+        const bool is_live = session.look.is_terminal && is_for_people(session.look.format);
         while (true) {
             const auto gpus = (*client)->get("/api/v1/gpus");
             const auto jobs =

@@ -31,7 +31,7 @@ class DoctorVerb final : public Verb {
         const std::vector<Finding> findings = examine(session);
         const bool is_bad = std::ranges::any_of(
             findings, [](const Finding& one) { return one.health == Health::kBad; });
-        if (session.look.format == Format::kTable || session.look.format == Format::kWide) {
+        if (is_for_people(session.look.format)) {
             print_people(session, findings);
         } else {
             print_list(session.out(), to_list(findings), listing(), session.look);
@@ -76,6 +76,7 @@ class DoctorVerb final : public Verb {
 
     static Listing listing() {
         Listing listing;
+        listing.kind = "check";
         listing.columns = {
             plain("CHECK", "check"), plain("HEALTH", "health"), plain("FOUND", "found"),
             plain("FIX", "fix")};

@@ -109,6 +109,7 @@ JsonValue to_json(const Series& series, std::int64_t arrived_percent, Json& json
 
 Listing inflation_listing() {
     Listing listing;
+    listing.kind = "replay-inflation";
     listing.columns = {
         plain("POLICY", "policy"),
         plain("MIX", "mix"),

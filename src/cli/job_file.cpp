@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "cli/json.hpp"
+#include "cli/render.hpp"
 #include "cli/yaml_json.hpp"
 
 namespace reeve::cli {
@@ -88,6 +89,23 @@ std::string hint_on(const std::string& json, const std::string& message) {
     return "";
 }
 
+/// The document without its "schema", if it has one. Errors: kInvalid: it is of something else.
+Result<std::string> without_schema(const std::string& document) {
+    auto job = parse_json(document);
+    if (!job || find(*job, "schema") == nullptr) {
+        return document;
+    }
+    const std::string known = schema_of(kSpecKind);
+    const std::string schema = text_at(*job, "schema");
+    if (schema != known) {
+        return fail(
+            ErrorCode::kInvalid, "schema: this is a '" + schema + "'; a job file is a " + known +
+                                     ", or says nothing of it");
+    }
+    job->RemoveMember("schema");
+    return to_compact(*job);
+}
+
 }  // namespace
 
 Result<std::vector<model::JobSpec>> parse_job_file(std::string_view yaml) {
@@ -97,7 +115,8 @@ Result<std::vector<model::JobSpec>> parse_job_file(std::string_view yaml) {
     }
     std::vector<model::JobSpec> jobs;
     for (std::size_t i = 0; i < documents->size(); ++i) {
-        auto spec = model::parse_job_spec((*documents)[i]);
+        const auto document = without_schema((*documents)[i]);
+        auto spec = document ? model::parse_job_spec(*document) : tl::unexpected(document.error());
         if (!spec) {
             const std::string which =
                 documents->size() > 1 ? "document " + std::to_string(i + 1) + ": " : "";

@@ -8,6 +8,9 @@
 
 namespace reeve::cli {
 
+/// What the documents of a job file may say that they are; `reeve run --dry-run` writes it.
+inline constexpr std::string_view kSpecKind = "job-spec";
+
 inline constexpr std::size_t kJobFileBytesMax = 8U << 20U;
 inline constexpr std::size_t kJobFileJobsMax = 1000;
 

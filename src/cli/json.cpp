@@ -8,9 +8,35 @@
 namespace reeve::cli {
 namespace {
 
-void emit(YAML::Emitter& out, const JsonValue& value) {
+constexpr std::string_view kSchema = "schema";
+
+/// The value; an object with `schema` first, unless that is "".
+template <class Writer>
+void write(Writer& writer, const JsonValue& value, std::string_view schema) {
+    if (schema.empty() || !value.IsObject()) {
+        value.Accept(writer);
+        return;
+    }
+    const auto write_text = [&writer](std::string_view text) {
+        writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+    };
+    writer.StartObject();
+    write_text(kSchema);
+    write_text(schema);
+    for (const auto& member : value.GetObject()) {
+        member.name.Accept(writer);
+        member.value.Accept(writer);
+    }
+    writer.EndObject();
+}
+
+void emit(YAML::Emitter& out, const JsonValue& value, std::string_view schema = {}) {
     if (value.IsObject()) {
         out << YAML::BeginMap;
+        if (!schema.empty()) {
+            out << YAML::Key << std::string(kSchema) << YAML::Value << YAML::DoubleQuoted
+                << std::string(schema);
+        }
         for (const auto& member : value.GetObject()) {
             out << YAML::Key << std::string(member.name.GetString(), member.name.GetStringLength())
                 << YAML::Value;
@@ -86,24 +112,24 @@ bool flag_at(const JsonValue& object, std::string_view path) {
     return value != nullptr && value->IsBool() && value->GetBool();
 }
 
-std::string to_compact(const JsonValue& value) {
+std::string to_compact(const JsonValue& value, std::string_view schema) {
     rapidjson::StringBuffer buffer;
     rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-    value.Accept(writer);
+    write(writer, value, schema);
     return {buffer.GetString(), buffer.GetSize()};
 }
 
-std::string to_pretty(const JsonValue& value) {
+std::string to_pretty(const JsonValue& value, std::string_view schema) {
     rapidjson::StringBuffer buffer;
     rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
     writer.SetIndent(' ', 2);
-    value.Accept(writer);
+    write(writer, value, schema);
     return {buffer.GetString(), buffer.GetSize()};
 }
 
-std::string to_yaml(const JsonValue& value) {
+std::string to_yaml(const JsonValue& value, std::string_view schema) {
     YAML::Emitter out;
-    emit(out, value);
+    emit(out, value, schema);
     return out.c_str();
 }
 

@@ -27,11 +27,12 @@ using JsonValue = rapidjson::Value;
     const JsonValue& object, std::string_view path);
 [[nodiscard]] bool flag_at(const JsonValue& object, std::string_view path);
 
-[[nodiscard]] std::string to_compact(const JsonValue& value);
-[[nodiscard]] std::string to_pretty(const JsonValue& value);
+/// As JSON. An object begins with a member "schema", if one is given.
+[[nodiscard]] std::string to_compact(const JsonValue& value, std::string_view schema = {});
+[[nodiscard]] std::string to_pretty(const JsonValue& value, std::string_view schema = {});
 
 /// The same as YAML 1.2; texts are quoted where they could be read as something else.
-[[nodiscard]] std::string to_yaml(const JsonValue& value);
+[[nodiscard]] std::string to_yaml(const JsonValue& value, std::string_view schema = {});
 
 /// `text` as a JSON string, quotes included.
 [[nodiscard]] std::string quoted_json(std::string_view text);

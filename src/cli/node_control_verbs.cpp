@@ -41,7 +41,7 @@ class NodeControlVerb : public Verb {
             if (!node) {
                 return tl::unexpected(node.error());
             }
-            if (!print_document(session.out(), *node, session.look.format)) {
+            if (!print_document(session.out(), *node, "node", session.look.format)) {
                 session.note(text_at(*node, "name") + " is " + text_at(*node, "state"));
             }
         }

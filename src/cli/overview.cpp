@@ -256,7 +256,7 @@ Result<int> print_overview(Session& session) {
         return tl::unexpected(seen.error());
     }
     const OwnJobs own = own_jobs(seen->jobs);
-    if (print_document(session.out(), document_of(*seen, own), session.look.format)) {
+    if (print_document(session.out(), document_of(*seen, own), "overview", session.look.format)) {
         return 0;
     }
     const std::vector<std::vector<std::string>> lines = {

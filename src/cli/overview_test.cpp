@@ -109,7 +109,7 @@ TEST(Overview, AsADocument) {
     world.session.flags.output = "jsonl";
     ASSERT_EQ(world.print().value(), 0);
     EXPECT_EQ(
-        world.out.str(), "{\"me\":" + std::string(kMe) +
+        world.out.str(), "{\"schema\":\"reeve.overview/v1\",\"me\":" + std::string(kMe) +
                              R"(,"gpus":{"free":1,"total":8},"running":[],)"
                              R"("waiting":[{"id":7,"name":"n","state":"queued"}]})"
                              "\n");

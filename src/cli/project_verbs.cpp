@@ -45,6 +45,7 @@ std::string user_limits_of(const JsonValue& project) {
 
 Listing project_listing() {
     Listing listing;
+    listing.kind = "project";
     const auto column = [](const char* title, const char* field,
                            std::string (*format)(std::int64_t)) {
         return Column{
@@ -87,7 +88,7 @@ class ProjectListVerb final : public Verb {
 };
 
 void print_project(Session& session, const Json& project) {
-    if (print_document(session.out(), project, session.look.format)) {
+    if (print_document(session.out(), project, "project", session.look.format)) {
         return;
     }
     Json list(rapidjson::kObjectType);

@@ -11,6 +11,7 @@ namespace reeve::cli {
 namespace {
 
 constexpr std::size_t kRowsShown = 1000;
+constexpr std::string_view kKind = "job";
 
 Tone tone_of_row(const JsonValue& row) {
     return tone_of_state(text_at(row, "state"));
@@ -45,6 +46,7 @@ std::string elements_cell(const JsonValue& job, const Look& /*look*/) {
 
 Listing job_listing() {
     Listing listing;
+    listing.kind = kKind;
     const auto asks = [](const JsonValue& job, const Look&) {
         return resources_in_words(find(job, "resources"));
     };
@@ -144,7 +146,7 @@ class QueueVerb final : public Verb {
                 ErrorCode::kInvalid, "--watch: '" + watch_ + "' is not a duration of 1s or more");
         }
         const Format format = session.look.format;
-        const bool is_table = format == Format::kTable || format == Format::kWide;
+        const bool is_table = is_for_people(format);
         if (!is_table && format != Format::kJsonl) {
             return fail(
                 ErrorCode::kInvalid,
@@ -152,7 +154,7 @@ class QueueVerb final : public Verb {
                 "say -o jsonl");
         }
         const bool is_drawn = session.look.is_terminal && is_table;
-        RowChanges changes;
+        RowChanges changes(schema_of(kKind));
         while (session.out()) {
             const auto jobs = ask(session, client, list);
             if (!jobs) {
@@ -189,7 +191,7 @@ class QueueVerb final : public Verb {
         for (const std::string& id : changes.gone()) {
             const auto job = client.get("/api/v1/jobs/" + id);
             if (job) {
-                session.out() << to_compact(*job) << "\n";
+                session.out() << to_compact(*job, schema_of(kKind)) << "\n";
             } else if (job.error().code != ErrorCode::kNotFound) {
                 return tl::unexpected(job.error());
             }
@@ -362,7 +364,7 @@ class ShowVerb final : public Verb {
             return tl::unexpected(std::move(job.error()));
         }
         std::ostream& out = session.out();
-        if (print_document(out, *job, session.look.format)) {
+        if (print_document(out, *job, kKind, session.look.format)) {
             return {};
         }
         if (session.look.format == Format::kName) {

@@ -255,6 +255,14 @@ Result<Format> parse_format(std::string_view name) {
                  : "; a file for the output of a job is --output " + std::string(name)));
 }
 
+bool is_for_people(Format format) {
+    return format == Format::kTable || format == Format::kWide;
+}
+
+std::string schema_of(std::string_view kind) {
+    return "reeve." + std::string(kind) + "/v1";
+}
+
 std::string printable(std::string_view text) {
     std::string result(text);
     for (char& c : result) {
@@ -349,12 +357,14 @@ void print_list(std::ostream& out, const Json& list, const Listing& listing, con
     const JsonValue nothing(rapidjson::kArrayType);
     const JsonValue& rows = items != nullptr && items->IsArray() ? *items : nothing;
     switch (look.format) {
-        case Format::kJson: out << to_pretty(list) << "\n"; return;
-        case Format::kYaml: out << to_yaml(list) << "\n"; return;
+        case Format::kJson:
+            out << to_pretty(list, schema_of(listing.kind + "-list")) << "\n";
+            return;
+        case Format::kYaml: out << to_yaml(list, schema_of(listing.kind + "-list")) << "\n"; return;
         case Format::kCsv:  print_csv(out, rows, listing, look); return;
         case Format::kJsonl:
             for (const JsonValue& row : rows.GetArray()) {
-                out << to_compact(row) << "\n";
+                out << to_compact(row, schema_of(listing.kind)) << "\n";
             }
             return;
         case Format::kName:
@@ -372,11 +382,12 @@ void print_list(std::ostream& out, const Json& list, const Listing& listing, con
     print_table(out, rows, listing, look);
 }
 
-bool print_document(std::ostream& out, const JsonValue& object, Format format) {
+bool print_document(
+    std::ostream& out, const JsonValue& object, std::string_view kind, Format format) {
     switch (format) {
-        case Format::kJson:  out << to_pretty(object) << "\n"; return true;
-        case Format::kJsonl: out << to_compact(object) << "\n"; return true;
-        case Format::kYaml:  out << to_yaml(object) << "\n"; return true;
+        case Format::kJson:  out << to_pretty(object, schema_of(kind)) << "\n"; return true;
+        case Format::kJsonl: out << to_compact(object, schema_of(kind)) << "\n"; return true;
+        case Format::kYaml:  out << to_yaml(object, schema_of(kind)) << "\n"; return true;
         case Format::kTable:
         case Format::kWide:
         case Format::kCsv:

@@ -20,6 +20,13 @@ inline constexpr std::string_view kFormatNames = "table wide json jsonl yaml csv
 /// Errors: kInvalid, with the names.
 [[nodiscard]] Result<Format> parse_format(std::string_view name);
 
+/// True of the formats that are no document for a program.
+[[nodiscard]] bool is_for_people(Format format);
+
+/// "reeve.job/v1": what a document of that kind says that it is. docs/reference/output.md has all
+/// kinds.
+[[nodiscard]] std::string schema_of(std::string_view kind);
+
 /// How to show things: whether a person reads it, in colour, and how wide.
 struct Look {
     Format format = Format::kTable;
@@ -76,6 +83,7 @@ struct Column {
 
 /// What a list is shown as.
 struct Listing {
+    std::string kind = {};  // Of a row: "job"; the list is a "job-list".
     std::vector<Column> columns = {};
     std::function<std::string(const JsonValue& row)> name = {};  // For `-o name`.
     std::string nothing = {};  // Said to a person, on the terminal, where there are no rows.
@@ -85,8 +93,9 @@ struct Listing {
 /// the same on a terminal or off it.
 void print_list(std::ostream& out, const Json& list, const Listing& listing, const Look& look);
 
-/// Writes one object as JSON or YAML; false if the format is one for people.
-[[nodiscard]] bool print_document(std::ostream& out, const JsonValue& object, Format format);
+/// Writes one object of that kind as JSON or YAML; false if the format is one for people.
+[[nodiscard]] bool print_document(
+    std::ostream& out, const JsonValue& object, std::string_view kind, Format format);
 
 /// Rows of equal columns, aligned. On a terminal the last column goes on in the next line where it
 /// is too wide; where it would get too little room for that, lines are cut.

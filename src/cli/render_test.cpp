@@ -15,6 +15,7 @@ Json json_of(std::string_view text) {
 
 Listing some_listing() {
     Listing listing;
+    listing.kind = "job";
     listing.columns = {
         plain("ID", "id"),
         Column{
@@ -52,13 +53,15 @@ TEST(PrintList, InEveryFormat) {
         "id,state,node,name\n7,running,,\"a,\"\"b\"\n1842,failed,jw2,é\x1b[31m\n");
     EXPECT_EQ(
         printed(kList, {.format = Format::kJsonl}),
-        "{\"id\":7,\"state\":\"running\",\"name\":\"a,\\\"b\"}\n"
-        "{\"id\":1842,\"state\":\"failed\",\"node\":\"jw2\",\"name\":\"é\\u001B[31m\"}\n");
+        "{\"schema\":\"reeve.job/v1\",\"id\":7,\"state\":\"running\",\"name\":\"a,\\\"b\"}\n"
+        "{\"schema\":\"reeve.job/"
+        "v1\",\"id\":1842,\"state\":\"failed\",\"node\":\"jw2\",\"name\":\"é\\u001B[31m\"}\n");
     EXPECT_EQ(
-        to_compact(json_of(printed(kList, {.format = Format::kJson}))), to_compact(json_of(kList)));
+        to_compact(json_of(printed(kList, {.format = Format::kJson}))),
+        to_compact(json_of(kList), "reeve.job-list/v1"));
     EXPECT_EQ(
         printed(R"({"items":[{"id":1,"a":"true"}]})", {.format = Format::kYaml}),
-        "items:\n  - id: 1\n    a: \"true\"\n");
+        "schema: \"reeve.job-list/v1\"\nitems:\n  - id: 1\n    a: \"true\"\n");
 }
 
 TEST(PrintList, CsvIsTitledAsJsonIs) {

@@ -186,6 +186,7 @@ Json to_json(const Report& report, bool has_jobs) {
 
 Listing replay_listing(bool has_gpus) {
     Listing listing;
+    listing.kind = "replay-run";
     listing.columns = {plain("POLICY", "policy"), plain("BACKFILL", "backfill")};
     const auto add = [&](Column column) { listing.columns.push_back(std::move(column)); };
     if (has_gpus) {

@@ -9,7 +9,7 @@ std::vector<std::string> RowChanges::take(const Json& list) {
     std::vector<std::string> changed;
     for (const JsonValue& row : list["items"].GetArray()) {
         const std::string id = text_at(row, "id");
-        std::string line = to_compact(row);
+        std::string line = to_compact(row, schema_);
         const auto before = seen_.find(id);
         if (before == seen_.end() || before->second != line) {
             changed.push_back(line);

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/json.hpp"
@@ -12,6 +13,9 @@ namespace reeve::cli {
 /// known by their "id".
 class RowChanges {
   public:
+    /// The lines say that they are of `schema`.
+    explicit RowChanges(std::string schema) : schema_(std::move(schema)) {}
+
     /// Rows that are new, or differ from the picture before, as JSON lines in the order of the
     /// list.
     [[nodiscard]] std::vector<std::string> take(const Json& list);
@@ -20,6 +24,7 @@ class RowChanges {
     [[nodiscard]] const std::vector<std::string>& gone() const { return gone_; }
 
   private:
+    std::string schema_;
     std::map<std::string, std::string> seen_;
     std::vector<std::string> gone_;
 };

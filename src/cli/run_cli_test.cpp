@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "cli/attachment.hpp"
 #include "cli/environment.hpp"
 #include "cli/fake_transport.hpp"
 #include "cli/verb.hpp"
@@ -14,6 +13,9 @@
 
 namespace reeve::cli {
 namespace {
+
+constexpr const char* kVersionJson =
+    "{\n  \"schema\": \"reeve.version/v1\",\n  \"version\": \"1.2.3\"\n}\n";
 
 struct Call {
     int code = 0;
@@ -235,7 +237,7 @@ TEST(RunCli, HelpComesAfterGlobalFlagsToo) {
     EXPECT_EQ(call({"-s", "unix:/x", "run", "--help"}).out, of_run);
     EXPECT_EQ(call({"help", "run"}).out, of_run);
     EXPECT_EQ(call({"help", "-q", "run"}).out, of_run);
-    EXPECT_EQ(call({"-o", "json", "--version"}).out, "{\n  \"version\": \"1.2.3\"\n}\n");
+    EXPECT_EQ(call({"-o", "json", "--version"}).out, kVersionJson);
     const Call noun = call({"project", "--help"});
     EXPECT_EQ(noun.code, 0);
     EXPECT_NE(noun.out.find("reeve project list"), std::string::npos) << noun.out;
@@ -257,7 +259,7 @@ TEST(RunCli, OuterVerbsParseTheirOwnArguments) {
 }
 
 TEST(RunCli, GlobalFlagsMayComeFirst) {
-    EXPECT_EQ(call({"-o", "json", "version"}).out, "{\n  \"version\": \"1.2.3\"\n}\n");
+    EXPECT_EQ(call({"-o", "json", "version"}).out, kVersionJson);
     EXPECT_EQ(call({"--version"}).out, "reeve 1.2.3\n");
 }
 
@@ -267,13 +269,15 @@ TEST(RunCli, DryRunShowsTheSpec) {
          "9"});
     EXPECT_EQ(made.code, 0) << made.err;
     EXPECT_EQ(
-        made.out, R"({"command":["python","--gpus","9"],"working_dir":"/d","resources":{"gpus":2}})"
-                  "\n");
+        made.out,
+        R"({"schema":"reeve.job-spec/v1","command":["python","--gpus","9"],"working_dir":"/d","resources":{"gpus":2}})"
+        "\n");
     const Call bare =
         call({"run", "--dry-run", "-o", "jsonl", "-C", "/d", "python", "--epochs", "3"});
     EXPECT_EQ(
-        bare.out, R"({"command":["python","--epochs","3"],"working_dir":"/d"})"
-                  "\n");
+        bare.out,
+        R"({"schema":"reeve.job-spec/v1","command":["python","--epochs","3"],"working_dir":"/d"})"
+        "\n");
 }
 
 class RunScript : public testing::Test {
@@ -303,8 +307,8 @@ TEST_F(RunScript, CommandLineBeatsReeveBeatsSbatch) {
     const Call made =
         call({"run", "--dry-run", "-o", "jsonl", "-C", "/d", "--gpus", "3", path, "a", "--b"});
     ASSERT_EQ(made.code, 0) << made.err;
-    EXPECT_TRUE(
-        made.out.starts_with(R"({"name":"mine","command":["a","--b"],"script":"#!/bin/sh\n)"))
+    EXPECT_TRUE(made.out.starts_with(
+        R"({"schema":"reeve.job-spec/v1","name":"mine","command":["a","--b"],"script":"#!/bin/sh\n)"))
         << made.out;
     EXPECT_NE(
         made.out.find(R"("resources":{"gpus":3,"cpus":6,"memory_mib":1024})"), std::string::npos)
@@ -379,7 +383,7 @@ TEST_F(RunScript, ADatabaseIsVerifiedAsADocumentToo) {
     FakeServerFiles files;
     EXPECT_EQ(
         call({"server", "verify", database, "-o", "jsonl"}, &files).out,
-        R"({"file":")" + database +
+        R"({"schema":"reeve.database-check/v1","file":")" + database +
             R"(","jobs":3,"elements":4,"changes":5,"problems":[]})"
             "\n");
     files.check.problems = {"page 7 is not there"};
@@ -514,8 +518,10 @@ TEST_F(RunScript, JobFiles) {
     const Call made = call({"run", "--dry-run", "-o", "jsonl", "--hold", "-f", path});
     EXPECT_EQ(
         made.out,
-        "{\"command\":[\"a\"],\"working_dir\":\"/d\",\"hold\":true}\n"
-        "{\"command\":[\"b\"],\"working_dir\":\"/d\",\"hold\":true}\n");
+        "{\"schema\":\"reeve.job-spec/v1\",\"command\":[\"a\"],\"working_dir\":\"/"
+        "d\",\"hold\":true}\n"
+        "{\"schema\":\"reeve.job-spec/v1\",\"command\":[\"b\"],\"working_dir\":\"/"
+        "d\",\"hold\":true}\n");
 }
 
 TEST(RunCli, GpuSimulation) {
@@ -548,52 +554,6 @@ TEST(RunCli, Completion) {
     EXPECT_EQ(verbs.find("__complete"), std::string::npos);
     EXPECT_NE(call({"__complete", "project", ""}).out.find("list\t"), std::string::npos);
     EXPECT_NE(call({"__complete", "run", "--g"}).out.find("--gpus\t"), std::string::npos);
-}
-
-struct Attached {
-    FakeTransport server;
-    std::ostringstream out;
-    std::ostringstream err;
-    SeededRandom random{1};
-    Client client{server, random, [](std::chrono::milliseconds) {}};
-    CliEnvironment environment{.out = out, .err = err};
-    Session session{environment};
-};
-
-TEST(Attachment, ShowsTheLogAndEndsAsTheJobDoes) {
-    Attached world;
-    world.server.streams.push_back({.parts = {"data: {}\n\n"}});  // Events: it waits, then starts.
-    world.server.answer(200, R"({"state":"queued","reason":"gpu_short"})");
-    world.server.answer(200, R"({"state":"running","started_at":"2024-01-01T00:00:00Z"})");
-    world.server.streams.push_back({
-        .parts = {"event: log\nid: 2\ndata: {\"text\":\"hi\"}\n\n", "event: end\ndata: {}\n\n"}
-    });
-    world.server.streams.push_back({});
-    world.server.answer(
-        200,
-        R"({"state":"failed","started_at":"2024-01-01T00:00:00Z","end_reason":"exit_code","exit_code":5})");
-    Attachment attachment(world.session, world.client, 7, [] { return std::nullopt; });
-    const auto code = attachment.follow();
-    ASSERT_TRUE(code) << code.error().message;
-    EXPECT_EQ(*code, 5);
-    EXPECT_EQ(world.out.str(), "hi");
-    EXPECT_EQ(world.err.str(), "Job 7 exited with 5\n");
-}
-
-TEST(Attachment, ASecondInterruptStopsTheJob) {
-    Attached world;
-    world.server.streams.push_back({.parts = {"data: {}\n\n"}});
-    world.server.answer(200, R"({"state":"running","started_at":"2024-01-01T00:00:00Z"})");
-    world.server.streams.push_back({.parts = {"event: log\nid: 2\ndata: {\"text\":\"hi\"}\n\n"}});
-    world.server.answer(200, R"({"id":7,"changed":1})");
-    int signals = 2;
-    Attachment attachment(world.session, world.client, 7, [&]() -> std::optional<int> {
-        return signals-- > 0 ? std::optional(2) : std::nullopt;
-    });
-    const auto code = attachment.follow();
-    ASSERT_TRUE(code) << code.error().message;
-    EXPECT_EQ(*code, 130);
-    EXPECT_EQ(world.server.asked.back().target, "/api/v1/jobs/7:stop");
 }
 
 }  // namespace

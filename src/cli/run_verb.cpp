@@ -432,11 +432,12 @@ class RunVerb final : public Verb {
                 return tl::unexpected(json.error());
             }
             if (session.look.format == Format::kYaml) {
-                session.out() << (specs.size() > 1 ? "---\n" : "") << to_yaml(*json) << "\n";
+                session.out() << (specs.size() > 1 ? "---\n" : "")
+                              << to_yaml(*json, schema_of(kSpecKind)) << "\n";
             } else if (session.look.format == Format::kJsonl) {
-                session.out() << to_compact(*json) << "\n";
+                session.out() << to_compact(*json, schema_of(kSpecKind)) << "\n";
             } else {
-                session.out() << to_pretty(*json) << "\n";
+                session.out() << to_pretty(*json, schema_of(kSpecKind)) << "\n";
             }
         }
         return 0;
@@ -468,7 +469,7 @@ class RunVerb final : public Verb {
         for (rapidjson::SizeType i = 0; list != nullptr && i < list->Size(); ++i) {
             ids.push_back((*list)[i].GetUint64());
         }
-        if (!print_document(session.out(), *answer, session.look.format)) {
+        if (!print_document(session.out(), *answer, "submission-list", session.look.format)) {
             for (const std::uint64_t id : ids) {
                 session.out() << id << "\n";
             }
@@ -479,7 +480,7 @@ class RunVerb final : public Verb {
     void tell_one(
         Session& session, const Json& answer, const model::JobSpec& spec, std::uint64_t id) const {
         const std::string number = std::to_string(id);
-        if (print_document(session.out(), answer, session.look.format)) {
+        if (print_document(session.out(), answer, "submission", session.look.format)) {
             return;
         }
         if (session.look.format == Format::kName || !session.look.is_terminal) {

@@ -29,7 +29,7 @@ class BackupVerb final : public Verb {
         if (!done) {
             return tl::unexpected(done.error());
         }
-        if (!print_document(session.out(), *done, session.look.format)) {
+        if (!print_document(session.out(), *done, "backup", session.look.format)) {
             session.out() << printable(text_at(*done, "path")) << "\n";
         }
         return 0;
@@ -38,11 +38,6 @@ class BackupVerb final : public Verb {
   private:
     std::string path_;
 };
-
-/// True of formats that are no document, where there is none.
-bool is_for_people(Format format) {
-    return format == Format::kTable || format == Format::kWide;
-}
 
 /// What works on the files of a server that does not run.
 class ServerFilesVerb : public Verb {
@@ -147,7 +142,8 @@ class VerifyVerb final : public ServerFilesVerb {
         if (!check) {
             return tl::unexpected(check.error());
         }
-        if (!print_document(session.out(), to_json(file, *check), session.look.format)) {
+        if (!print_document(
+                session.out(), to_json(file, *check), "database-check", session.look.format)) {
             if (auto told = print_people(session, file, *check); !told) {
                 return tl::unexpected(std::move(told.error()));
             }
@@ -239,6 +235,7 @@ class QuarantineListVerb final : public Verb {
             return tl::unexpected(tasks.error());
         }
         Listing listing;
+        listing.kind = "quarantine-task";
         const auto gpus = [](const JsonValue& task, const Look&) { return gpus_of(task); };
         const auto ran = [](const JsonValue& task, const Look& look) {
             const std::string at = text_at(task, "started_at");

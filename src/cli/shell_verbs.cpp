@@ -70,7 +70,7 @@ class VersionVerb final : public Verb {
     Result<int> run(Session& session) override {
         const std::string& version = session.environment().version;
         const auto json = parse_json(R"({"version":)" + quoted_json(version) + "}");
-        if (!json || !print_document(session.out(), *json, session.look.format)) {
+        if (!json || !print_document(session.out(), *json, "version", session.look.format)) {
             session.out() << "reeve " << version << "\n";
         }
         return 0;

@@ -186,8 +186,7 @@ class SimVerb final : public Verb {
         if (!client) {
             return tl::unexpected(std::move(client.error()));
         }
-        const bool is_table =
-            session.look.format == Format::kTable || session.look.format == Format::kWide;
+        const bool is_table = is_for_people(session.look.format);
         const auto body = flags_.body(
             **client, {.before = before_, .command = command_, .project = session.project()},
             is_table);
@@ -199,7 +198,7 @@ class SimVerb final : public Verb {
             return tl::unexpected(answer.error());
         }
         std::ostream& out = session.out();
-        if (!print_document(out, *answer, session.look.format)) {
+        if (!print_document(out, *answer, "simulation", session.look.format)) {
             print_totals(out, *answer, session.look);
             print_hypothetical(out, *answer, session.look);
             print_jobs(out, *answer, session.look);

@@ -39,6 +39,7 @@ JsonValue to_row(const SimulatedGpu& gpu, Json& json) {
 
 Listing simulation_listing() {
     Listing listing;
+    listing.kind = "simulated-gpu";
     listing.columns = {
         plain("INDEX", "index"),
         Column{

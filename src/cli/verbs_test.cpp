@@ -96,13 +96,13 @@ TEST(QueueVerb, WatchAppendsWhatChangesWhereItIsNoTerminal) {
     const Call made = call(server, "q", {"--watch=3s"});
     EXPECT_EQ(made.code.error().message, "enough");
     EXPECT_EQ(
-        made.out, R"({"id":8,"state":"queued"})"
+        made.out, R"({"schema":"reeve.job/v1","id":8,"state":"queued"})"
                   "\n"
-                  R"({"id":7,"state":"running"})"
+                  R"({"schema":"reeve.job/v1","id":7,"state":"running"})"
                   "\n"
-                  R"({"id":8,"state":"running"})"
+                  R"({"schema":"reeve.job/v1","id":8,"state":"running"})"
                   "\n"
-                  R"({"id":7,"state":"succeeded"})"
+                  R"({"schema":"reeve.job/v1","id":7,"state":"succeeded"})"
                   "\n");
     EXPECT_EQ(server.paused, std::vector<std::chrono::milliseconds>(4, std::chrono::seconds(3)));
     EXPECT_EQ(asked_of(server)[3], "GET /api/v1/jobs/7");
@@ -306,7 +306,9 @@ TEST(WhyVerb, KeepsWhoHoldsItOnANarrowTerminal) {
 TEST(QueueVerb, ListsTheJobsNamed) {
     FakeTransport server;
     server.answer(200, R"({"id":7,"state":"queued"})");
-    EXPECT_EQ(call(server, "q", {"7", "-o", "jsonl"}).out, "{\"id\":7,\"state\":\"queued\"}\n");
+    EXPECT_EQ(
+        call(server, "q", {"7", "-o", "jsonl"}).out,
+        "{\"schema\":\"reeve.job/v1\",\"id\":7,\"state\":\"queued\"}\n");
 }
 
 TEST(WhyVerb, WordsEveryBlocker) {
@@ -424,7 +426,7 @@ TEST(FreeVerb, CountsDeviceByDeviceOnReadyNodes) {
     server.answer(200, gpus);
     EXPECT_EQ(
         call(server, "free", {"-g", "a30", "-o", "jsonl"}).out,
-        R"({"node":"jw2","model":"NVIDIA A30","whole_gpus":1,"largest_share_milli":1000,"largest_share_mib":24576,"cpu_millicores":3500,"memory_mib":2048})"
+        R"({"schema":"reeve.free/v1","node":"jw2","model":"NVIDIA A30","whole_gpus":1,"largest_share_milli":1000,"largest_share_mib":24576,"cpu_millicores":3500,"memory_mib":2048})"
         "\n");
     server.answer(200, nodes);
     server.answer(200, gpus);

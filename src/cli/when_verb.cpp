@@ -77,7 +77,7 @@ class WhenVerb final : public Verb {
             if (!when) {
                 return tl::unexpected(when.error());
             }
-            if (!print_document(session.out(), *when, session.look.format)) {
+            if (!print_document(session.out(), *when, "when", session.look.format)) {
                 print(session.out(), target, *when, session.look);
             }
         }

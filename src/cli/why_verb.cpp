@@ -102,7 +102,7 @@ class WhyVerb final : public Verb {
             return tl::unexpected(why.error());
         }
         std::ostream& out = session.out();
-        if (print_document(out, *why, session.look.format)) {
+        if (print_document(out, *why, "why", session.look.format)) {
             return {};
         }
         const auto job = get_target(client, target);

@@ -1,0 +1,60 @@
+#include "cli/attachment.hpp"
+
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "cli/environment.hpp"
+#include "cli/fake_transport.hpp"
+
+namespace reeve::cli {
+namespace {
+
+struct Attached {
+    FakeTransport server;
+    std::ostringstream out;
+    std::ostringstream err;
+    SeededRandom random{1};
+    Client client{server, random, [](std::chrono::milliseconds) {}};
+    CliEnvironment environment{.out = out, .err = err};
+    Session session{environment};
+};
+
+TEST(Attachment, ShowsTheLogAndEndsAsTheJobDoes) {
+    Attached world;
+    world.server.streams.push_back({.parts = {"data: {}\n\n"}});  // Events: it waits, then starts.
+    world.server.answer(200, R"({"state":"queued","reason":"gpu_short"})");
+    world.server.answer(200, R"({"state":"running","started_at":"2024-01-01T00:00:00Z"})");
+    world.server.streams.push_back({
+        .parts = {"event: log\nid: 2\ndata: {\"text\":\"hi\"}\n\n", "event: end\ndata: {}\n\n"}
+    });
+    world.server.streams.push_back({});
+    world.server.answer(
+        200,
+        R"({"state":"failed","started_at":"2024-01-01T00:00:00Z","end_reason":"exit_code","exit_code":5})");
+    Attachment attachment(world.session, world.client, 7, [] { return std::nullopt; });
+    const auto code = attachment.follow();
+    ASSERT_TRUE(code) << code.error().message;
+    EXPECT_EQ(*code, 5);
+    EXPECT_EQ(world.out.str(), "hi");
+    EXPECT_EQ(world.err.str(), "Job 7 exited with 5\n");
+}
+
+TEST(Attachment, ASecondInterruptStopsTheJob) {
+    Attached world;
+    world.server.streams.push_back({.parts = {"data: {}\n\n"}});
+    world.server.answer(200, R"({"state":"running","started_at":"2024-01-01T00:00:00Z"})");
+    world.server.streams.push_back({.parts = {"event: log\nid: 2\ndata: {\"text\":\"hi\"}\n\n"}});
+    world.server.answer(200, R"({"id":7,"changed":1})");
+    int signals = 2;
+    Attachment attachment(world.session, world.client, 7, [&]() -> std::optional<int> {
+        return signals-- > 0 ? std::optional(2) : std::nullopt;
+    });
+    const auto code = attachment.follow();
+    ASSERT_TRUE(code) << code.error().message;
+    EXPECT_EQ(*code, 130);
+    EXPECT_EQ(world.server.asked.back().target, "/api/v1/jobs/7:stop");
+}
+
+}  // namespace
+}  // namespace reeve::cli

@@ -90,10 +90,9 @@ Listing node_listing() {
         wide(plain("LIMITS BY", "enforcement")),
         wide(Column{
                .title = "HEARD",
-               .cell =
-                [](const JsonValue& n, const Look& look) {
-                    return relative_time(text_at(n, "heard_at"), look.now);
-                }, .path = "heard_at"}
+               .cell = [](const JsonValue& n,
+               const Look& look) { return time_in_words(text_at(n, "heard_at"), look); },
+               .path = "heard_at"}
         ),
         wide(Column{
                .title = "LABELS",

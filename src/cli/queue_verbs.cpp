@@ -58,7 +58,7 @@ Listing job_listing() {
         return shortened(text_at(job, "name"), kNameWidth);
     };
     const auto since = [](const JsonValue& job, const Look& look) {
-        return relative_time(text_at(job, "submitted_at"), look.now);
+        return time_in_words(text_at(job, "submitted_at"), look);
     };
     listing.columns = {
         plain("ID", "id"),
@@ -282,7 +282,7 @@ void print_times(std::ostream& out, const JsonValue& job, const Look& look) {
           std::pair("ended", "ended_at")}) {
         if (const std::string at = text_at(job, field); !at.empty()) {
             out << "  " << title << std::string(11 - std::string_view(title).size(), ' ')
-                << printable(at) << "  " << relative_time(at, look.now) << "\n";
+                << shown_time(at, look) << "  " << relative_time(at, look.now) << "\n";
         }
     }
 }
@@ -315,7 +315,8 @@ std::string enforcement_in_words(const std::string& enforcement) {
     return enforcement == "none" ? "limits not enforced: no cgroups" : enforcement;
 }
 
-std::vector<std::string> timeline_row(const JsonValue& entry) {
+std::vector<std::string> timeline_row(const JsonValue& entry, const Look& look) {
+    const std::string at = text_at(entry, "at");
     const std::string node = text_at(entry, "node");
     const std::string actor = text_at(entry, "actor");
     const auto attempt = integer_at(entry, "attempt").value_or(1);
@@ -328,8 +329,8 @@ std::vector<std::string> timeline_row(const JsonValue& entry) {
         text += (text.empty() || part.empty() ? "" : ", ") + part;
     }
     return {
-        "  " + printable(text_at(entry, "at")), printable(text_at(entry, "object")),
-        printable(text_at(entry, "kind")), printable(text)};
+        "  " + (look.is_terminal ? time_in_words(at, look) : printable(at)),
+        printable(text_at(entry, "object")), printable(text_at(entry, "kind")), printable(text)};
 }
 
 class ShowVerb final : public Verb {
@@ -385,7 +386,7 @@ class ShowVerb final : public Verb {
         }
         std::vector<std::vector<std::string>> rows;
         for (const JsonValue& entry : (*timeline)["items"].GetArray()) {
-            rows.push_back(timeline_row(entry));
+            rows.push_back(timeline_row(entry, session.look));
         }
         out << "  timeline\n" << table_text(rows, session.look);
         return {};

@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "base/text.hpp"
+#include "platform/local_time.hpp"
 
 namespace reeve::cli {
 namespace {
@@ -253,6 +254,17 @@ Result<Format> parse_format(std::string_view name) {
             (name.find_first_of("./%") == std::string_view::npos
                  ? ""
                  : "; a file for the output of a job is --output " + std::string(name)));
+}
+
+std::string shown_time(std::string_view text, const Look& look) {
+    const auto at = look.is_terminal ? parse_time(text) : std::nullopt;
+    return at ? platform::local_time(*at) : printable(text);
+}
+
+std::string time_in_words(std::string_view text, const Look& look) {
+    const std::string relative = relative_time(text, look.now);
+    return look.is_terminal && parse_time(text) ? shown_time(text, look) + " (" + relative + ")"
+                                                : relative;
 }
 
 bool is_for_people(Format format) {

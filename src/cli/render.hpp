@@ -36,6 +36,12 @@ struct Look {
     Instant now = Instant(std::chrono::microseconds(0));  // For "2m ago".
 };
 
+/// A time of the API. On a terminal as the user's clock shows it; else RFC 3339 in UTC, as it came.
+[[nodiscard]] std::string shown_time(std::string_view text, const Look& look);
+
+/// "2m ago"; on a terminal with the time itself: "2026-11-30 15:39:35 CET (2m ago)".
+[[nodiscard]] std::string time_in_words(std::string_view text, const Look& look);
+
 /// A text in the colour of its tone, if colours are on. Control characters become '?'.
 [[nodiscard]] std::string painted(std::string_view text, Tone tone, const Look& look);
 

@@ -33,7 +33,10 @@ void print_expected(std::ostream& out, const JsonValue& when, const Look& look) 
     const std::string at = text_at(when, "expected_at");
     const std::string in = relative_time(at, look.now);
     const bool is_now = in.empty() || !in.starts_with("in ");
-    out << "starts " << (is_now ? "now" : in + " (" + at.substr(0, 19) + "Z)");
+    out << "starts "
+        << (is_now ? "now"
+                   : in + " (" +
+                         (look.is_terminal ? shown_time(at, look) : at.substr(0, 19) + "Z") + ")");
     if (const JsonValue* nodes = find(when, "nodes"); nodes != nullptr && !nodes->Empty()) {
         const char* separator = " on ";
         for (const JsonValue& node : nodes->GetArray()) {

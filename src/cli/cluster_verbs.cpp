@@ -213,7 +213,7 @@ Listing gpu_listing(Matters matters) {
     return listing;
 }
 
-class NodesVerb final : public Verb {
+class NodesVerb final : public ListVerb {
   public:
     void add_options(CLI::App& /*app*/) override {}
 
@@ -224,12 +224,12 @@ class NodesVerb final : public Verb {
         if (!nodes) {
             return tl::unexpected(nodes.error());
         }
-        print_list(session.out(), *nodes, node_listing(), session.look);
-        return 0;
+        const auto shown = print_list(session.out(), *nodes, node_listing(), session.look);
+        return shown ? Result<int>(0) : tl::unexpected(shown.error());
     }
 };
 
-class GpusVerb final : public Verb {
+class GpusVerb final : public ListVerb {
   public:
     void add_options(CLI::App& /*app*/) override {}
 
@@ -239,8 +239,9 @@ class GpusVerb final : public Verb {
         if (!gpus) {
             return tl::unexpected(gpus.error());
         }
-        print_list(session.out(), *gpus, gpu_listing(Matters::kFree), session.look);
-        return 0;
+        const auto shown =
+            print_list(session.out(), *gpus, gpu_listing(Matters::kFree), session.look);
+        return shown ? Result<int>(0) : tl::unexpected(shown.error());
     }
 };
 
@@ -338,7 +339,7 @@ struct FreeRow {
     std::int64_t share_mib = 0;    // The most memory of one.
 };
 
-class FreeVerb final : public Verb {
+class FreeVerb final : public ListVerb {
   public:
     void add_options(CLI::App& app) override {
         app.add_option("-g,--gpu", model_, "Of this model only: a30");
@@ -371,8 +372,9 @@ class FreeVerb final : public Verb {
         if (auto found = expect_model((*gpus)["items"]); !found) {
             return tl::unexpected(std::move(found.error()));
         }
-        print_list(session.out(), free_list(*nodes, *gpus, least), listing(), session.look);
-        return 0;
+        const auto shown =
+            print_list(session.out(), free_list(*nodes, *gpus, least), listing(), session.look);
+        return shown ? Result<int>(0) : tl::unexpected(shown.error());
     }
 
   private:
@@ -480,7 +482,7 @@ class FreeVerb final : public Verb {
     std::string duration_;
 };
 
-class TopVerb final : public Verb {
+class TopVerb final : public ListVerb {
   public:
     void add_options(CLI::App& app) override {
         app.add_option("-n,--interval", interval_, "Between two pictures (2s)");
@@ -507,9 +509,10 @@ class TopVerb final : public Verb {
             if (is_live) {
                 session.out() << "\x1b[H\x1b[2J";  // Home, and clear.
             }
-            print_list(session.out(), *gpus, gpu_listing(Matters::kUsed), session.look);
-            if (!is_live) {
-                return 0;
+            const auto shown =
+                print_list(session.out(), *gpus, gpu_listing(Matters::kUsed), session.look);
+            if (!shown || !is_live) {
+                return shown ? Result<int>(0) : tl::unexpected(shown.error());
             }
             session.out() << "\n"
                           << (*jobs)["items"].Size()

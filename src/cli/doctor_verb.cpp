@@ -23,7 +23,7 @@ HealthRow row_of(Health health) {
     return {"?", "unknown", Tone::kPlain};
 }
 
-class DoctorVerb final : public Verb {
+class DoctorVerb final : public ListVerb {
   public:
     void add_options(CLI::App& /*app*/) override {}
 
@@ -31,10 +31,13 @@ class DoctorVerb final : public Verb {
         const std::vector<Finding> findings = examine(session);
         const bool is_bad = std::ranges::any_of(
             findings, [](const Finding& one) { return one.health == Health::kBad; });
-        if (is_for_people(session.look.format)) {
+        const Format format = session.look.format;
+        if (format == Format::kTable || format == Format::kWide) {
             print_people(session, findings);
-        } else {
-            print_list(session.out(), to_list(findings), listing(), session.look);
+        } else if (auto shown =
+                       print_list(session.out(), to_list(findings), listing(), session.look);
+                   !shown) {
+            return tl::unexpected(std::move(shown.error()));
         }
         return is_bad ? 1 : 0;
     }

@@ -133,7 +133,7 @@ class Experiment {
         const platform::SignalFd& signals)
         : session_(session), input_(input), arrived_percent_(arrived_percent), signals_(signals) {}
 
-    int run(
+    Result<int> run(
         const std::vector<simulate::TraceTask>& tasks, const std::optional<Knowledge>& knowledge) {
         std::vector<Series> all;
         for (const Policy policy : input_.policies) {
@@ -143,8 +143,9 @@ class Experiment {
                 run_series(all.back(), tasks);
             }
         }
-        print(all);
-        return is_stopped_ ? kInterrupted : 0;
+        auto shown = print(all);
+        return shown ? Result<int>(is_stopped_ ? kInterrupted : 0)
+                     : tl::unexpected(std::move(shown.error()));
     }
 
   private:
@@ -171,7 +172,7 @@ class Experiment {
         }
     }
 
-    void print(const std::vector<Series>& all) const {
+    [[nodiscard]] Result<void> print(const std::vector<Series>& all) const {
         Json list(rapidjson::kObjectType);
         JsonValue items(rapidjson::kArrayType);
         for (const Series& series : all) {
@@ -181,10 +182,11 @@ class Experiment {
         }
         list.AddMember("items", items, list.GetAllocator());
         list.AddMember("complete", !is_stopped_, list.GetAllocator());
-        print_list(session_.out(), list, inflation_listing(), session_.look);
+        auto shown = print_list(session_.out(), list, inflation_listing(), session_.look);
         if (is_stopped_) {
             session_.warn("stopped; runs that were complete are counted");
         }
+        return shown;
     }
 
     Session& session_;
@@ -211,6 +213,9 @@ Result<int> run_inflation_experiment(
         simulate::parse_openb_tasks(input.trace_file, input.trace_text, input.cluster);
     if (!tasks) {
         return tl::unexpected(tasks.error());
+    }
+    if (auto checked = check_columns(inflation_listing(), session.look); !checked) {
+        return tl::unexpected(std::move(checked.error()));
     }
     const auto signals = platform::SignalFd::open();
     if (!signals) {

@@ -71,7 +71,7 @@ Listing project_listing() {
     return listing;
 }
 
-class ProjectListVerb final : public Verb {
+class ProjectListVerb final : public ListVerb {
   public:
     void add_options(CLI::App& /*app*/) override {}
 
@@ -82,23 +82,24 @@ class ProjectListVerb final : public Verb {
         if (!projects) {
             return tl::unexpected(projects.error());
         }
-        print_list(session.out(), *projects, project_listing(), session.look);
-        return 0;
+        const auto shown = print_list(session.out(), *projects, project_listing(), session.look);
+        return shown ? Result<int>(0) : tl::unexpected(shown.error());
     }
 };
 
-void print_project(Session& session, const Json& project) {
+Result<int> print_project(Session& session, const Json& project) {
     if (print_document(session.out(), project, "project", session.look.format)) {
-        return;
+        return 0;
     }
     Json list(rapidjson::kObjectType);
     JsonValue items(rapidjson::kArrayType);
     items.PushBack(JsonValue(project, list.GetAllocator()), list.GetAllocator());
     list.AddMember("items", items, list.GetAllocator());
-    print_list(session.out(), list, project_listing(), session.look);
+    const auto shown = print_list(session.out(), list, project_listing(), session.look);
+    return shown ? Result<int>(0) : tl::unexpected(shown.error());
 }
 
-class ProjectShowVerb final : public Verb {
+class ProjectShowVerb final : public ListVerb {
   public:
     void add_options(CLI::App& app) override {
         app.add_option("NAME", name_, "Project")->required();
@@ -111,8 +112,7 @@ class ProjectShowVerb final : public Verb {
         if (!project) {
             return tl::unexpected(project.error());
         }
-        print_project(session, *project);
-        return 0;
+        return print_project(session, *project);
     }
 
   private:
@@ -186,7 +186,7 @@ Result<std::string> limits_member(
 }
 
 /// add: a new project. set: what is named changes, the rest stays; "none" takes a limit away.
-class ProjectChangeVerb : public Verb {
+class ProjectChangeVerb : public ListVerb {
   public:
     void add_options(CLI::App& app) override {
         app.add_option("NAME", name_, "Project")->required();
@@ -246,8 +246,7 @@ class ProjectAddVerb final : public ProjectChangeVerb {
         if (!project) {
             return tl::unexpected(project.error());
         }
-        print_project(session, *project);
-        return 0;
+        return print_project(session, *project);
     }
 
   private:
@@ -266,8 +265,7 @@ class ProjectSetVerb final : public ProjectChangeVerb {
         if (!project) {
             return tl::unexpected(project.error());
         }
-        print_project(session, *project);
-        return 0;
+        return print_project(session, *project);
     }
 };
 

@@ -88,7 +88,7 @@ Listing job_listing() {
     return listing;
 }
 
-class QueueVerb final : public Verb {
+class QueueVerb final : public ListVerb {
   public:
     void add_options(CLI::App& app) override {
         targets_.add_to(app);
@@ -125,7 +125,10 @@ class QueueVerb final : public Verb {
         if (!jobs) {
             return tl::unexpected(jobs.error());
         }
-        print_list(session.out(), *jobs, job_listing(), session.look);
+        auto shown = print_list(session.out(), *jobs, job_listing(), session.look);
+        if (!shown) {
+            return tl::unexpected(std::move(shown.error()));
+        }
         if (!text_at(*jobs, "next").empty()) {
             session.note("There are more; --limit shows them.");
         }
@@ -160,9 +163,8 @@ class QueueVerb final : public Verb {
             if (!jobs) {
                 return tl::unexpected(jobs.error());
             }
-            if (is_drawn) {
-                draw(session, *jobs);
-            } else if (auto told = tell(session, client, *jobs, changes); !told) {
+            if (auto told = is_drawn ? draw(session, *jobs) : tell(session, client, *jobs, changes);
+                !told) {
                 return tl::unexpected(std::move(told.error()));
             }
             session.pause(*interval);
@@ -173,13 +175,14 @@ class QueueVerb final : public Verb {
         return 0;
     }
 
-    void draw(Session& session, const Json& jobs) const {
+    [[nodiscard]] Result<void> draw(Session& session, const Json& jobs) const {
         session.out() << "\x1b[H\x1b[2J";  // Home, and clear.
-        print_list(session.out(), jobs, job_listing(), session.look);
+        auto shown = print_list(session.out(), jobs, job_listing(), session.look);
         session.out() << (text_at(jobs, "next").empty() ? ""
                                                         : "There are more; --limit shows them.\n")
                       << "Every " << watch_ << ". Ctrl-C ends this.\n"
                       << std::flush;
+        return shown;
     }
 
     /// What changed, as JSON lines. Of jobs that left the list, how they ended.
@@ -355,7 +358,9 @@ class ShowVerb final : public Verb {
         return 0;
     }
 
-    [[nodiscard]] bool takes(Format format) const override { return format != Format::kCsv; }
+    [[nodiscard]] bool takes(Format format) const override {
+        return format != Format::kCsv && Verb::takes(format);
+    }
 
   private:
     [[nodiscard]] static Result<void> show(Session& session, Client& client, const Target& target) {

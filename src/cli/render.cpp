@@ -27,6 +27,8 @@ constexpr auto kFormats = std::to_array<FormatName>({
     {"name",  Format::kName },
 });
 
+constexpr std::string_view kColumnsPrefix = "cols=";
+
 std::string_view colour_of(Tone tone) {
     switch (tone) {
         case Tone::kPlain:   return "";
@@ -183,13 +185,58 @@ bool has_room(const std::vector<std::vector<std::string>>& rows, const Look& loo
     return start_of_last(widths) + std::min(last, kLastMin) <= look.width;
 }
 
-void print_table(
-    std::ostream& out, const JsonValue& items, const Listing& listing, const Look& look) {
-    const bool is_all = look.format == Format::kWide;
+/// How a title can be written in an argument: "WHERE_OR_WHY_NOT", "CPU_FREE".
+std::string name_of(std::string_view title) {
+    std::string name;
+    for (const char c : title) {
+        const bool is_lower = c >= 'a' && c <= 'z';
+        if (is_lower || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '%') {
+            name += is_lower ? static_cast<char>(c - ('a' - 'A')) : c;
+        } else if (!name.empty() && name.back() != '_') {
+            name += '_';
+        }
+    }
+    name.erase(name.find_last_not_of('_') + 1);
+    return name;
+}
+
+/// The columns of those names, in their order; the titles may be written in small letters, and with
+/// '_' for what is neither letter nor digit. Errors: kInvalid, with the names that there are.
+Result<std::vector<Column>> columns_named(
+    const std::vector<std::string>& names, const std::vector<Column>& all) {
+    std::vector<Column> columns;
+    for (const std::string& name : names) {
+        const auto column = std::ranges::find_if(
+            all, [&](const Column& any) { return name_of(any.title) == name_of(name); });
+        if (column == all.end()) {
+            std::string list;
+            for (const Column& any : all) {
+                list += (list.empty() ? "" : ", ") + name_of(any.title);
+            }
+            return fail(
+                ErrorCode::kInvalid,
+                "-o cols=: there is no column '" + name + "'; there are: " + list);
+        }
+        columns.push_back(*column);
+    }
+    return columns;
+}
+
+/// What a person sees of the list.
+Result<std::vector<Column>> columns_of(const Listing& listing, const Look& look) {
+    if (look.format == Format::kColumns) {
+        return columns_named(look.columns, listing.columns);
+    }
     std::vector<Column> columns;
     std::ranges::copy_if(listing.columns, std::back_inserter(columns), [&](const Column& column) {
-        return !column.is_wide || is_all;
+        return !column.is_wide || look.format == Format::kWide;
     });
+    return columns;
+}
+
+void print_table(
+    std::ostream& out, const JsonValue& items, std::vector<Column> columns, const Look& look) {
+    const bool is_all = look.format == Format::kWide || look.format == Format::kColumns;
     auto rows = rows_of(items, columns, look);
     if (!is_all && !fits(rows, look)) {
         shorten(columns, items, look);
@@ -246,14 +293,27 @@ Result<Format> parse_format(std::string_view name) {
     if (row != kFormats.end()) {
         return row->format;
     }
+    if (name.starts_with(kColumnsPrefix)) {
+        const auto columns = columns_in(name);
+        return std::ranges::find(columns, "") == columns.end()
+                   ? Result<Format>(Format::kColumns)
+                   : fail(
+                         ErrorCode::kInvalid,
+                         "'" + std::string(name) + "' needs the names of columns: cols=ID,NAME");
+    }
     return fail(
         ErrorCode::kInvalid,
         "'" + std::string(name) +
-            "' is not a format; -o takes table, wide, json, jsonl, yaml, csv "
-            "or name" +
+            "' is not a format; -o takes table, wide, json, jsonl, yaml, csv, "
+            "name or cols=A,B" +
             (name.find_first_of("./%") == std::string_view::npos
                  ? ""
                  : "; a file for the output of a job is --output " + std::string(name)));
+}
+
+std::vector<std::string> columns_in(std::string_view format) {
+    return format.starts_with(kColumnsPrefix) ? split(format.substr(kColumnsPrefix.size()), ',')
+                                              : std::vector<std::string>();
 }
 
 std::string shown_time(std::string_view text, const Look& look) {
@@ -268,7 +328,7 @@ std::string time_in_words(std::string_view text, const Look& look) {
 }
 
 bool is_for_people(Format format) {
-    return format == Format::kTable || format == Format::kWide;
+    return format == Format::kTable || format == Format::kWide || format == Format::kColumns;
 }
 
 std::string schema_of(std::string_view kind) {
@@ -364,46 +424,58 @@ std::size_t telling_length(std::vector<std::string> names) {
     return length;
 }
 
-void print_list(std::ostream& out, const Json& list, const Listing& listing, const Look& look) {
+Result<void> print_list(
+    std::ostream& out, const Json& list, const Listing& listing, const Look& look) {
     const JsonValue* items = find(list, "items");
     const JsonValue nothing(rapidjson::kArrayType);
     const JsonValue& rows = items != nullptr && items->IsArray() ? *items : nothing;
+    const std::string kind = listing.kind + "-list";
     switch (look.format) {
-        case Format::kJson:
-            out << to_pretty(list, schema_of(listing.kind + "-list")) << "\n";
-            return;
-        case Format::kYaml: out << to_yaml(list, schema_of(listing.kind + "-list")) << "\n"; return;
-        case Format::kCsv:  print_csv(out, rows, listing, look); return;
+        case Format::kJson: out << to_pretty(list, schema_of(kind)) << "\n"; return {};
+        case Format::kYaml: out << to_yaml(list, schema_of(kind)) << "\n"; return {};
+        case Format::kCsv:  print_csv(out, rows, listing, look); return {};
         case Format::kJsonl:
             for (const JsonValue& row : rows.GetArray()) {
                 out << to_compact(row, schema_of(listing.kind)) << "\n";
             }
-            return;
+            return {};
         case Format::kName:
             for (const JsonValue& row : rows.GetArray()) {
                 out << printable(listing.name(row)) << "\n";
             }
-            return;
+            return {};
         case Format::kTable:
-        case Format::kWide:  break;
+        case Format::kWide:
+        case Format::kColumns: break;
+    }
+    auto columns = columns_of(listing, look);
+    if (!columns) {
+        return tl::unexpected(std::move(columns.error()));
     }
     if (rows.Empty() && look.is_terminal && !listing.nothing.empty()) {
         out << listing.nothing << "\n";
-        return;
+        return {};
     }
-    print_table(out, rows, listing, look);
+    print_table(out, rows, std::move(*columns), look);
+    return {};
+}
+
+Result<void> check_columns(const Listing& listing, const Look& look) {
+    auto columns = columns_of(listing, look);
+    return columns ? Result<void>() : tl::unexpected(std::move(columns.error()));
 }
 
 bool print_document(
     std::ostream& out, const JsonValue& object, std::string_view kind, Format format) {
     switch (format) {
-        case Format::kJson:  out << to_pretty(object, schema_of(kind)) << "\n"; return true;
-        case Format::kJsonl: out << to_compact(object, schema_of(kind)) << "\n"; return true;
-        case Format::kYaml:  out << to_yaml(object, schema_of(kind)) << "\n"; return true;
+        case Format::kJson:    out << to_pretty(object, schema_of(kind)) << "\n"; return true;
+        case Format::kJsonl:   out << to_compact(object, schema_of(kind)) << "\n"; return true;
+        case Format::kYaml:    out << to_yaml(object, schema_of(kind)) << "\n"; return true;
         case Format::kTable:
         case Format::kWide:
         case Format::kCsv:
-        case Format::kName:  return false;
+        case Format::kName:
+        case Format::kColumns: return false;
     }
     return false;
 }

@@ -13,14 +13,17 @@
 
 namespace reeve::cli {
 
-enum class Format : std::uint8_t { kTable, kWide, kJson, kJsonl, kYaml, kCsv, kName };
+enum class Format : std::uint8_t { kTable, kWide, kJson, kJsonl, kYaml, kCsv, kName, kColumns };
 
 inline constexpr std::string_view kFormatNames = "table wide json jsonl yaml csv name";
 
-/// Errors: kInvalid, with the names.
+/// "json"; "cols=ID,NAME" is kColumns. Errors: kInvalid, with the names.
 [[nodiscard]] Result<Format> parse_format(std::string_view name);
 
-/// True of the formats that are no document for a program.
+/// The names of "cols=ID,NAME"; none of another format.
+[[nodiscard]] std::vector<std::string> columns_in(std::string_view format);
+
+/// True of the formats that are tables for people.
 [[nodiscard]] bool is_for_people(Format format);
 
 /// "reeve.job/v1": what a document of that kind says that it is. docs/reference/output.md has all
@@ -30,6 +33,7 @@ inline constexpr std::string_view kFormatNames = "table wide json jsonl yaml csv
 /// How to show things: whether a person reads it, in colour, and how wide.
 struct Look {
     Format format = Format::kTable;
+    std::vector<std::string> columns = {};  // Of kColumns, as they were written.
     bool is_terminal = false;
     bool has_colour = false;
     std::size_t width = 80;
@@ -95,9 +99,13 @@ struct Listing {
     std::string nothing = {};  // Said to a person, on the terminal, where there are no rows.
 };
 
-/// Writes a list answer ({items, …}) as `look.format` says. Each format but table and wide is
-/// the same on a terminal or off it.
-void print_list(std::ostream& out, const Json& list, const Listing& listing, const Look& look);
+/// Writes a list answer ({items, …}) as `look.format` says. Each format for programs is the same on
+/// a terminal or off it. Errors: kInvalid: there is no such column, with those that there are.
+[[nodiscard]] Result<void> print_list(
+    std::ostream& out, const Json& list, const Listing& listing, const Look& look);
+
+/// Errors: as of print_list(), before there is a list to print.
+[[nodiscard]] Result<void> check_columns(const Listing& listing, const Look& look);
 
 /// Writes one object of that kind as JSON or YAML; false if the format is one for people.
 [[nodiscard]] bool print_document(

@@ -33,7 +33,7 @@ Listing some_listing() {
 
 std::string printed(std::string_view list, const Look& look) {
     std::ostringstream out;
-    print_list(out, json_of(list), some_listing(), look);
+    EXPECT_TRUE(print_list(out, json_of(list), some_listing(), look));
     return out.str();
 }
 
@@ -73,7 +73,7 @@ TEST(PrintList, CsvIsTitledAsJsonIs) {
         Column{.title = "UTIL %",            .cell = nothing}
     };
     std::ostringstream out;
-    print_list(out, json_of(R"({"items":[]})"), listing, {.format = Format::kCsv});
+    EXPECT_TRUE(print_list(out, json_of(R"({"items":[]})"), listing, {.format = Format::kCsv}));
     EXPECT_EQ(out.str(), "milli_free,deviation,where_or_why_not,util\n");
 }
 
@@ -106,13 +106,13 @@ Listing narrow_listing() {
 
 std::string narrow_table(const Look& look, std::string_view why = "no room") {
     std::ostringstream out;
-    print_list(
+    EXPECT_TRUE(print_list(
         out,
         json_of(
             R"({"items":[{"uuid":"GPU-00000000-aa11","model":"rtx 5090","a":"A","b":"B","why":")" +
             std::string(why) +
             R"("},{"uuid":"GPU-00000000-ab22","model":"rtx 5090","a":"A","b":"B","why":"c"}]})"),
-        narrow_listing(), look);
+        narrow_listing(), look));
     return out.str();
 }
 
@@ -235,9 +235,9 @@ TEST(Formats, AreNamed) {
     EXPECT_EQ(parse_format("yaml").value(), Format::kYaml);
     EXPECT_EQ(
         parse_format("xml").error().message,
-        "'xml' is not a format; -o takes table, wide, json, jsonl, yaml, csv or name");
+        "'xml' is not a format; -o takes table, wide, json, jsonl, yaml, csv, name or cols=A,B");
     EXPECT_TRUE(parse_format("out.txt").error().message.ends_with(
-        "or name; a file for the output of a job is --output out.txt"));
+        "or cols=A,B; a file for the output of a job is --output out.txt"));
 }
 
 TEST(Doctor, JudgesCgroups) {

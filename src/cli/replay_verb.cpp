@@ -40,7 +40,7 @@ Result<void> check_folder(const std::string& flag, const std::string& file) {
     return fail(ErrorCode::kInvalid, flag + ": there is no folder " + folder);
 }
 
-class ReplayVerb final : public Verb {
+class ReplayVerb final : public ListVerb {
   public:
     void add_options(CLI::App& app) override {
         app.add_option("--trace", trace_, "File with the jobs")->required();
@@ -187,6 +187,10 @@ class ReplayVerb final : public Verb {
     }
 
     Result<int> replay(const Session& session, const simulate::Workload& workload) {
+        const Listing listing = replay_listing(input_.cluster.gpus > 0);
+        if (auto checked = check_columns(listing, session.look); !checked) {
+            return tl::unexpected(std::move(checked.error()));
+        }
         const auto signals = platform::SignalFd::open();
         if (!signals) {
             return tl::unexpected(signals.error());
@@ -207,9 +211,10 @@ class ReplayVerb final : public Verb {
                 }
             }
         }
-        print_list(
-            session.out(), to_json(report, has_jobs_), replay_listing(input_.cluster.gpus > 0),
-            session.look);
+        auto shown = print_list(session.out(), to_json(report, has_jobs_), listing, session.look);
+        if (!shown) {
+            return tl::unexpected(std::move(shown.error()));
+        }
         if (const auto written = write_files(session, report); !written) {
             return tl::unexpected(written.error());
         }

@@ -223,6 +223,7 @@ Result<void> check_format(const VerbRow& row, const Verb& verb, const Session& s
             names += (names.empty() ? "" : ", ") + name;
         }
     }
+    names += verb.takes(Format::kColumns) ? ", cols=A,B" : "";
     return fail(
         ErrorCode::kInvalid, "`reeve " + std::string(row.name) + "` has no -o " +
                                  session.flags.output + "; it takes " + names);

@@ -100,7 +100,9 @@ class RestoreVerb final : public ServerFilesVerb {
         add_data_option(app);
     }
 
-    [[nodiscard]] bool takes(Format format) const override { return is_for_people(format); }
+    [[nodiscard]] bool takes(Format format) const override {
+        return is_for_people(format) && Verb::takes(format);
+    }
 
   private:
     [[nodiscard]] Result<int> act(
@@ -191,7 +193,9 @@ class TokenVerb final : public ServerFilesVerb {
         add_data_option(app);
     }
 
-    [[nodiscard]] bool takes(Format format) const override { return is_for_people(format); }
+    [[nodiscard]] bool takes(Format format) const override {
+        return is_for_people(format) && Verb::takes(format);
+    }
 
   private:
     [[nodiscard]] Result<int> act(
@@ -223,7 +227,7 @@ class TokenVerb final : public ServerFilesVerb {
     std::string file_;
 };
 
-class QuarantineListVerb final : public Verb {
+class QuarantineListVerb final : public ListVerb {
   public:
     void add_options(CLI::App& /*app*/) override {}
 
@@ -255,8 +259,8 @@ class QuarantineListVerb final : public Verb {
         };
         listing.name = [](const JsonValue& task) { return text_at(task, "key"); };
         listing.nothing = "Nothing is in quarantine.";
-        print_list(session.out(), *tasks, listing, session.look);
-        return 0;
+        const auto shown = print_list(session.out(), *tasks, listing, session.look);
+        return shown ? Result<int>(0) : tl::unexpected(shown.error());
     }
 
   private:

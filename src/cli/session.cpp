@@ -58,7 +58,7 @@ void add_global_flags(CLI::App& app, GlobalFlags& flags) {
     const bool is_taken = app.get_option_no_throw("--output") != nullptr;
     app.add_option(
            is_taken ? "-o" : "-o,--output", flags.output,
-           "table, wide, json, jsonl, yaml, csv or name")
+           "table, wide, json, jsonl, yaml, csv, name or cols=A,B (columns of a list)")
         ->group(group);
     app.add_option("--color", flags.colour, "auto, always or never")->group(group);
     app.add_option("--timeout", flags.timeout, "For one answer (30s)")->group(group);
@@ -86,12 +86,19 @@ Result<void> Session::settle() {
     if (!format) {
         return tl::unexpected(format.error());
     }
+    if (*format == Format::kColumns && flags.output.empty()) {
+        return fail(
+            ErrorCode::kInvalid,
+            "REEVE_OUTPUT is for all lists, which have different columns; it takes table, wide, "
+            "json, jsonl, yaml, csv or name, and -o takes cols=A,B");
+    }
     if (flags.colour != "auto" && flags.colour != "always" && flags.colour != "never") {
         return fail(ErrorCode::kInvalid, "--color takes auto, always or never");
     }
     const bool is_plain = !platform::environment_variable("NO_COLOR").value_or("").empty() ||
                           platform::environment_variable("TERM").value_or("") == "dumb";
     look.format = *format;
+    look.columns = columns_in(output);
     look.is_terminal = environment_.is_out_terminal;
     look.has_colour =
         flags.colour == "always" || (flags.colour == "auto" && look.is_terminal && !is_plain);

@@ -172,7 +172,7 @@ class SimVerb final : public Verb {
     [[nodiscard]] bool takes_command() const override { return true; }
 
     [[nodiscard]] bool takes(Format format) const override {
-        return format != Format::kCsv && format != Format::kName;
+        return format != Format::kCsv && format != Format::kName && Verb::takes(format);
     }
 
     void take_rest(

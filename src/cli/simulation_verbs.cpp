@@ -58,7 +58,7 @@ Listing simulation_listing() {
 }
 
 /// What all of these share: the state file, and the printing of what came of it.
-class SimulationVerb : public Verb {
+class SimulationVerb : public ListVerb {
   public:
     void add_options(CLI::App& app) override {
         if (has_gpu()) {
@@ -108,8 +108,8 @@ class SimulationVerb : public Verb {
             items.PushBack(to_row(gpu, list), list.GetAllocator());
         }
         list.AddMember("items", items, list.GetAllocator());
-        print_list(session.out(), list, simulation_listing(), session.look);
-        return 0;
+        const auto shown = print_list(session.out(), list, simulation_listing(), session.look);
+        return shown ? Result<int>(0) : tl::unexpected(shown.error());
     }
 
   protected:

@@ -34,10 +34,16 @@ class Verb {
     [[nodiscard]] virtual bool takes_command() const { return false; }
 
     /// Formats that -o takes with this verb. Of the others there is nothing to show.
-    [[nodiscard]] virtual bool takes(Format /*format*/) const { return true; }
+    [[nodiscard]] virtual bool takes(Format format) const { return format != Format::kColumns; }
 
     /// Knows flags that the verb does not have; null: it knows none.
     [[nodiscard]] virtual Advice advice() const { return nullptr; }
+};
+
+/// A verb that shows a list, which has columns.
+class ListVerb : public Verb {
+  public:
+    [[nodiscard]] bool takes(Format /*format*/) const override { return true; }
 };
 
 /// A row of the one table of verbs. A verb of a noun has both in its name: "project list".

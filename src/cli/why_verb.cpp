@@ -88,7 +88,7 @@ class WhyVerb final : public Verb {
     }
 
     [[nodiscard]] bool takes(Format format) const override {
-        return format != Format::kCsv && format != Format::kName;
+        return format != Format::kCsv && format != Format::kName && Verb::takes(format);
     }
 
   private:

@@ -48,20 +48,29 @@ std::string help_text(CLI::App& app) {
     return text + "\n";
 }
 
-bool wants_help(const CLI::App& app, const std::vector<std::string>& words) {
-    const auto is_help = [](const std::string& word) { return word == "-h" || word == "--help"; };
+bool has_flag(
+    const CLI::App& app,
+    const std::vector<std::string>& words,
+    std::initializer_list<std::string_view> flags) {
+    const auto is_it = [&](const std::string& word) {
+        return std::ranges::find(flags, std::string_view(word)) != flags.end();
+    };
     if (!app.get_prefix_command()) {
-        return std::ranges::any_of(words, is_help);
+        return std::ranges::any_of(words, is_it);
     }
     for (std::size_t at = 0; at < words.size() && words[at].starts_with('-'); ++at) {
         const CLI::Option* flag = app.get_option_no_throw(words[at]);
         const bool has_value = flag != nullptr && flag->get_items_expected_min() > 0;
-        if (is_help(words[at]) || (has_value && at + 1 < words.size() && is_help(words[at + 1]))) {
+        if (is_it(words[at]) || (has_value && at + 1 < words.size() && is_it(words[at + 1]))) {
             return true;
         }
         at += has_value ? 1U : 0U;
     }
     return false;
+}
+
+bool wants_help(const CLI::App& app, const std::vector<std::string>& words) {
+    return has_flag(app, words, {"-h", "--help"});
 }
 
 }  // namespace reeve::cli

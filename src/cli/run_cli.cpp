@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "base/text.hpp"
+#include "cli/ascii_output.hpp"
 #include "cli/help.hpp"
 #include "cli/overview.hpp"
 #include "cli/usage.hpp"
@@ -13,6 +14,7 @@ namespace reeve::cli {
 namespace {
 
 constexpr int kUsage = 2;
+constexpr std::string_view kAscii = "--ascii";
 
 /// The words of the table of verbs that begin with this one: "project" has several.
 std::vector<const VerbRow*> rows_of_noun(std::string_view noun) {
@@ -229,8 +231,28 @@ Result<void> check_format(const VerbRow& row, const Verb& verb, const Session& s
                                  session.flags.output + "; it takes " + names);
 }
 
-int run_verb(
-    const VerbRow& row, const std::vector<std::string>& words, const CliEnvironment& environment) {
+AsciiBuffer::Style style_of(Format format) {
+    switch (format) {
+        case Format::kJson:
+        case Format::kJsonl:   return AsciiBuffer::Style::kJson;
+        case Format::kYaml:    return AsciiBuffer::Style::kYaml;
+        case Format::kTable:
+        case Format::kWide:
+        case Format::kCsv:
+        case Format::kName:
+        case Format::kColumns: break;
+    }
+    return AsciiBuffer::Style::kWords;
+}
+
+/// What a verb is run in.
+struct Around {
+    const CliEnvironment& environment;
+    AsciiOutput& ascii;
+};
+
+int run_verb(const VerbRow& row, const std::vector<std::string>& words, const Around& around) {
+    const CliEnvironment& environment = around.environment;
     const auto dashes = std::ranges::find(words, "--");
     const std::vector<std::string> head(words.begin(), dashes);
     const std::vector<std::string> tail(dashes == words.end() ? dashes : dashes + 1, words.end());
@@ -243,6 +265,9 @@ int run_verb(
     add_global_flags(app, session.flags);
     app.set_help_flag("-h,--help", "This text")->group("Global");
     app.prefix_command(verb->takes_command());
+    if (has_flag(app, head, {kAscii})) {
+        around.ascii.turn_on();
+    }
     if (wants_help(app, head)) {
         environment.out << help_text(app);
         return 0;
@@ -263,6 +288,7 @@ int run_verb(
         environment.err << "See `reeve " << row.name << " --help`.\n";
         return kUsage;
     }
+    around.ascii.set_style(style_of(session.look.format));
     const auto code = verb->run(session);
     environment.out << std::flush;
     return code ? *code : report(environment, code.error());
@@ -321,7 +347,8 @@ int refuse_usage(const CliEnvironment& environment, const Error& error) {
 }
 
 /// `reeve` and flags, without a verb.
-int run_bare(const std::vector<std::string>& words, const CliEnvironment& environment) {
+int run_bare(const std::vector<std::string>& words, const Around& around) {
+    const CliEnvironment& environment = around.environment;
     Session session(environment);
     auto flags = parse_global_flags(words);
     if (!flags) {
@@ -331,6 +358,7 @@ int run_bare(const std::vector<std::string>& words, const CliEnvironment& enviro
     if (auto settled = session.settle(); !settled) {
         return refuse_usage(environment, settled.error());
     }
+    around.ascii.set_style(style_of(session.look.format));
     const auto code = print_overview(session);
     environment.out << std::flush;
     if (code) {
@@ -342,23 +370,22 @@ int run_bare(const std::vector<std::string>& words, const CliEnvironment& enviro
 }
 
 int run_verb_named(
-    const std::string& verb,
-    const std::vector<std::string>& words,
-    const CliEnvironment& environment) {
+    const std::string& verb, const std::vector<std::string>& words, const Around& around) {
+    const CliEnvironment& environment = around.environment;
     for (const OuterVerb& outer : environment.verbs) {
         if (outer.name == verb) {
             return outer.run({words.begin() + 1, words.end()});
         }
     }
     if (const VerbRow* row = row_named(verb)) {
-        return run_verb(*row, {words.begin() + 1, words.end()}, environment);
+        return run_verb(*row, {words.begin() + 1, words.end()}, around);
     }
     if (rows_of_noun(verb).empty()) {
         return unknown_verb(environment, verb);
     }
     const std::string second = words.size() > 1 ? words[1] : "";
     if (const VerbRow* row = row_named(verb + " " + second)) {
-        return run_verb(*row, {words.begin() + 2, words.end()}, environment);
+        return run_verb(*row, {words.begin() + 2, words.end()}, around);
     }
     if (second == "-h" || second == "--help") {
         print_noun_help(environment.out, verb);
@@ -370,6 +397,12 @@ int run_verb_named(
 }  // namespace
 
 int run_cli(const std::vector<std::string>& arguments, const CliEnvironment& environment) {
+    const auto verb_at = static_cast<std::ptrdiff_t>(flags_before_verb(arguments));
+    AsciiOutput ascii(environment.out, environment.err);
+    if (std::find(arguments.begin(), arguments.begin() + verb_at, kAscii) !=
+        arguments.begin() + verb_at) {
+        ascii.turn_on();  // Also of what is no verb's: help, and what is not known.
+    }
     std::vector<std::string> words = verb_first(arguments);
     const bool has_verb = !words.empty() && flags_before_verb(words) == 0;
     if (!has_verb) {
@@ -378,7 +411,7 @@ int run_cli(const std::vector<std::string>& arguments, const CliEnvironment& env
             return 0;
         }
         if (!take_flag(words, {"-V", "--version"})) {
-            return run_bare(words, environment);
+            return run_bare(words, {environment, ascii});
         }
         words.insert(words.begin(), "version");
     }
@@ -393,14 +426,12 @@ int run_cli(const std::vector<std::string>& arguments, const CliEnvironment& env
     }
     if (arguments[0].starts_with('-') && !is_verb(words[0], environment)) {
         // Perhaps what looks like the verb is the value of a flag that is misspelt.
-        const std::vector<std::string> flags(
-            arguments.begin(),
-            arguments.begin() + static_cast<std::ptrdiff_t>(flags_before_verb(arguments)));
+        const std::vector<std::string> flags(arguments.begin(), arguments.begin() + verb_at);
         if (auto parsed = parse_global_flags(flags); !parsed) {
             return refuse_usage(environment, parsed.error());
         }
     }
-    return run_verb_named(words[0], words, environment);
+    return run_verb_named(words[0], words, {environment, ascii});
 }
 
 }  // namespace reeve::cli

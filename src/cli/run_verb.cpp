@@ -390,6 +390,12 @@ class RunVerb final : public Verb {
         if (!before_.empty() || !after_.empty()) {
             return fail(ErrorCode::kInvalid, "-f takes a job file; it has the command in it");
         }
+        if (file_ == "-" && session.flags.asks_nothing && session.environment().is_in_terminal) {
+            return fail(
+                ErrorCode::kInvalid,
+                "-f - would read the job file from the terminal, and --no-input is given; write it "
+                "to a file and name that (-f FILE), or pipe it in");
+        }
         auto text = file_ == "-" ? platform::read_all(kStandardInput, kJobFileBytesMax)
                                  : platform::read_file(file_, kJobFileBytesMax);
         auto specs = text ? parse_job_file(*text) : tl::unexpected(text.error());

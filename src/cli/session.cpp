@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "cli/curl_transport.hpp"
+#include "cli/verbose_transport.hpp"
 #include "platform/clock.hpp"
 #include "platform/environment.hpp"
 #include "platform/files.hpp"
@@ -65,6 +66,14 @@ void add_global_flags(CLI::App& app, GlobalFlags& flags) {
     app.add_option("--token-file", flags.token_file, "Has the token of `reeve server token`")
         ->group(group);
     app.add_flag("-q,--quiet", flags.is_quiet, "Say nothing but what was asked for")->group(group);
+    app.add_flag(
+           "-v,--verbose", flags.is_verbose, "Tell on standard error what is asked of the server")
+        ->group(group);
+    app.add_flag("--ascii", flags.is_ascii, "Print no characters beyond ASCII")->group(group);
+    app.add_flag(
+           "--no-input", flags.asks_nothing,
+           "Ask nothing and read nothing from a terminal; refuse what would")
+        ->group(group);
 }
 
 void Session::note(std::string_view text) const {
@@ -172,7 +181,14 @@ void Session::use(Transport& transport) {
 }
 
 Client* Session::connect(Transport& transport) {
-    client_ = std::make_unique<Client>(transport, random_, pause_for);
+    if (flags.is_verbose) {
+        verbose_ = std::make_unique<VerboseTransport>(
+            transport, [this] { return clock(); },
+            [this](const std::string& line) {
+                environment_.err << printable(line) << "\n" << std::flush;
+            });
+    }
+    client_ = std::make_unique<Client>(verbose_ ? *verbose_ : transport, random_, pause_for);
     client_->tell_rows([this](std::size_t before, std::size_t rows) { tell_rows(before, rows); });
     return client_.get();
 }

@@ -26,6 +26,9 @@ struct GlobalFlags {
     std::string timeout = {};
     std::string token_file = {};
     bool is_quiet = false;
+    bool is_verbose = false;
+    bool is_ascii = false;
+    bool asks_nothing = false;
 };
 
 void add_global_flags(CLI::App& app, GlobalFlags& flags);
@@ -94,6 +97,7 @@ class Session {
 
     const CliEnvironment& environment_;
     std::unique_ptr<Transport> transport_;
+    std::unique_ptr<Transport> verbose_;  // In front of it, with --verbose.
     platform::OsRandom random_;
     std::unique_ptr<Client> client_;
 };

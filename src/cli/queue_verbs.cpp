@@ -1,6 +1,6 @@
 // q, show: what waits and runs.
+#include <algorithm>
 #include <ostream>
-#include <set>
 
 #include "base/text.hpp"
 #include "cli/job_watch.hpp"
@@ -237,16 +237,14 @@ class QueueVerb final : public ListVerb {
         if (!projects) {
             return tl::unexpected(projects.error());
         }
-        std::set<std::string> names;
+        std::vector<std::string> names;
         const JsonValue* items = find(*projects, "items");
         for (rapidjson::SizeType i = 0; items != nullptr && i < items->Size(); ++i) {
-            names.insert(text_at((*items)[i], "name"));
+            names.push_back(text_at((*items)[i], "name"));
         }
-        return names.contains(name)
+        return std::ranges::find(names, name) != names.end()
                    ? Result<void>()
-                   : fail(
-                         ErrorCode::kNotFound,
-                         "there is no project " + name + "; the projects are: " + list_of(names));
+                   : fail(ErrorCode::kNotFound, no_project_in_words(name, names));
     }
 
     [[nodiscard]] Result<Json> fetch(Client& client, const TargetList& list) const {

@@ -165,7 +165,7 @@ TEST(QueueVerb, NamesTheProjectsWhereThereIsNoSuchOne) {
     ASSERT_FALSE(made.code);
     EXPECT_EQ(made.code.error().code, ErrorCode::kNotFound);
     EXPECT_EQ(
-        made.code.error().message, "there is no project nosuch; the projects are: default, vision");
+        made.code.error().message, "there is no project 'nosuch'; there are: default, vision");
     FakeTransport idle;
     idle.answer(200, R"({"items":[]})");
     idle.answer(200, kProjects);

@@ -256,6 +256,18 @@ std::string list_of(const std::set<std::string>& names) {
     return list;
 }
 
+std::string no_project_in_words(const std::string& name, const std::vector<std::string>& there) {
+    constexpr std::size_t kNamed = 12;
+    const std::string near = nearest(name, there);
+    std::string list;
+    for (std::size_t i = 0; i < std::min(there.size(), kNamed); ++i) {
+        list += (i == 0 ? "" : ", ") + there[i];
+    }
+    list += there.size() > kNamed ? ", …" : "";
+    return "there is no project '" + name + "'" +
+           (near.empty() ? "; there are: " + list : "; did you mean '" + near + "'?");
+}
+
 std::string time_of_job(const JsonValue& job, Instant now) {
     const std::string started = text_at(job, "started_at");
     return time_between(

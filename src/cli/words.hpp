@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/instant.hpp"
 #include "cli/json.hpp"
@@ -50,6 +51,10 @@ enum class Tone : std::uint8_t { kPlain, kGood, kBusy, kWaiting, kBad, kFaint };
 
 /// Between two times, "3m20s"; `to` "" means now.
 [[nodiscard]] std::string time_between(std::string_view from, std::string_view to, Instant now);
+
+/// As the server says it of a job for that project.
+[[nodiscard]] std::string no_project_in_words(
+    const std::string& name, const std::vector<std::string>& there);
 
 /// "a, b, c"; of very many, the first ones and how many more.
 [[nodiscard]] std::string list_of(const std::set<std::string>& names);

@@ -75,9 +75,9 @@ TEST(Fit, AProjectThatIsNotThereIsAnsweredWithThoseThatAre) {
     World world(2);
     model::JobTerms terms = one_gpu();
     terms.project = "nosuch";
-    EXPECT_EQ(
-        world.try_submit({terms}).error().message,
-        "there is no project 'nosuch'; there are: default");
+    const Error error = world.try_submit({terms}).error();
+    EXPECT_EQ(error.code, ErrorCode::kNotFound);
+    EXPECT_EQ(error.message, "there is no project 'nosuch'; there are: default");
 }
 
 TEST(Fit, AGpuThatIsLostMayComeBack) {

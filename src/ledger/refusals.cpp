@@ -15,7 +15,7 @@ Error no_project(const std::string& name, const std::vector<std::string>& names)
     }
     list += names.size() > kNamed ? ", …" : "";
     return {
-        ErrorCode::kInvalid,
+        ErrorCode::kNotFound,
         "there is no project '" + name + "'" +
             (near.empty() ? "; there are: " + list : "; did you mean '" + near + "'?"),
         {}};

@@ -154,7 +154,7 @@ class RequestsTest(unittest.TestCase):
                     self.assertIn(node, problem["detail"])
 
     def test_an_unknown_project_is_refused(self):
-        self.refused(with_(project="nosuch"), 400, "INVALID", "nosuch")
+        self.refused(with_(project="nosuch"), 404, "NOT_FOUND", "nosuch")
 
     def test_variables_that_a_user_may_not_set_are_refused_by_name(self):
         for name in ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "CUDA_MPS_PIPE_DIRECTORY", "REEVE_JOB_ID"):

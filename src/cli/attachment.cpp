@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "cli/job_watch.hpp"
+#include "cli/log_pages.hpp"
 
 namespace reeve::cli {
 namespace {
@@ -50,15 +51,46 @@ Result<bool> Attachment::watch_until(Until until) {
 
 Result<bool> Attachment::show_log() {
     LogFollow log{.job = job_};
-    log.interrupted = [&] { return interrupts() > 0 ? Go::kStop : Go::kOn; };
+    log.interrupted = [&] { return interrupts() > 0 ? Go::kStop : look_for_errors(); };
     LogPrinter printer(session_.out());
-    return follow_log(client_, log, printer);
+    auto goes_on = follow_log(client_, log, printer);
+    return errors_shown_ ? goes_on : tl::unexpected(errors_shown_.error());
+}
+
+void Attachment::split_output() {
+    errors_.emplace(session_.environment().err);
+}
+
+Result<void> Attachment::show_errors() {
+    if (!errors_) {
+        return {};
+    }
+    return print_log(
+        client_, "/api/v1/jobs/" + std::to_string(job_) + "/logs?stream=stderr", *errors_,
+        [] { return true; });
+}
+
+Go Attachment::look_for_errors() {
+    constexpr auto kPause = std::chrono::milliseconds(500);
+    const auto now = session_.clock();
+    if (!errors_ || now - errors_looked_at_ < kPause) {
+        return Go::kOn;
+    }
+    errors_looked_at_ = now;
+    if (auto shown = show_errors(); !shown && shown.error().code != ErrorCode::kUnavailable) {
+        errors_shown_ = std::move(shown);
+        return Go::kStop;
+    }
+    return Go::kOn;
 }
 
 Result<int> Attachment::follow() {
     auto goes_on = watch_until(Until::kStarted);
     if (goes_on && *goes_on && has_started_) {
         goes_on = show_log();
+    }
+    if (auto shown = goes_on && *goes_on && has_started_ ? show_errors() : Result<void>(); !shown) {
+        return tl::unexpected(std::move(shown.error()));
     }
     if (goes_on && *goes_on && !has_ended_) {
         goes_on = watch_until(Until::kEnded);

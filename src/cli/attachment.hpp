@@ -1,11 +1,13 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 
 #include "cli/client.hpp"
+#include "cli/log_printer.hpp"
 #include "cli/session.hpp"
 
 namespace reeve::cli {
@@ -20,6 +22,9 @@ class Attachment {
     Attachment(const Session& session, Client& client, std::uint64_t job, Signals signals)
         : session_(session), client_(client), job_(job), signals_(std::move(signals)) {}
 
+    /// Shows the job's standard error, too, which has a log of its own: on ours.
+    void split_output();
+
     /// The job's own exit status; 130 after a Ctrl-C.
     [[nodiscard]] Result<int> follow();
 
@@ -33,6 +38,13 @@ class Attachment {
     // All of these: false if interrupted.
     [[nodiscard]] Result<bool> watch_until(Until until);
     [[nodiscard]] Result<bool> show_log();
+
+    /// Shows what is new of standard error, if it has a log of its own.
+    [[nodiscard]] Result<void> show_errors();
+
+    /// Likewise, twice a second at most; while the server is away it waits for the next time.
+    [[nodiscard]] Go look_for_errors();
+
     [[nodiscard]] Result<int> tell_elements();
     [[nodiscard]] Result<int> let_go();
     void see(const Json& job);
@@ -47,6 +59,9 @@ class Attachment {
     bool has_started_ = false;
     bool has_ended_ = false;
     std::string reason_ = {};  // Said last.
+    std::optional<LogPrinter> errors_ = {};
+    Result<void> errors_shown_ = {};
+    std::chrono::microseconds errors_looked_at_ = {};
 };
 
 }  // namespace reeve::cli

@@ -40,6 +40,37 @@ TEST(Attachment, ShowsTheLogAndEndsAsTheJobDoes) {
     EXPECT_EQ(world.err.str(), "Job 7 exited with 5\n");
 }
 
+TEST(Attachment, ShowsStandardErrorOnOursIfItIsApart) {
+    Attached world;
+    std::chrono::milliseconds now(0);
+    world.session.clock = [&now] { return now += std::chrono::milliseconds(400); };
+    world.server.streams.push_back({.parts = {"data: {}\n\n"}});
+    world.server.answer(200, R"({"state":"running","started_at":"2024-01-01T00:00:00Z"})");
+    world.server.streams.push_back({
+        .parts = {
+                  "event: log\ndata: {\"text\":\"a\"}\n\n", "event: log\ndata: {\"text\":\"b\"}\n\n",
+                  "event: log\ndata: {\"text\":\"c\"}\n\n", "event: end\ndata: {}\n\n"}
+    });
+    world.server.answers.emplace_back(HttpAnswer{200, "one\n", "4"});  // At 800 ms.
+    world.server.answers.emplace_back(HttpAnswer{200, "", "4"});
+    world.server.unavailable();  // At 1600 ms, three tries: left for the next time.
+    world.server.unavailable();
+    world.server.unavailable();
+    world.server.answers.emplace_back(HttpAnswer{200, "two\n", "8"});
+    world.server.answers.emplace_back(HttpAnswer{200, "", "8"});
+    world.server.streams.push_back({});
+    world.server.answer(
+        200, R"({"state":"succeeded","started_at":"2024-01-01T00:00:00Z","exit_code":0})");
+    Attachment attachment(world.session, world.client, 7, [] { return std::nullopt; });
+    attachment.split_output();
+    const auto code = attachment.follow();
+    ASSERT_TRUE(code) << code.error().message;
+    EXPECT_EQ(world.out.str(), "abc");
+    EXPECT_EQ(world.err.str(), "one\ntwo\n");
+    EXPECT_EQ(
+        world.server.asked[3].target, "/api/v1/jobs/7/logs?stream=stderr&limit=4194304&offset=0");
+}
+
 TEST(Attachment, ASecondInterruptStopsTheJob) {
     Attached world;
     world.server.streams.push_back({.parts = {"data: {}\n\n"}});

@@ -47,7 +47,7 @@ TEST(Ascii, HasWordsForWhatPeopleRead) {
         {"größe 日本 😀",     kWords, "gr??e ?? ?"                         },
         {"\x1b[2Ja\n",        kWords, "\x1b[2Ja\n"                         },
         {"a\xC3",             kWords, "a?"                                 },
-        {"\xC3\xC3\xA9\x80-", kWords, "?\?\?-"                               },
+        {"\xC3\xC3\xA9\x80-", kWords, "?\?\?-"                             },
         {"\xF0\x9F(",         kWords, "?("                                 },
         {R"({"a":"é😀…"})",   kJson,  R"({"a":"\u00e9\ud83d\ude00\u2026"})"},
         {"a: \"é😀\"",        kYaml,  R"(a: "\u00e9\U0001f600")"           },

@@ -4,13 +4,11 @@
 
 #include "base/text.hpp"
 #include "cli/job_watch.hpp"
-#include "cli/log_printer.hpp"
+#include "cli/log_pages.hpp"
 #include "cli/verb.hpp"
 
 namespace reeve::cli {
 namespace {
-
-constexpr std::int64_t kTailBytes = 4 << 20;  // Looked through for the last lines.
 
 /// The last `lines` lines of `text`.
 std::string_view last_lines(std::string_view text, std::size_t lines) {
@@ -57,7 +55,8 @@ class LogsVerb final : public Verb {
         const std::string query = query_of(*target);
         const std::string path = "/api/v1/jobs/" + std::to_string(target->job) + "/logs?" + query;
         LogPrinter printer(session.out());
-        const auto printed = tail_ < 0 ? print_so_far(session, **client, path, printer)
+        const auto goes_on = [&] { return session.out().good(); };
+        const auto printed = tail_ < 0 ? print_log(**client, path, printer, goes_on)
                                        : print_tail(session, **client, path, printer);
         if (!printed) {
             return tl::unexpected(name_element(printed.error(), *target));
@@ -124,26 +123,6 @@ class LogsVerb final : public Verb {
         return {};
     }
 
-    /// Prints what is there, page by page.
-    [[nodiscard]] static Result<void> print_so_far(
-        const Session& session, Client& client, const std::string& path, LogPrinter& printer) {
-        std::int64_t offset = 0;
-        while (session.out().good()) {
-            const auto page = page_at(client, path, offset);
-            if (!page) {
-                return tl::unexpected(page.error());
-            }
-            // An empty page that leads on is one of bytes that were dropped.
-            const std::int64_t next = page->next;
-            printer.print(next - static_cast<std::int64_t>(page->bytes.size()), page->bytes);
-            if (next <= offset) {
-                return {};
-            }
-            offset = next;
-        }
-        return {};
-    }
-
     /// Prints the last lines of what is there; what was dropped among them is a line, too.
     [[nodiscard]] Result<void> print_tail(
         const Session& session,
@@ -152,10 +131,10 @@ class LogsVerb final : public Verb {
         LogPrinter& printer) const {
         std::ostringstream text;
         LogPrinter pages(text);
-        std::int64_t offset = -kTailBytes;
+        std::int64_t offset = -kLogPageBytes;  // Looked through for the last lines.
         bool goes_on = true;
         while (goes_on) {
-            const auto page = page_at(client, path, offset);
+            const auto page = log_page_at(client, path, offset);
             if (!page) {
                 return tl::unexpected(page.error());
             }
@@ -172,27 +151,6 @@ class LogsVerb final : public Verb {
         session.out() << last_lines(text.view(), static_cast<std::size_t>(tail_)) << std::flush;
         printer.begin_at(pages.next());
         return {};
-    }
-
-    struct Page {
-        std::string bytes;
-        std::int64_t next = 0;
-        std::optional<LogHole> hole = {};
-    };
-
-    [[nodiscard]] static Result<Page> page_at(
-        Client& client, const std::string& path, std::int64_t offset) {
-        auto page = client.get_bytes(
-            path + "&limit=" + std::to_string(kTailBytes) + "&offset=" + std::to_string(offset));
-        if (!page) {
-            return tl::unexpected(std::move(page.error()));
-        }
-        const auto next = parse_integer(page->next_offset);
-        if (!next) {
-            return fail(ErrorCode::kInternal, "the server does not say where the log goes on");
-        }
-        return Page{
-            .bytes = std::move(page->body), .next = *next, .hole = parse_hole(page->log_dropped)};
     }
 
     TargetFlags targets_;

@@ -249,6 +249,10 @@ class RunVerb final : public Verb {
             return 0;
         }
         Attachment attachment(session, **client, ids->front(), [&] { return signals->next(); });
+        const model::Execution& execution = specs.front().execution;
+        if (execution.splits_output || !execution.error_file.empty()) {
+            attachment.split_output();
+        }
         return specs.front().terms.array ? attachment.follow_array() : attachment.follow();
     }
 

@@ -1,61 +1,25 @@
 // completion, version, and what the completion scripts ask.
-#include <algorithm>
+#include <array>
 #include <ostream>
 
 #include "base/text.hpp"
+#include "cli/completion_scripts.hpp"
 #include "cli/usage.hpp"
 #include "cli/verb.hpp"
 
 namespace reeve::cli {
 namespace {
 
-// clang-format off: it takes the shell's language for ours.
-constexpr std::string_view kBash = R"sh(# reeve completion for bash: eval "$(reeve completion bash)"
-_reeve() {
-    local IFS=$'\n' cur=${COMP_WORDS[COMP_CWORD]}
-    COMPREPLY=($(compgen -W "$(reeve __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | cut -f1)" -- "$cur"))
-    ((${#COMPREPLY[@]})) || COMPREPLY=($(compgen -f -- "$cur"))
-}
-complete -o filenames -F _reeve reeve
-)sh";
-
-constexpr std::string_view kZsh = R"sh(#compdef reeve
-# reeve completion for zsh: eval "$(reeve completion zsh)"
-_reeve() {
-    local -a found lines
-    local line
-    lines=("${(@f)$(reeve __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
-    for line in $lines; do
-        [[ -n $line ]] && found+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
-    done
-    if ((${#found})); then
-        _describe reeve found
-    else
-        _files
-    fi
-}
-if [[ $funcstack[1] == _reeve ]]; then
-    _reeve "$@"
-else
-    compdef _reeve reeve
-fi
-)sh";
-// clang-format on
-
-constexpr std::string_view kFish = R"sh(# reeve completion for fish: reeve completion fish | source
-complete -c reeve -a '(reeve __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
-)sh";
-
 class CompletionVerb final : public Verb {
   public:
     void add_options(CLI::App& app) override {
-        app.add_option("SHELL", shell_, "bash, zsh or fish")
+        app.add_option("SHELL", shell_, "bash, zsh, fish, powershell or elvish")
             ->required()
-            ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+            ->check(CLI::IsMember(completion_shells()));
     }
 
     Result<int> run(Session& session) override {
-        session.out() << (shell_ == "bash" ? kBash : shell_ == "zsh" ? kZsh : kFish);
+        session.out() << completion_script(shell_);
         return 0;
     }
 
@@ -75,7 +39,7 @@ class VersionVerb final : public Verb {
         }
         return 0;
     }
-};  // namespace
+};
 
 /// The words so far, the last of them unfinished. Prints "candidate<TAB>what it is" lines.
 class CompleteVerb final : public Verb {
@@ -116,8 +80,16 @@ class CompleteVerb final : public Verb {
             }
             return 0;
         }
-        return app.get_option_no_throw("TARGET") == nullptr ? Result<int>(0)
-                                                            : complete_jobs(session);
+        if (app.get_option_no_throw("TARGET") != nullptr) {
+            return complete_jobs(session);
+        }
+        for (const Things& things : kThings) {
+            if (row->name.starts_with(things.noun) &&
+                app.get_option_no_throw(things.argument) != nullptr) {
+                return complete_things(session, things);
+            }
+        }
+        return 0;
     }
 
   private:
@@ -144,6 +116,35 @@ class CompleteVerb final : public Verb {
                               << "\n";
             }
         }
+    }
+
+    /// What the argument of some verbs names, and what a list of the API says of each.
+    struct Things {
+        std::string_view noun;
+        const char* argument;
+        const char* list;
+        const char* name;
+        const char* more;
+    };
+
+    static constexpr auto kThings = std::to_array<Things>({
+        {"node ",    "NODE", "/api/v1/nodes",    "name", "state" },
+        {"gpu show", "GPU",  "/api/v1/gpus",     "uuid", "model" },
+        {"project ", "NAME", "/api/v1/projects", "name", "parent"},
+    });
+
+    [[nodiscard]] static Result<int> complete_things(Session& session, const Things& things) {
+        auto client = session.client();
+        const auto list = client ? (*client)->get(things.list) : tl::unexpected(client.error());
+        if (!list) {
+            return tl::unexpected(list.error());
+        }
+        const JsonValue* items = find(*list, "items");
+        for (rapidjson::SizeType i = 0; items != nullptr && i < items->Size(); ++i) {
+            session.out() << printable(text_at((*items)[i], things.name)) << "\t"
+                          << printable(text_at((*items)[i], things.more)) << "\n";
+        }
+        return 0;
     }
 
     /// Ids of the jobs that wait or run, with name and state.
@@ -174,11 +175,13 @@ class CompleteVerb final : public Verb {
 
 std::vector<VerbRow> shell_verbs() {
     return {
-        {"completion", "Completion for a shell", "bash|zsh|fish",
-         "  eval \"$(reeve completion bash)\"\n  reeve completion fish | source\n",                             make_verb<CompletionVerb>},
-        {"version",    "The version",            "",              "  reeve version\n  reeve version -o json\n",
-         make_verb<VersionVerb>                                                                                                          },
-        {"__complete", "",                       "",              "",                                           make_verb<CompleteVerb>  },
+        {"completion", "Completion for a shell", "bash|zsh|fish|powershell|elvish",
+         "  eval \"$(reeve completion bash)\"\n  reeve completion fish | source\n"
+         "  reeve completion powershell | Out-String | Invoke-Expression\n"
+         "  eval (reeve completion elvish | slurp)\n",                                                                            make_verb<CompletionVerb>},
+        {"version",    "The version",            "",                                "  reeve version\n  reeve version -o json\n",
+         make_verb<VersionVerb>                                                                                                                            },
+        {"__complete", "",                       "",                                "",                                           make_verb<CompleteVerb>  },
     };
 }
 

@@ -24,4 +24,13 @@ expect() { # WANT WORD…
 expect "stop " reeve sto
 expect "--gpus " reeve run --gp
 expect "drain " reeve node dr
+for shell in zsh fish; do # Those that are here read theirs.
+    if command -v "$shell" >/dev/null; then
+        reeve completion "$shell" | "$shell" -n /dev/stdin
+    fi
+done
+if command -v pwsh >/dev/null; then
+    # shellcheck disable=SC2016  # PowerShell's own.
+    reeve completion powershell | pwsh -NoProfile -Command '[scriptblock]::Create(($input | Out-String)) | Out-Null'
+fi
 echo "completion: ok"

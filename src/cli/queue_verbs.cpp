@@ -96,6 +96,8 @@ class QueueVerb final : public ListVerb {
         app.add_option("--state", states_, "held, queued, running, … pending, done; by commas");
         app.add_option("-u,--user", selector_.user, "Of this user");
         app.add_option("-p,--project", selector_.project, "Of this project");
+        app.add_flag(
+            "-A,--all-projects", is_of_all_, "Of all projects, whatever REEVE_PROJECT says");
         app.add_option("-n,--name", selector_.name, "With this name");
         app.add_option("--limit", limit_, "Rows at most")->check(CLI::Range(1, 1'000'000));
         app.add_flag(
@@ -108,6 +110,11 @@ class QueueVerb final : public ListVerb {
         auto client = session.client();
         if (!list || !client) {
             return tl::unexpected(list ? client.error() : list.error());
+        }
+        if (is_of_all_ && !selector_.project.empty()) {
+            return fail(
+                ErrorCode::kInvalid,
+                "-A means all projects, and -p one of them; give one of the two");
         }
         return watch_.empty() ? show_once(session, **client, *list)
                               : watch(session, **client, *list);
@@ -218,7 +225,9 @@ class QueueVerb final : public ListVerb {
     [[nodiscard]] Result<Json> select(
         const Session& session, Client& client, const TargetList& list) const {
         Selector selector = filters_of(list);
-        selector.project = selector.project.empty() ? session.project() : selector.project;
+        if (selector.project.empty() && !is_of_all_) {
+            selector.project = session.project();
+        }
         if (selector.states.empty() && !shows_all_) {
             selector.states = live_states();
         }
@@ -274,6 +283,7 @@ class QueueVerb final : public ListVerb {
     std::string states_;
     std::string watch_;  // "": once.
     bool shows_all_ = false;
+    bool is_of_all_ = false;
     std::size_t limit_ = kRowsShown;
 };
 

@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "cli/ascii_output.hpp"
 #include "cli/help.hpp"
+#include "cli/kubectl_words.hpp"
 #include "cli/overview.hpp"
 #include "cli/usage.hpp"
 #include "cli/verb.hpp"
@@ -65,7 +66,9 @@ bool take_flag(std::vector<std::string>& words, std::initializer_list<std::strin
 std::vector<std::string> verb_first(std::vector<std::string> words) {
     const std::size_t at = flags_before_verb(words);
     if (at < words.size()) {
-        const bool is_noun = row_named(words[at]) == nullptr && !rows_of_noun(words[at]).empty();
+        const bool is_noun =
+            (row_named(words[at]) == nullptr && !rows_of_noun(words[at]).empty()) ||
+            is_kubectl_verb(words[at]);
         const std::size_t length = is_noun && at + 1 < words.size() ? 2 : 1;
         std::rotate(
             words.begin(), words.begin() + static_cast<std::ptrdiff_t>(at),
@@ -97,7 +100,10 @@ void print_help(const CliEnvironment& environment) {
             rows.push_back({"  " + std::string(row.name), std::string(row.summary)});
         }
     }
-    out << table_text(rows, {}) << "\n`reeve VERB --help` says more of each.\n";
+    out << table_text(rows, {})
+        << "\n`reeve VERB --help` says more of each. As of kubectl: `reeve get jobs`, `describe "
+           "job ID`, "
+           "`delete job ID`.\n";
 }
 
 std::vector<std::string> verb_words(const CliEnvironment& environment) {
@@ -131,35 +137,35 @@ struct Synonym {
 };
 
 constexpr auto kSynonyms = std::to_array<Synonym>({
-    {"queue",    "q"         },
-    {"squeue",   "q"         },
-    {"ps",       "q"         },
-    {"ls",       "q"         },
-    {"list",     "q"         },
-    {"jobs",     "q"         },
-    {"status",   "q"         },
-    {"get",      "show"      },
-    {"describe", "show"      },
-    {"info",     "show"      },
-    {"explain",  "why"       },
-    {"eta",      "when"      },
-    {"forecast", "when"      },
-    {"submit",   "run"       },
-    {"sbatch",   "run"       },
-    {"srun",     "run"       },
-    {"start",    "run"       },
-    {"cancel",   "stop"      },
-    {"scancel",  "stop"      },
-    {"kill",     "stop"      },
-    {"delete",   "stop"      },
-    {"rm",       "stop"      },
-    {"log",      "logs"      },
-    {"cat",      "logs"      },
-    {"tail",     "logs -f"   },
-    {"sinfo",    "nodes"     },
-    {"scontrol", "node"      },
-    {"drain",    "node drain"},
-    {"serve",    "up"        },
+    {"queue",    "q"           },
+    {"squeue",   "q"           },
+    {"ps",       "q"           },
+    {"ls",       "q"           },
+    {"list",     "q"           },
+    {"jobs",     "q"           },
+    {"status",   "q"           },
+    {"get",      "get jobs"    },
+    {"describe", "describe job"},
+    {"info",     "show"        },
+    {"explain",  "why"         },
+    {"eta",      "when"        },
+    {"forecast", "when"        },
+    {"submit",   "run"         },
+    {"sbatch",   "run"         },
+    {"srun",     "run"         },
+    {"start",    "run"         },
+    {"cancel",   "stop"        },
+    {"scancel",  "stop"        },
+    {"kill",     "stop"        },
+    {"delete",   "delete job"  },
+    {"rm",       "stop"        },
+    {"log",      "logs"        },
+    {"cat",      "logs"        },
+    {"tail",     "logs -f"     },
+    {"sinfo",    "nodes"       },
+    {"scontrol", "node"        },
+    {"drain",    "node drain"  },
+    {"serve",    "up"          },
 });
 
 /// The verb that was meant, or "". What other tools say counts, with typos as well.
@@ -326,7 +332,7 @@ void TargetFlags::add_to(CLI::App& app) {
 namespace {
 
 bool is_verb(const std::string& word, const CliEnvironment& environment) {
-    return row_named(word) != nullptr || !rows_of_noun(word).empty() ||
+    return row_named(word) != nullptr || !rows_of_noun(word).empty() || is_kubectl_verb(word) ||
            std::ranges::find(environment.verbs, word, &OuterVerb::name) != environment.verbs.end();
 }
 
@@ -370,8 +376,25 @@ int run_bare(const std::vector<std::string>& words, const Around& around) {
 }
 
 int run_verb_named(
+    const std::string& verb, const std::vector<std::string>& words, const Around& around);
+
+/// "get jobs" and such.
+int run_kubectl_verb(const std::vector<std::string>& words, const Around& around) {
+    if (words.size() > 1 && (words[1] == "-h" || words[1] == "--help")) {
+        around.environment.out << kubectl_help(words[0]);
+        return 0;
+    }
+    const auto ours = from_kubectl(words);
+    return ours ? run_verb_named(ours->front(), *ours, around)
+                : report(around.environment, ours.error());
+}
+
+int run_verb_named(
     const std::string& verb, const std::vector<std::string>& words, const Around& around) {
     const CliEnvironment& environment = around.environment;
+    if (is_kubectl_verb(verb)) {
+        return run_kubectl_verb(words, around);
+    }
     for (const OuterVerb& outer : environment.verbs) {
         if (outer.name == verb) {
             return outer.run({words.begin() + 1, words.end()});

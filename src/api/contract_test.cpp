@@ -128,6 +128,25 @@ TEST(Contract, IsServedAsItIsWritten) {
     EXPECT_TRUE(has(json.body, R"("additionalProperties":false)"));
 }
 
+TEST(Contract, IsAPageThatNeedsNothingFromElsewhere) {
+    World world;
+    const HttpResponse page = world.get("/api/docs", kNobody);
+    EXPECT_EQ(page.status, 200) << page.body;
+    EXPECT_EQ(page.content_type, "text/html; charset=utf-8");
+    for (const auto& [name, operation] : operations_in("openapi.yaml")) {
+        EXPECT_TRUE(has(page.body, ">" + name + "</h3>")) << name;
+        for (const std::string& parameter : operation.query) {
+            EXPECT_TRUE(has(page.body, "<th>" + parameter + " (query)</th>")) << parameter;
+        }
+    }
+    EXPECT_TRUE(has(page.body, "<h3 id=\"Job\">Job</h3>"));
+    EXPECT_TRUE(has(page.body, "<a href=\"#Problem\">Problem</a>"));
+    EXPECT_FALSE(has(page.body, "<script"));
+    EXPECT_FALSE(has(page.body, "src="));
+    EXPECT_FALSE(has(page.body, "href=\"http"));
+    EXPECT_LT(page.body.size(), std::size_t{512} << 10U);
+}
+
 TEST(YamlToJson, KeepsTextApartFromNumbers) {
     const auto json = yaml_to_json("a: 1\nb: '1'\nc: [true, 'true', 0.5, x]\nd:\ne: \"1.0\"\n");
     ASSERT_TRUE(json.has_value());

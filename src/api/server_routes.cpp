@@ -1,6 +1,7 @@
 // The server itself: who calls, whether it lives, what it measures, its contract, its backup.
 #include <utility>
 
+#include "api/contract_page.hpp"
 #include "api/json_body.hpp"
 #include "api/json_text.hpp"
 #include "api/metrics.hpp"
@@ -59,6 +60,22 @@ void contract_json(const ApiParts& parts, const Responder& responder) {
     });
 }
 
+void contract_html(const ApiParts& parts, const Responder& responder) {
+    parts.reads.answer(responder, [](ledger::Reader& /*reader*/) {
+        auto page = contract_page();
+        if (!page) {
+            return refuse(std::move(page.error()));
+        }
+        return HttpResponse{
+            .body = std::move(*page),
+            .content_type = "text/html; charset=utf-8",
+            .headers = {
+                {"Content-Security-Policy",
+                 "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action "
+                 "'none'; frame-ancestors 'none'"}}};
+    });
+}
+
 void back_up(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
     constexpr std::size_t kPathMax = 4096;
     const auto body = JsonBody::parse(request.body, {"path"});
@@ -111,6 +128,12 @@ std::vector<Route> server_routes(const ApiParts& parts) {
                                                                       .handler = [&parts](
                         HttpRequest& /*request*/,
                                                                       const Responder& responder) { contract_json(parts, responder); }   },
+        {.method = Method::kGet,
+                                                                      .pattern = "/api/docs",
+                                                                      .permission = Permission::kAnonymous,
+                                                                      .handler = [&parts](
+                        HttpRequest& /*request*/,
+                                                                      const Responder& responder) { contract_html(parts, responder); }   },
         {.method = Method::kPost,
                                                                       .pattern = "/api/v1/server:backup",
                                                                       .permission = Permission::kClusterControl,

@@ -109,7 +109,7 @@ Listing reservation_listing() {
 
 void print_reservation(Session& session, const Json& reservation) {
     std::ostream& out = session.out();
-    if (print_document(out, reservation, session.look.format)) {
+    if (print_document(out, reservation, "reservation", session.look.format)) {
         return;
     }
     const auto line = [&](const char* title, const std::string& text) {
@@ -146,8 +146,8 @@ class ReservationListVerb final : public Verb {
         if (!all) {
             return tl::unexpected(all.error());
         }
-        print_list(session.out(), *all, reservation_listing(), session.look);
-        return 0;
+        const auto shown = print_list(session.out(), *all, reservation_listing(), session.look);
+        return shown ? Result<int>(0) : tl::unexpected(shown.error());
     }
 };
 
@@ -191,7 +191,7 @@ class ReservationRemoveVerb final : public Verb {
             if (!gone) {
                 return tl::unexpected(gone.error());
             }
-            if (!print_document(session.out(), *gone, session.look.format)) {
+            if (!print_document(session.out(), *gone, "reservation", session.look.format)) {
                 session.note("reservation " + name + " is removed");
             }
         }

@@ -452,13 +452,8 @@ void Controller::publish() {
     next->scheduling = ledger_.options().scheduling;
     next->mix = state.core().learnt();
     next->fair_share = ledger_.take_fair_share(view_ ? view_->fair_share : nullptr);
-    const bool has_user_quotas = std::ranges::any_of(state.projects(), [](const auto& project) {
-        return project.second.user_quota != model::Quota();
-    });
-    if (has_user_quotas) {
-        next->usage_of_users = std::make_shared<const UsageOfUsers>(state.usage_of_users());
-    }
-    next->user_ids = next->fair_share || has_user_quotas ? user_ids() : nullptr;
+    next->usage_of_users = usage_of_users();
+    next->user_ids = next->fair_share || next->usage_of_users ? user_ids() : nullptr;
     next->kept = kept_room();
     next->bookings = bookings();
     const std::set<NodeId> dirty = ledger_.take_dirty_nodes();
@@ -494,6 +489,15 @@ std::shared_ptr<const Bookings> Controller::bookings() {
     return bookings;
 }
 
+/// Null where no project has quotas of users.
+std::shared_ptr<const UsageOfUsers> Controller::usage_of_users() const {
+    const ledger::State& state = ledger_.state();
+    const bool has_quotas = std::ranges::any_of(state.projects(), [](const auto& project) {
+        return project.second.user_quota != model::Quota();
+    });
+    return has_quotas ? std::make_shared<const UsageOfUsers>(state.usage_of_users()) : nullptr;
+}
+
 std::vector<KeptRoom> Controller::kept_room() const {
     const ledger::State& state = ledger_.state();
     std::vector<KeptRoom> kept;
@@ -523,42 +527,56 @@ std::shared_ptr<const NodeStatus> Controller::status_of(const ledger::NodeState&
         if (const model::ProjectRecord* project = state.project(holding.allocation.project)) {
             holding.project = project->name;
         }
-        const model::ElementRecord* element = state.element(holding.allocation.task.element);
-        const model::JobRecord* job = state.job(holding.allocation.task.element.job);
-        if (holding.allocation.owner == model::AllocationOwner::kTask && element != nullptr &&
-            job != nullptr) {
-            holding.user_id = job->user;
-            holding.user = state.user(job->user)->name;
-            holding.state = element->state;
-            holding.is_array = job->is_array;
-            holding.started_at = element->started_at;
-            holding.limit = std::chrono::seconds(job->time_limit_s);
-            holding.preemptible = state.core().hold_with(id).preemptible;
-            if (job->time_limit_s > 0 && element->started_at != model::kNever) {
-                holding.until = element->started_at + std::chrono::seconds(job->time_limit_s);
-            }
-        }
-        if (holding.allocation.owner == model::AllocationOwner::kExternal) {
-            const auto outside =
-                node.liveness.outsiders.find(holding.allocation.grant.gpus.front().gpu);
-            if (outside != node.liveness.outsiders.end()) {
-                holding.user = outside->second.user;
-                holding.name = outside->second.process;
-            }
-        }
-        const model::KnownTask* stray = ledger_.quarantined_task(holding.allocation.task);
-        if (holding.allocation.owner == model::AllocationOwner::kUnknown && stray != nullptr) {
-            const auto spec = model::parse_task_order(stray->order_json)
-                                  .and_then([](const model::TaskOrder& order) {
-                                      return model::parse_job_spec(order.spec_json);
-                                  });
-            holding.user = stray->identity.user;
-            holding.name = spec ? spec->terms.name : "";
-            holding.started_at = stray->started_at.value_or(model::kNever);
+        switch (holding.allocation.owner) {
+            case model::AllocationOwner::kTask:     describe_task(holding); break;
+            case model::AllocationOwner::kUnknown:  describe_stray(holding); break;
+            case model::AllocationOwner::kExternal: describe_outsiders(node, holding); break;
         }
         status->holdings.push_back(std::move(holding));
     }
     return status;
+}
+
+void Controller::describe_task(Holding& holding) const {
+    const ledger::State& state = ledger_.state();
+    const model::ElementRecord* element = state.element(holding.allocation.task.element);
+    const model::JobRecord* job = state.job(holding.allocation.task.element.job);
+    if (element == nullptr || job == nullptr) {
+        return;
+    }
+    holding.user_id = job->user;
+    holding.user = state.user(job->user)->name;
+    holding.state = element->state;
+    holding.is_array = job->is_array;
+    holding.started_at = element->started_at;
+    holding.limit = std::chrono::seconds(job->time_limit_s);
+    holding.preemptible = state.core().hold_with(holding.allocation.id).preemptible;
+    if (job->time_limit_s > 0 && element->started_at != model::kNever) {
+        holding.until = element->started_at + std::chrono::seconds(job->time_limit_s);
+    }
+}
+
+void Controller::describe_stray(Holding& holding) const {
+    const model::KnownTask* stray = ledger_.quarantined_task(holding.allocation.task);
+    if (stray == nullptr) {
+        return;
+    }
+    const auto spec =
+        model::parse_task_order(stray->order_json).and_then([](const model::TaskOrder& order) {
+            return model::parse_job_spec(order.spec_json);
+        });
+    holding.user = stray->identity.user;
+    holding.name = spec ? spec->terms.name : "";
+    holding.started_at = stray->started_at.value_or(model::kNever);
+}
+
+void Controller::describe_outsiders(const ledger::NodeState& node, Holding& holding) {
+    const auto& outsiders = node.liveness.outsiders;
+    const auto found = outsiders.find(holding.allocation.grant.gpus.front().gpu);
+    if (found != outsiders.end()) {
+        holding.user = found->second.user;
+        holding.name = found->second.process;
+    }
 }
 
 }  // namespace reeve::controller

@@ -100,6 +100,10 @@ class Controller {
     [[nodiscard]] std::vector<KeptRoom> kept_room() const;
     [[nodiscard]] std::shared_ptr<const Bookings> bookings();
     [[nodiscard]] std::shared_ptr<const NodeStatus> status_of(const ledger::NodeState& node) const;
+    void describe_task(Holding& holding) const;
+    void describe_stray(Holding& holding) const;
+    static void describe_outsiders(const ledger::NodeState& node, Holding& holding);
+    [[nodiscard]] std::shared_ptr<const UsageOfUsers> usage_of_users() const;
 
     ledger::Store& store_;
     ledger::StoreHeader header_;

@@ -446,29 +446,34 @@ class Explanation {
             const bool holds_it = what == "gpu"   ? !grant.gpus.empty()
                                   : what == "cpu" ? grant.host.cpu_millicores > 0
                                                   : grant.host.memory_mib > 0;
-            if (!holds_it) {
-                continue;
+            if (holds_it) {
+                holders.push_back(holder_of(holding));
             }
-            Holder holder{
-                .is_external = holding.allocation.owner == model::AllocationOwner::kExternal,
-                .until = holding.until};
-            if (ledger::Reach{.user = viewer_.user, .is_admin = viewer_.is_admin}.covers(
-                    holding.user)) {
-                holder.element =
-                    holder.is_external
-                        ? ""
-                        : model::to_string(holding.allocation.task.element, holding.is_array);
-                holder.process = holder.is_external ? holding.name : "";
-                holder.user = holding.user;
-                holder.project = holding.project;
-            }
-            holders.push_back(std::move(holder));
         }
         std::ranges::sort(holders, [](const Holder& a, const Holder& b) {
             return std::tuple(!a.until, a.until, a.element) <
                    std::tuple(!b.until, b.until, b.element);
         });
         return holders;
+    }
+
+    /// As far as the viewer may know it.
+    [[nodiscard]] Holder holder_of(const Holding& holding) const {
+        Holder holder{
+            .is_external = holding.allocation.owner == model::AllocationOwner::kExternal,
+            .until = holding.until};
+        const ledger::Reach reach{.user = viewer_.user, .is_admin = viewer_.is_admin};
+        if (!reach.covers(holding.user)) {
+            return holder;
+        }
+        if (holder.is_external) {
+            holder.process = holding.name;
+        } else {
+            holder.element = model::to_string(holding.allocation.task.element, holding.is_array);
+        }
+        holder.user = holding.user;
+        holder.project = holding.project;
+        return holder;
     }
 
     const Waiter& waiter_;

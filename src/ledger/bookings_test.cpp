@@ -233,7 +233,7 @@ TEST(LedgerBookings, SaysWhatIsWrong) {
          ErrorCode::kInvalid                                                                                                   },
         {"at most a year",             [](auto& c, Instant now) { c.until = now + hours(24 * 367); },
          ErrorCode::kInvalid                                                                                                   },
-        {"there is no project",        [](auto& c, Instant) { c.project = "x"; },                     ErrorCode::kInvalid      },
+        {"there is no project",        [](auto& c, Instant) { c.project = "x"; },                     ErrorCode::kNotFound     },
         {"there is no node 'n9'",      [](auto& c, Instant) { c.nodes = {"n9"}; },                    ErrorCode::kNotFound     },
         {"is named twice",             [](auto& c, Instant) { c.nodes = {"n1", "n1"}; },              ErrorCode::kInvalid      },
         {"one of the two",             [](auto& c, Instant) { c.node_count = 1; },                    ErrorCode::kInvalid      },

@@ -263,7 +263,7 @@ TEST(Ledger, SubmissionsThatAreRefusedChangeNothing) {
     model::JobTerms long_array = one_gpu();
     long_array.array = {.first = 0, .last = 9};
     const std::vector<Case> cases = {
-        {"unknown project",   unknown_project, ErrorCode::kInvalid      },
+        {"unknown project",   unknown_project, ErrorCode::kNotFound     },
         {"too many GPUs",     too_many,        ErrorCode::kUnsatisfiable},
         {"no such model",     other_model,     ErrorCode::kUnsatisfiable},
         {"too much memory",   too_large,       ErrorCode::kUnsatisfiable},

@@ -48,7 +48,9 @@ std::vector<ProjectId> ProjectTree::above(ProjectId id) const {
 }
 
 std::vector<QuotaHolder> ProjectTree::holders_above(ProjectId id, UserId user) const {
-    std::vector<QuotaHolder> holders = {{.project = id, .user = user}};
+    std::vector<QuotaHolder> holders = {
+        {.project = id, .user = user}
+    };
     for (const ProjectId project : above(id)) {
         holders.push_back({.project = project});
     }

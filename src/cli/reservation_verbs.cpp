@@ -89,6 +89,7 @@ Column computed(std::string title, std::string (*cell)(const JsonValue&), std::s
 
 Listing reservation_listing() {
     Listing listing;
+    listing.kind = "reservation";
     listing.columns = {
         plain("RESERVATION", "name"),
         plain("STATE", "state"),

@@ -111,5 +111,14 @@ TEST(ReservationRemoveVerb, RemovesByName) {
     EXPECT_EQ(asked_of(server)[0], "DELETE /api/v1/reservations/demo");
 }
 
+TEST(ReservationVerbs, SayWhatTheirDocumentsAre) {
+    FakeTransport server;
+    server.answer(200, R"({"items":[{"name":"demo"}]})");
+    EXPECT_EQ(
+        call(server, "reservation list", {"-o", "jsonl"}).out,
+        R"({"schema":"reeve.reservation/v1","name":"demo"})"
+        "\n");
+}
+
 }  // namespace
 }  // namespace reeve::cli

@@ -51,7 +51,7 @@ std::string yaml_of(const YAML::Node& node) {
 
 /// "Job" of "#/components/schemas/Job".
 std::string name_of(const YAML::Node& reference) {
-    const std::string path = reference.Scalar();
+    const std::string& path = reference.Scalar();
     return path.substr(path.rfind('/') + 1);
 }
 
@@ -94,7 +94,12 @@ class Page {
         html_ += "<h2>Schemas</h2>\n";
         for (const auto& schema : document_["components"]["schemas"]) {
             const std::string name = html_of(schema.first.Scalar());
-            html_ += "<h3 id=\"" + name + "\">" + name + "</h3>\n" + yaml_of(schema.second);
+            html_ += "<h3 id=\"";
+            html_ += name;
+            html_ += "\">";
+            html_ += name;
+            html_ += "</h3>\n";
+            html_ += yaml_of(schema.second);
         }
         return std::move(html_) + "</body></html>\n";
     }

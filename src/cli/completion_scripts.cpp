@@ -95,6 +95,7 @@ constexpr auto kScripts = std::to_array<Script>({
 
 std::vector<std::string> completion_shells() {
     std::vector<std::string> shells;
+    shells.reserve(kScripts.size());
     for (const Script& script : kScripts) {
         shells.emplace_back(script.shell);
     }

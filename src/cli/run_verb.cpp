@@ -400,13 +400,9 @@ class RunVerb final : public Verb {
                 "-f - would read the job file from the terminal, and --no-input is given; write it "
                 "to a file and name that (-f FILE), or pipe it in");
         }
-        auto text = file_ == "-" ? platform::read_all(kStandardInput, kJobFileBytesMax)
-                                 : platform::read_file(file_, kJobFileBytesMax);
-        auto specs = text ? parse_job_file(*text) : tl::unexpected(text.error());
+        auto specs = read_file_specs();
         if (!specs) {
-            return fail(
-                specs.error().code,
-                text ? file_ + ": " + specs.error().message : specs.error().message);
+            return specs;
         }
         const Caller caller = caller_of(session);
         Result<void> applied;
@@ -420,6 +416,18 @@ class RunVerb final : public Verb {
             applied = applied ? apply(flags_, caller, spec) : applied;
         }
         return finish(std::move(applied), std::move(*specs));
+    }
+
+    /// As the file has them.
+    [[nodiscard]] Result<std::vector<model::JobSpec>> read_file_specs() const {
+        const auto text = file_ == "-" ? platform::read_all(kStandardInput, kJobFileBytesMax)
+                                       : platform::read_file(file_, kJobFileBytesMax);
+        if (!text) {
+            return fail(text.error().code, text.error().message);
+        }
+        auto specs = parse_job_file(*text);
+        return specs ? std::move(specs)
+                     : fail(specs.error().code, file_ + ": " + specs.error().message);
     }
 
     [[nodiscard]] static Result<std::vector<model::JobSpec>> finish(

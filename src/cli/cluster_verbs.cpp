@@ -140,6 +140,29 @@ std::string optional_number(const JsonValue& row, std::string_view path, std::st
 /// Which numbers a narrow terminal keeps longer: what is free of a GPU, or what is used.
 enum class Matters : std::uint8_t { kFree, kUsed };
 
+/// What only `-o wide` shows of a GPU.
+std::vector<Column> wide_gpu_columns() {
+    return {
+        wide(Column{
+            .title = "TEMP",
+            .cell =
+                [](const JsonValue& g, const Look&) {
+                    return optional_number(g, "observed.temperature_celsius", " C");
+                },
+            .path = "observed.temperature_celsius"}),
+        wide(Column{
+            .title = "POWER",
+            .cell =
+                [](const JsonValue& g, const Look&) {
+                    const auto power = integer_at(g, "observed.power_milliwatts");
+                    return power ? std::to_string(*power / 1000) + " W" : "";
+                },
+            .path = "observed.power_milliwatts"}),
+        wide(plain("PROCESSES", "observed.processes")),
+        wide(plain("BUS ID", "pci_bus_id")),
+    };
+}
+
 Listing gpu_listing(Matters matters) {
     const int free_leaves = matters == Matters::kFree ? 3 : 1;
     const int used_leaves = matters == Matters::kFree ? 1 : 3;
@@ -183,23 +206,6 @@ Listing gpu_listing(Matters matters) {
                     return optional_number(g, "observed.utilization_percent", " %");
                 }, .path = "observed.utilization_percent",
                .narrow = {.leaves = used_leaves + 1}},
-        wide(Column{
-               .title = "TEMP",
-               .cell =
-                [](const JsonValue& g, const Look&) {
-                    return optional_number(g, "observed.temperature_celsius", " C");
-                }, .path = "observed.temperature_celsius"}
-        ),
-        wide(Column{
-               .title = "POWER",
-               .cell =
-                [](const JsonValue& g, const Look&) {
-                    const auto power = integer_at(g, "observed.power_milliwatts");
-                    return power ? std::to_string(*power / 1000) + " W" : "";
-                }, .path = "observed.power_milliwatts"}
-        ),
-        wide(plain("PROCESSES", "observed.processes")),
-        wide(plain("BUS ID", "pci_bus_id")),
         Column{
                .title = "HELD BY",
                .cell = holders_of,
@@ -208,6 +214,8 @@ Listing gpu_listing(Matters matters) {
                     return text_at(g, "trouble").empty() ? Tone::kPlain : Tone::kBad;
                 }},
     };
+    const auto rest = wide_gpu_columns();  // Before who holds it, which may be long.
+    listing.columns.insert(std::prev(listing.columns.end()), rest.begin(), rest.end());
     listing.name = [](const JsonValue& gpu) { return text_at(gpu, "uuid"); };
     listing.nothing = "No node has a GPU. `reeve doctor` says what it finds.";
     return listing;
@@ -499,26 +507,10 @@ class TopVerb final : public ListVerb {
         }
         const bool is_live = session.look.is_terminal && is_for_people(session.look.format);
         while (true) {
-            const auto gpus = (*client)->get("/api/v1/gpus");
-            const auto jobs =
-                gpus ? (*client)->get_all("/api/v1/jobs?state=scheduled,running,stopping", kJobsMax)
-                     : tl::unexpected(gpus.error());
-            if (!jobs) {
-                return tl::unexpected(jobs.error());
-            }
-            if (is_live) {
-                session.out() << "\x1b[H\x1b[2J";  // Home, and clear.
-            }
-            const auto shown =
-                print_list(session.out(), *gpus, gpu_listing(Matters::kUsed), session.look);
+            const auto shown = show(session, **client, is_live);
             if (!shown || !is_live) {
                 return shown ? Result<int>(0) : tl::unexpected(shown.error());
             }
-            session.out() << "\n"
-                          << (*jobs)["items"].Size()
-                          << (text_at(*jobs, "next").empty() ? "" : " or more")
-                          << " jobs run. Ctrl-C ends this.\n"
-                          << std::flush;
             session.pause(*interval);
             if (auto settled = session.settle(); !settled) {
                 return tl::unexpected(std::move(settled.error()));
@@ -527,7 +519,28 @@ class TopVerb final : public ListVerb {
     }
 
   private:
-    static constexpr std::size_t kJobsMax = 10'000;
+    /// One picture.
+    [[nodiscard]] static Result<void> show(Session& session, Client& client, bool is_live) {
+        constexpr std::size_t kJobsMax = 10'000;
+        const auto gpus = client.get("/api/v1/gpus");
+        const auto jobs =
+            gpus ? client.get_all("/api/v1/jobs?state=scheduled,running,stopping", kJobsMax)
+                 : tl::unexpected(gpus.error());
+        if (!jobs) {
+            return tl::unexpected(jobs.error());
+        }
+        std::ostream& out = session.out();
+        out << (is_live ? "\x1b[H\x1b[2J" : "");  // Home, and clear.
+        auto shown = print_list(out, *gpus, gpu_listing(Matters::kUsed), session.look);
+        if (shown && is_live) {
+            out << "\n"
+                << (*jobs)["items"].Size() << (text_at(*jobs, "next").empty() ? "" : " or more")
+                << " jobs run. Ctrl-C ends this.\n"
+                << std::flush;
+        }
+        return shown;
+    }
+
     std::string interval_ = "2s";
 };
 

@@ -106,6 +106,15 @@ Result<std::string> without_schema(const std::string& document) {
     return to_compact(*job);
 }
 
+/// One job. An error says what to write instead, where that is known.
+Result<model::JobSpec> parse_document(const std::string& json) {
+    const auto document = without_schema(json);
+    auto spec = document ? model::parse_job_spec(*document) : tl::unexpected(document.error());
+    const std::string hint = spec ? "" : hint_on(json, spec.error().message);
+    return hint.empty() ? std::move(spec)
+                        : fail(spec.error().code, spec.error().message + "; " + hint);
+}
+
 }  // namespace
 
 Result<std::vector<model::JobSpec>> parse_job_file(std::string_view yaml) {
@@ -115,15 +124,11 @@ Result<std::vector<model::JobSpec>> parse_job_file(std::string_view yaml) {
     }
     std::vector<model::JobSpec> jobs;
     for (std::size_t i = 0; i < documents->size(); ++i) {
-        const auto document = without_schema((*documents)[i]);
-        auto spec = document ? model::parse_job_spec(*document) : tl::unexpected(document.error());
+        auto spec = parse_document((*documents)[i]);
         if (!spec) {
             const std::string which =
                 documents->size() > 1 ? "document " + std::to_string(i + 1) + ": " : "";
-            const std::string hint = hint_on((*documents)[i], spec.error().message);
-            return fail(
-                spec.error().code,
-                which + spec.error().message + (hint.empty() ? "" : "; " + hint));
+            return fail(spec.error().code, which + spec.error().message);
         }
         jobs.push_back(std::move(*spec));
     }

@@ -200,6 +200,16 @@ std::string name_of(std::string_view title) {
     return name;
 }
 
+Error no_column(const std::string& name, const std::vector<Column>& all) {
+    std::string list;
+    for (const Column& any : all) {
+        list += list.empty() ? "" : ", ";
+        list += name_of(any.title);
+    }
+    return {
+        ErrorCode::kInvalid, "-o cols=: there is no column '" + name + "'; there are: " + list, {}};
+}
+
 /// The columns of those names, in their order; the titles may be written in small letters, and with
 /// '_' for what is neither letter nor digit. Errors: kInvalid, with the names that there are.
 Result<std::vector<Column>> columns_named(
@@ -209,13 +219,7 @@ Result<std::vector<Column>> columns_named(
         const auto column = std::ranges::find_if(
             all, [&](const Column& any) { return name_of(any.title) == name_of(name); });
         if (column == all.end()) {
-            std::string list;
-            for (const Column& any : all) {
-                list += (list.empty() ? "" : ", ") + name_of(any.title);
-            }
-            return fail(
-                ErrorCode::kInvalid,
-                "-o cols=: there is no column '" + name + "'; there are: " + list);
+            return tl::unexpected(no_column(name, all));
         }
         columns.push_back(*column);
     }

@@ -325,6 +325,7 @@ class Core {
     void count_preemptible(const Hold& hold, int sign);
     [[nodiscard]] bool may_stop(const Hold& hold, const GroupKey& group) const;
     [[nodiscard]] std::vector<Scene> scenes_for(const Group& group, Instant now);
+    [[nodiscard]] Scene scene_of(const Node& node, const Group& group, Instant now);
     [[nodiscard]] static std::int32_t lowest_priority_to_stop(
         const std::vector<Scene>& scenes, const model::Request& request, std::size_t count);
     [[nodiscard]] std::vector<AllocationId> with_gangs(

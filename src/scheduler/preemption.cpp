@@ -98,24 +98,30 @@ std::vector<Core::Scene> Core::scenes_for(const Group& group, Instant now) {
                 now, kStopTakes + run_of(group.key), group.ask->key.guest)) {
             continue;
         }
-        Scene scene{.view = node.timeline.view(), .stoppable = {}};
-        for (const auto& [hold_id, hold] : node.timeline.holds()) {
-            if (hold.is_ending) {
-                scene.view.free = model::give_back(std::move(scene.view.free), hold.grant);
-            } else if (may_stop(hold, group.key)) {
-                const Instant until = hold.preemptible->protected_until;
-                if (until > now) {
-                    protected_until_ = std::min(protected_until_.value_or(until), until);
-                } else {
-                    scene.stoppable.push_back({.id = hold_id, .hold = &hold});
-                }
-            }
-        }
+        Scene scene = scene_of(node, group, now);
         if (has_room_without(scene.view, scene.stoppable, *group.ask->request)) {
             scenes.push_back(std::move(scene));
         }
     }
     return scenes;
+}
+
+/// What may be stopped there for the job. Notes when what is protected no longer is.
+Core::Scene Core::scene_of(const Node& node, const Group& group, Instant now) {
+    Scene scene{.view = node.timeline.view(), .stoppable = {}};
+    for (const auto& [id, hold] : node.timeline.holds()) {
+        if (hold.is_ending) {
+            scene.view.free = model::give_back(std::move(scene.view.free), hold.grant);
+        } else if (may_stop(hold, group.key)) {
+            const Instant until = hold.preemptible->protected_until;
+            if (until > now) {
+                protected_until_ = std::min(protected_until_.value_or(until), until);
+            } else {
+                scene.stoppable.push_back({.id = id, .hold = &hold});
+            }
+        }
+    }
+    return scene;
 }
 
 namespace {

@@ -23,6 +23,21 @@ constexpr std::size_t kKeptDeletionsMax = 100'000;   // For nodes that are silen
 constexpr std::chrono::seconds kUnheardInterval(1);  // Then a hello is tried again.
 constexpr std::chrono::seconds kRepeatInterval(30);  // Of orders that nothing came of yet.
 
+/// Looks at every job that is kept, so for a policy that learns alone.
+Result<void> remember_arrivals(ledger::Store& store, ledger::Ledger& ledger) {
+    if (!scheduler::learns(ledger.options().scheduling.policy)) {
+        return {};
+    }
+    const auto arrivals = store.arrivals();
+    if (!arrivals) {
+        return tl::unexpected<Error>(arrivals.error());
+    }
+    for (const ledger::Store::Arrivals& each : *arrivals) {
+        ledger.remember(each.request, each.elements);
+    }
+    return {};
+}
+
 }  // namespace
 
 Controller::Controller(
@@ -41,12 +56,8 @@ Result<std::unique_ptr<Controller>> Controller::open(
     if (!recovered) {
         return tl::unexpected<Error>(recovered.error());
     }
-    const auto arrivals = store.arrivals();
-    if (!arrivals) {
-        return tl::unexpected<Error>(arrivals.error());
-    }
-    for (const ledger::Store::Arrivals& each : *arrivals) {
-        made->ledger_.remember(each.request, each.elements);
+    if (Result<void> learnt = remember_arrivals(store, made->ledger_); !learnt) {
+        return tl::unexpected<Error>(learnt.error());
     }
     made->ledger_.begin(now);
     bool has_more = true;

@@ -42,9 +42,11 @@ Result<Reply> Ledger::submit(SubmitJobs& command, const Lookups& lookups) {
     if (command.is_dry_run) {
         return Reply(Checked{.job = *state_.job(first)});
     }
-    for (std::uint64_t id = first.value(); id <= last_job_.value(); ++id) {
-        const model::JobRecord& job = *state_.job(JobId(id));
-        state_.observe(*state_.request(job.request), job.range.count());
+    if (scheduler::learns(options_.scheduling.policy)) {
+        for (std::uint64_t id = first.value(); id <= last_job_.value(); ++id) {
+            const model::JobRecord& job = *state_.job(JobId(id));
+            state_.observe(*state_.request(job.request), job.range.count());
+        }
     }
     const auto count = static_cast<std::uint32_t>(command.jobs.size());
     if (!command.idempotency_key.empty()) {

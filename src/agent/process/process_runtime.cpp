@@ -227,7 +227,11 @@ void ProcessRuntime::remove(const model::TaskKey& key) {
 }
 
 std::optional<model::TaskKey> ProcessRuntime::task_of(pid_t process) const {
-    const std::string name = task_of_process(options_.cluster_id, process);
+    // An environment is not read where it need not be: that waits for a process that hangs in its
+    // driver.
+    const KnownBy known_by =
+        cgroups_.kind() == CgroupKind::kNone ? KnownBy::kEnvironment : KnownBy::kGroup;
+    const std::string name = task_of_process(options_.cluster_id, process, known_by);
     const auto key = name.empty() ? std::nullopt : std::optional(model::parse_task_key(name));
     return key && *key && tasks_.contains(**key) ? std::optional(**key) : std::nullopt;
 }

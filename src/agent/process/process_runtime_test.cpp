@@ -293,6 +293,8 @@ TEST_F(TaskTest, ItsProcessesAreKnownAsItsAndNoOthers) {
     all.push_back(main);
     for (const pid_t pid : all) {
         EXPECT_EQ(runtime->task_of(pid), kKey);
+        EXPECT_EQ(task_of_process(cluster, pid, KnownBy::kEnvironment), to_string(kKey))
+            << "its own, or that of what started it";
     }
     EXPECT_EQ(runtime->task_of(getpid()), std::nullopt);
     EXPECT_EQ(runtime->task_of(1), std::nullopt);

@@ -98,11 +98,13 @@ std::vector<pid_t> processes_of_task(
     return found;
 }
 
-std::string task_of_process(const std::string& cluster_id, pid_t process) {
+std::string task_of_process(const std::string& cluster_id, pid_t process, KnownBy known_by) {
     constexpr int kAncestorsMax = 64;
+    if (known_by == KnownBy::kGroup) {
+        return task_in_groups(cluster_id, process);
+    }
     for (int i = 0; i < kAncestorsMax && process > 1; ++i) {
-        std::string task = task_in_groups(cluster_id, process);
-        task = task.empty() ? task_in_environment(cluster_id, process) : std::move(task);
+        std::string task = task_in_environment(cluster_id, process);
         if (!task.empty()) {
             return task;
         }

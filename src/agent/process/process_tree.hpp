@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -22,8 +23,14 @@ void kill_descendants(pid_t ancestor);
 [[nodiscard]] std::vector<pid_t> processes_of_task(
     const std::string& cluster_id, const std::string& task, pid_t session);
 
-/// The task of this cluster that the process, or what started it, is of: known by its control group
-/// or by its environment. "" if none.
-[[nodiscard]] std::string task_of_process(const std::string& cluster_id, pid_t process);
+/// How the processes of tasks are known.
+enum class KnownBy : std::uint8_t {
+    kGroup,        // Their control group, which none of them leaves.
+    kEnvironment,  // Theirs, or that of what started them: reading it may wait for its process.
+};
+
+/// The task of this cluster that the process is of. "" if none.
+[[nodiscard]] std::string task_of_process(
+    const std::string& cluster_id, pid_t process, KnownBy known_by);
 
 }  // namespace reeve::agent::process

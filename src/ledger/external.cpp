@@ -62,6 +62,14 @@ Outsiders names_of(const std::vector<model::GpuProcess>& processes) {
 
 /// A GPU that does not say what runs on it keeps what it had.
 void Ledger::note_external(NodeId id, const model::NodeSample& sample) {
+    const auto is_external = [this](AllocationId each) {
+        return state_.allocation(each)->owner == AllocationOwner::kExternal;
+    };
+    const bool is_used = std::ranges::any_of(
+        sample.gpus, [](const model::GpuSample& gpu) { return !outsiders_in(gpu).empty(); });
+    if (!is_used && std::ranges::none_of(state_.node(id)->allocations, is_external)) {
+        return;  // Mostly.
+    }
     const std::vector<model::NodeGpu> gpus = state_.node(id)->record.gpus;
     NodeLiveness liveness = state_.node(id)->liveness;
     for (const model::GpuSample& measured : sample.gpus) {

@@ -132,7 +132,8 @@ Result<ElementRecord> Ledger::put_adopted_job(const model::TaskOrder& order, Ins
         .is_array = terms.array.has_value(),
         .on_node_loss = terms.on_node_loss,
         .is_preemptible = terms.is_preemptible,
-        .next = 1
+        .next = 1,
+        .run_name = scheduler::run_name(terms.name)
     };
     job.counts[ElementState::kQueued] = 1;
     put_job(

@@ -173,6 +173,7 @@ Result<void> Ledger::submit_one(
         .on_node_loss = terms.on_node_loss,
         .is_preemptible = terms.is_preemptible,
         .waiting_state = terms.is_held ? model::ElementState::kHeld : model::ElementState::kQueued,
+        .run_name = scheduler::run_name(terms.name),
         .after = std::move(*after)};
     if (state_.has_fair_share()) {
         const scheduler::Load load = state_.fair_share().load_of(

@@ -8,6 +8,7 @@
 
 #include "base/instant.hpp"
 #include "base/strong_id.hpp"
+#include "ledger/forecast_records.hpp"
 #include "model/booking.hpp"
 #include "model/records.hpp"
 
@@ -54,7 +55,10 @@ using Body = std::variant<
     Put<model::ControlRecord>,
     Put<model::AccountRecord>,
     Put<model::IdempotencyRecord>,
-    Put<model::BookingRecord>>;
+    Put<model::BookingRecord>,
+    Put<RunStatsRecord>,
+    Put<ForecastRecord>,
+    Put<OutcomeRecord>>;
 
 /// One change of the ledger. Revisions are contiguous from 1, over every restart.
 struct Change {

@@ -9,6 +9,7 @@
 
 #include "base/result.hpp"
 #include "base/strong_id.hpp"
+#include "ledger/forecast_records.hpp"
 #include "model/agent_messages.hpp"
 #include "model/job_spec.hpp"
 #include "model/records.hpp"
@@ -120,6 +121,11 @@ struct Report {
     model::AgentReport report = {};
 };
 
+/// What was said of jobs that wait, so that it can be compared with what comes.
+struct NoteForecasts {
+    std::vector<ForecastRecord> forecasts = {};
+};
+
 /// Time went on: silence is noticed, back-offs end.
 struct Tick {};
 
@@ -152,6 +158,7 @@ using Command = std::variant<
     PutBooking,
     DropBooking,
     Report,
+    NoteForecasts,
     Tick>;
 
 /// What SubmitJobs is answered with: ids first_job, first_job + 1, … in the order of the request.

@@ -111,6 +111,7 @@ Result<Reply> Ledger::apply(Command command, const Lookups& lookups, Instant now
                 std::visit([&](const auto& said) { report(said, lookups); }, any.report);
                 return Result<Reply>(Reply());
             },
+            [&](NoteForecasts& forecasts) { return note_forecasts(forecasts); },
             [&](Tick&) {
                 tick();
                 return Result<Reply>(Reply());
@@ -155,6 +156,9 @@ void Ledger::put_job(model::JobRecord job, std::optional<JobTexts> texts) {
     const bool ends_now =
         has_ended && change.before && change.before->counts.ended() < change.before->range.count();
     const JobId id = job.id;
+    if (job.counts[model::ElementState::kQueued] == 0) {
+        drop_forecast(id);
+    }
     job.rank = state_.rank_of(job);
     job.rev = Revision(last_rev_.value() + 1);  // put() gives it this one.
     change.after = std::move(job);

@@ -243,6 +243,12 @@ class Ledger {
     void place(const scheduler::Start& start);
     void preempt(const scheduler::Preemption& preemption);
 
+    // foresee.cpp
+    void learn_run(const model::ElementRecord& element, scheduler::RunEnd end);
+    void settle_forecast(JobId job);
+    void drop_forecast(JobId job);
+    [[nodiscard]] Result<Reply> note_forecasts(const NoteForecasts& command);
+
     void act_for_nobody();
 
     // Every change goes through these.

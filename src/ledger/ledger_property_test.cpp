@@ -19,6 +19,11 @@ using model::TaskEnd;
 
 // ---- Properties over random histories.
 
+bool is_same(const Foresight& a, const Foresight& b) {
+    return a.runs().knows_the_same(b.runs()) && *a.calibration() == *b.calibration() &&
+           a.open_forecasts() == b.open_forecasts();
+}
+
 bool is_same(const State& a, const State& b) {
     const auto views = [](const State& state) {
         std::vector<std::tuple<model::NodeRecord, model::Resources, std::set<AllocationId>>> nodes;
@@ -43,8 +48,24 @@ bool is_same(const State& a, const State& b) {
     };
     return a.jobs() == b.jobs() && a.elements() == b.elements() && requests(a) == requests(b) &&
            a.allocations() == b.allocations() && a.fair_share() == b.fair_share() &&
-           a.core().was_told_the_same(b.core()) && views(a) == views(b) && usages(a) == usages(b) &&
+           a.core().was_told_the_same(b.core()) && is_same(a.foresight(), b.foresight()) &&
+           views(a) == views(b) && usages(a) == usages(b) &&
            a.element_counts() == b.element_counts() && a.next_timer() == b.next_timer();
+}
+
+void restore_foresight(Ledger& fresh, const Foresight& known) {
+    for (std::size_t i = 0; i < scheduler::RunLeaves::kShards; ++i) {
+        for (const auto& [key, leaf] : *known.runs().shard(i)) {
+            fresh.restore(RunStatsRecord{.key = key, .stats = leaf.stats, .told = leaf.told});
+        }
+    }
+    for (const auto& [job, forecast] : known.open_forecasts()) {
+        fresh.restore(ForecastRecord(forecast));
+    }
+    const scheduler::Calibration& past = *known.calibration();
+    for (std::uint64_t number = 0; number < past.next(); ++number) {
+        fresh.restore(OutcomeRecord{.number = number, .outcome = *past.at(number)});
+    }
 }
 
 /// What a store would give back.
@@ -79,6 +100,7 @@ State rebuilt(const State& state) {
     for (const auto& [id, record] : state.allocations()) {
         fresh.restore(record);
     }
+    restore_foresight(fresh, state.foresight());
     return fresh.state();
 }
 
@@ -136,15 +158,22 @@ void report_something(World& world, SeededRandom& random) {
     (void)world.apply(Report{ended});
 }
 
+void forecast_something(World& world, SeededRandom& random, JobId job) {
+    const std::chrono::seconds until(random.below(100));
+    (void)world.apply(
+        NoteForecasts{{{.job = job, .at = world.now, .said = {.interval = {.until = until}}}}});
+}
+
 /// Does one thing that may or may not be sensible.
 void do_something(World& world, SeededRandom& random) {
     const auto& jobs = world.ledger.state().jobs();
     const JobId job(random.below(jobs.empty() ? 5 : jobs.rbegin()->first.value() + 2));
-    switch (random.below(8)) {
+    switch (random.below(9)) {
         case 0:
         case 1:  submit_something(world, random, job); break;
         case 2:  control_something(world, random, job); break;
         case 3:  (void)world.apply(Tick{}); break;
+        case 4:  forecast_something(world, random, job); break;
         default: report_something(world, random); break;
     }
 }

@@ -17,6 +17,7 @@ using model::ElementState;
 using model::EndReason;
 using model::StopIntent;
 using model::TaskEnd;
+using scheduler::RunEnd;
 using std::chrono::microseconds;
 
 constexpr std::chrono::seconds kBackoffMax = std::chrono::hours(1);
@@ -39,6 +40,12 @@ EndReason reason_of(TaskEnd end) {
 /// True if the end is one that a stop brings about.
 bool is_by_stop(TaskEnd end) {
     return end == TaskEnd::kStopped || end == TaskEnd::kNeverStarted || end == TaskEnd::kShimLost;
+}
+
+/// Its time was up, or it was stopped for the sake of others. What its user cancels has ended.
+bool would_have_gone_on(const ElementRecord& element, TaskEnd end) {
+    const bool was_stopped = element.state == ElementState::kStopping && is_by_stop(end);
+    return end == TaskEnd::kTimeLimit || (was_stopped && element.intent != StopIntent::kCancel);
 }
 
 /// Doubled at each try, an hour at most.
@@ -182,6 +189,10 @@ void Ledger::end_attempt(ElementRecord element, const model::TaskOutcome& outcom
         element.intent = StopIntent::kTimeLimit;
         element.ended_at = ended_at;
     }
+    if (has_run) {
+        learn_run(
+            element, would_have_gone_on(element, outcome.end) ? RunEnd::kCut : RunEnd::kEnded);
+    }
     if (outcome.end == TaskEnd::kTimeLimit) {
         finish(std::move(element), ElementEvent::kTimedOut, EndReason::kTimeLimit);
     } else if (outcome.end == TaskEnd::kExited && outcome.exit_code == 0) {
@@ -224,6 +235,7 @@ void Ledger::lose_attempt(const model::ElementKey& key, const std::string& why) 
     ElementRecord element = *state_.element(key);
     release(element.allocation);
     element.message = why;
+    learn_run(element, RunEnd::kCut);
     if (element.state == ElementState::kStopping) {
         end_by_stop(std::move(element));
     } else {

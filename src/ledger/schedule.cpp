@@ -47,6 +47,7 @@ void Ledger::preempt(const scheduler::Preemption& preemption) {
 
 void Ledger::place(const scheduler::Start& start) {
     const JobId id = start.place.job;
+    settle_forecast(id);
     const std::optional<model::ElementKey> key = state_.next_of(id);
     REEVE_ASSERT(key.has_value(), "a job in the queue has an element to place");
     model::ElementRecord element;

@@ -14,6 +14,7 @@
 #include "base/instant.hpp"
 #include "base/strong_id.hpp"
 #include "ledger/change.hpp"
+#include "ledger/foresight.hpp"
 #include "ledger/node_classes.hpp"
 #include "model/records.hpp"
 #include "scheduler/core.hpp"
@@ -128,6 +129,11 @@ class State {
 
     [[nodiscard]] scheduler::Core& core() { return core_; }
 
+    [[nodiscard]] const Foresight& foresight() const { return foresight_; }
+
+    /// What a job's run times are remembered by.
+    [[nodiscard]] scheduler::RunKey run_key(const model::JobRecord& job) const;
+
     /// The cluster's own limits.
     void set_limits(const model::Quota& limits) { tree_.set_limits(limits); }
 
@@ -231,6 +237,12 @@ class State {
     void apply(const Put<model::IdempotencyRecord>& put);
     void apply(const Put<model::BookingRecord>& put);
 
+    void apply(const Put<RunStatsRecord>& put) { foresight_.apply(put); }
+
+    void apply(const Put<ForecastRecord>& put) { foresight_.apply(put); }
+
+    void apply(const Put<OutcomeRecord>& put) { foresight_.apply(put); }
+
     void index_element(const model::ElementRecord& element);
     void unindex_element(const model::ElementRecord& element);
     void refresh_queue(JobId id);
@@ -272,6 +284,7 @@ class State {
     std::map<model::BookingId, model::BookingRecord> bookings_;
     std::uint64_t bookings_version_ = 0;
 
+    Foresight foresight_;
     scheduler::Core core_;
     scheduler::Policy policy_;      // See CoreOptions.
     std::chrono::seconds min_run_;  // Likewise.

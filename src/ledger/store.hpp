@@ -37,7 +37,10 @@ using Recovered = std::variant<
     model::JobRecord,         // Not ended.
     model::ElementRecord,     // Not ended, the latest attempt of each.
     model::AllocationRecord,  // Not released.
-    model::BookingRecord>;
+    model::BookingRecord,
+    RunStatsRecord,
+    ForecastRecord,
+    OutcomeRecord>;  // By number.
 
 /// Makes changes durable. One thread uses it. An implementation is durable when commit() returns:
 /// what it acknowledged is there after a power loss, what it refused is not there at all.

@@ -186,6 +186,7 @@ struct JobRecord {
     bool is_preemptible = false;
     ElementState waiting_state = ElementState::kQueued;  // Or kHeld.
     std::uint32_t next = 0;                              // Position 0..count-1 in the range.
+    std::uint32_t run_name = 0;  // Of its name: jobs with the same run for about as long.
     std::vector<std::uint32_t> taken = {};  // Positions from `next` on with a record, sorted.
     std::vector<Dependency> after = {};     // Not yet settled; once it ended: what never happened.
     StateCounts counts = {};

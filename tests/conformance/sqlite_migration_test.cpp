@@ -11,13 +11,19 @@ namespace {
 
 using model::ElementState;
 
-/// Makes of a database what it was before schema 8, before 5.
+/// Makes of a database what it was before schema 9, before 8, before 5.
+constexpr const char* kBeforeForecasts =
+    "ALTER TABLE jobs DROP COLUMN run_name; DROP TABLE run_stats; DROP TABLE forecasts; "
+    "DROP TABLE forecast_outcomes; ";
+
 constexpr const char* kBeforeUserQuotas =
     "ALTER TABLE projects DROP COLUMN user_gpu_milli_max; ALTER TABLE projects DROP COLUMN "
     "user_cpu_millicores_max; ALTER TABLE projects DROP COLUMN user_memory_mib_max; ALTER TABLE "
     "projects DROP COLUMN user_running_elements_max; ALTER TABLE projects DROP COLUMN "
     "user_pending_elements_max; ";
 constexpr const char* kBeforeFairShare =
+    "ALTER TABLE jobs DROP COLUMN run_name; DROP TABLE run_stats; DROP TABLE forecasts; "
+    "DROP TABLE forecast_outcomes; "
     "UPDATE jobs SET rank = -priority; ALTER TABLE jobs RENAME COLUMN rank TO priority_negated; "
     "ALTER TABLE jobs DROP COLUMN priority; ALTER TABLE jobs DROP COLUMN fair_load; "
     "ALTER TABLE jobs DROP COLUMN fair_step; ALTER TABLE projects DROP COLUMN share; "
@@ -113,7 +119,9 @@ TEST_F(Sqlite, BringsTheFourthSchemaUpToDate) {
 
 TEST_F(Sqlite, BringsTheSixthSchemaUpToDate) {
     make(2);
-    tamper(path(), std::string(kBeforeUserQuotas) + "DROP TABLE bookings; PRAGMA user_version = 6");
+    tamper(
+        path(), std::string(kBeforeForecasts) + kBeforeUserQuotas +
+                    "DROP TABLE bookings; PRAGMA user_version = 6");
     const auto store = open();
     Script changes(store->open_epoch().value());
     EXPECT_EQ(of_kind<model::JobRecord>(recovered(*store)).size(), 2U);
@@ -125,7 +133,7 @@ TEST_F(Sqlite, BringsTheSixthSchemaUpToDate) {
 
 TEST_F(Sqlite, BringsTheSeventhSchemaUpToDate) {
     make(1);
-    tamper(path(), std::string(kBeforeUserQuotas) + "PRAGMA user_version = 7");
+    tamper(path(), std::string(kBeforeForecasts) + kBeforeUserQuotas + "PRAGMA user_version = 7");
     const auto store = open();
     Script changes(store->open_epoch().value());
     model::ProjectRecord project = of_kind<model::ProjectRecord>(recovered(*store)).at(0);
@@ -134,6 +142,19 @@ TEST_F(Sqlite, BringsTheSeventhSchemaUpToDate) {
     changes.put(project);
     ASSERT_TRUE(changes.commit(*store));
     EXPECT_EQ(of_kind<model::ProjectRecord>(recovered(*store)).at(0), project);
+}
+
+TEST_F(Sqlite, BringsTheEighthSchemaUpToDate) {
+    make(3);
+    tamper(path(), std::string(kBeforeForecasts) + "PRAGMA user_version = 8");
+    const auto store = open();
+    ASSERT_TRUE(store->open_epoch());
+    const auto records = recovered(*store);
+    EXPECT_TRUE(of_kind<ledger::RunStatsRecord>(records).empty());
+    for (const model::JobRecord& job : of_kind<model::JobRecord>(records)) {
+        EXPECT_EQ(job.run_name, 0U) << "runs are then remembered by what they ask for alone";
+    }
+    EXPECT_EQ(store_sqlite::verify(path())->problems, std::vector<std::string>());
 }
 
 }  // namespace

@@ -104,6 +104,24 @@ class Replace {
             put);
     }
 
+    void operator()(const ledger::Put<ledger::RunStatsRecord>& put) {
+        replace(state_.run_stats, [](const auto& record) { return record.key; }, put);
+    }
+
+    void operator()(const ledger::Put<ledger::ForecastRecord>& put) {
+        replace(state_.forecasts, [](const auto& record) { return record.job; }, put);
+    }
+
+    /// Each has a number of its own; the one whose place it takes goes.
+    void operator()(const ledger::Put<ledger::OutcomeRecord>& put) {
+        if (put.before) {
+            state_.outcomes.erase(put.before->number);
+        }
+        if (put.after) {
+            state_.outcomes.insert_or_assign(put.after->number, *put.after);
+        }
+    }
+
   private:
     MemoryState& state_;
 };

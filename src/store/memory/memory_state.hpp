@@ -34,6 +34,10 @@ struct MemoryState {
     std::map<std::pair<ProjectId, UserId>, model::AccountRecord> accounts = {};
     std::map<std::pair<UserId, std::string>, model::IdempotencyRecord> requests_made = {};
 
+    std::map<scheduler::RunKey, ledger::RunStatsRecord> run_stats = {};
+    std::map<JobId, ledger::ForecastRecord> forecasts = {};
+    std::map<std::uint64_t, ledger::OutcomeRecord> outcomes = {};  // By number.
+
     struct LoggedEvent {
         Instant at = model::kNever;
         ledger::Event event = {};

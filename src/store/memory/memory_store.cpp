@@ -101,6 +101,9 @@ Result<void> MemoryStore::recover(const std::function<void(ledger::Recovered&&)>
         }
     }
     give_all(state_.bookings);
+    give_all(state_.run_stats);
+    give_all(state_.forecasts);
+    give_all(state_.outcomes);
     return {};
 }
 

@@ -75,6 +75,9 @@ std::string ChangeWriter::sql_of(Index index) {
         case kPutControl:    return put_sql("controls", kControlColumns);
         case kInsertIdempotency:
             return insert_sql("idempotency", std::string(kIdempotencyColumns) + ", hash");
+        case kPutRunStats:    return put_sql("run_stats", kRunStatsColumns);
+        case kPutForecast:    return put_sql("forecasts", kForecastColumns);
+        case kPutOutcome:     return put_sql("forecast_outcomes", kOutcomeColumns);
         case kDeleteUser:     return "DELETE FROM users WHERE id = ?";
         case kDeleteRequest:  return "DELETE FROM requests WHERE id = ?";
         case kCountRequest:   return "UPDATE requests SET jobs = jobs + ? WHERE id = ?";
@@ -96,9 +99,13 @@ std::string ChangeWriter::sql_of(Index index) {
         case kDeleteBooking:     return "DELETE FROM bookings WHERE id = ?";
         case kFindIdempotency:   return "SELECT id, user, key FROM idempotency WHERE hash = ?";
         case kDeleteIdempotency: return "DELETE FROM idempotency WHERE id = ?";
-        case kOwner:             return "SELECT user FROM jobs WHERE id = ?";
-        case kLabelsOf:          return "SELECT labels FROM job_texts WHERE id = ?";
-        case kStatements:        break;
+        case kDeleteRunStats:
+            return "DELETE FROM run_stats WHERE project = ? AND user = ? AND name = ? AND size = ?";
+        case kDeleteForecast: return "DELETE FROM forecasts WHERE job = ?";
+        case kDeleteOutcome:  return "DELETE FROM forecast_outcomes WHERE id = ?";
+        case kOwner:          return "SELECT user FROM jobs WHERE id = ?";
+        case kLabelsOf:       return "SELECT labels FROM job_texts WHERE id = ?";
+        case kStatements:     break;
     }
     return {};
 }
@@ -392,6 +399,40 @@ Result<void> ChangeWriter::write_one(const ledger::Put<model::IdempotencyRecord>
     Run run(at(kInsertIdempotency));
     bind(run, *put.after);
     return run.unsigned_integer(hash_of_request(put.after->user, put.after->key)).finish();
+}
+
+Result<void> ChangeWriter::write_one(const ledger::Put<ledger::RunStatsRecord>& put) {
+    if (put.after) {
+        Run run(at(kPutRunStats));
+        bind(run, *put.after, packed_);
+        return run.finish();
+    }
+    if (!put.before) {
+        return {};
+    }
+    const scheduler::RunKey& key = put.before->key;
+    Run run(at(kDeleteRunStats));
+    return run.id(key.project).id(key.user).integer(key.name).integer(key.size).finish();
+}
+
+Result<void> ChangeWriter::write_one(const ledger::Put<ledger::ForecastRecord>& put) {
+    if (put.after) {
+        Run run(at(kPutForecast));
+        bind(run, *put.after);
+        return run.finish();
+    }
+    return put.before ? delete_by_id(kDeleteForecast, put.before->job.value()) : Result<void>();
+}
+
+Result<void> ChangeWriter::write_one(const ledger::Put<ledger::OutcomeRecord>& put) {
+    if (put.after) {
+        Run run(at(kPutOutcome));
+        bind(run, *put.after);
+        return run.finish();
+    }
+    return put.before
+               ? delete_by_id(kDeleteOutcome, put.before->number % scheduler::Calibration::kKept)
+               : Result<void>();
 }
 
 }  // namespace reeve::store_sqlite

@@ -64,6 +64,9 @@ class ChangeWriter {
         kPutBooking,
         kPutControl,
         kInsertIdempotency,
+        kPutRunStats,
+        kPutForecast,
+        kPutOutcome,
         kDeleteUser,
         kDeleteRequest,
         kCountRequest,
@@ -84,6 +87,9 @@ class ChangeWriter {
         kDeleteBooking,
         kFindIdempotency,
         kDeleteIdempotency,
+        kDeleteRunStats,
+        kDeleteForecast,
+        kDeleteOutcome,
         kOwner,
         kLabelsOf,
         kStatements,
@@ -111,6 +117,9 @@ class ChangeWriter {
     [[nodiscard]] Result<void> write_one(const ledger::Put<model::ControlRecord>& put);
     [[nodiscard]] Result<void> write_one(const ledger::Put<model::IdempotencyRecord>& put);
     [[nodiscard]] Result<void> write_one(const ledger::Put<model::BookingRecord>& put);
+    [[nodiscard]] Result<void> write_one(const ledger::Put<ledger::RunStatsRecord>& put);
+    [[nodiscard]] Result<void> write_one(const ledger::Put<ledger::ForecastRecord>& put);
+    [[nodiscard]] Result<void> write_one(const ledger::Put<ledger::OutcomeRecord>& put);
 
     [[nodiscard]] Result<void> insert_job(
         const model::JobRecord& job, const ledger::JobTexts& texts);

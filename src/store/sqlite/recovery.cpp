@@ -99,7 +99,16 @@ Result<void> recover_all(Database& database, const Each& each) {
                 kAllocationColumns, "allocations WHERE state < 3 ORDER BY id", read_allocation);
         })
         .and_then(
-            [&] { return recover_one(kBookingColumns, "bookings ORDER BY id", read_booking); });
+            [&] { return recover_one(kBookingColumns, "bookings ORDER BY id", read_booking); })
+        .and_then([&] {
+            return recover_one(
+                kRunStatsColumns, "run_stats ORDER BY project, user, name, size", read_run_stats);
+        })
+        .and_then(
+            [&] { return recover_one(kForecastColumns, "forecasts ORDER BY job", read_forecast); })
+        .and_then([&] {
+            return recover_one(kOutcomeColumns, "forecast_outcomes ORDER BY number", read_outcome);
+        });
 }
 
 Result<std::vector<ledger::Store::Arrivals>> read_arrivals(Database& database) {

@@ -1,7 +1,6 @@
 #include "store/sqlite/rows.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <utility>
 #include <vector>
@@ -342,7 +341,8 @@ void bind_job_fixed(Run& run, const model::JobRecord& job) {
         .integer(job.range.step)
         .integer(job.range.running_max)
         .integer(job.is_array ? 1 : 0)
-        .integer(job.fair_step);
+        .integer(job.fair_step)
+        .integer(job.run_name);
 }
 
 void bind_job_changing(Run& run, const model::JobRecord& job, Packed& packed) {
@@ -385,6 +385,7 @@ model::JobRecord read_job(Run& run) {
     job.range.running_max = run.read_as<std::uint32_t>();
     job.is_array = run.read_integer() != 0;
     job.fair_step = run.read_integer();
+    job.run_name = run.read_as<std::uint32_t>();
     job.request = run.read_id<model::RequestId>();
     job.priority = run.read_as<std::int32_t>();
     job.fair_load = run.read_integer();

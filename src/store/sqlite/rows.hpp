@@ -59,7 +59,7 @@ inline constexpr std::string_view kNodeGpuColumns =
     "node, position, id, uuid, model, total_mib, is_present, is_simulated";
 inline constexpr std::string_view kJobColumns =  // Fixed; what may change; what has an index.
     "id, user, project, submitted_at, range_first, range_last, range_step, range_running_max, "
-    "is_array, fair_step, "
+    "is_array, fair_step, run_name, "
     "request, priority, fair_load, retries_max, retry_backoff_s, time_limit_s, on_node_loss, "
     "is_preemptible, "
     "waiting_state, next, taken, "
@@ -77,6 +77,13 @@ inline constexpr std::string_view kBookingColumns =
 inline constexpr std::string_view kControlColumns = "job, rev, control, element, actor, at";
 inline constexpr std::string_view kIdempotencyColumns =
     "user, key, fingerprint, first_job, job_count, at";
+
+inline constexpr std::string_view kRunStatsColumns =
+    "project, user, name, size, told, leaning, runs, shares";
+inline constexpr std::string_view kForecastColumns =
+    "job, at, class, sampled_from_s, sampled_until_s, from_s, until_s";
+inline constexpr std::string_view kOutcomeColumns =
+    "id, number, class, verdict, past_from, past_until";
 
 /// Texts that a record has to be packed into live here until the statement has run.
 struct Packed {
@@ -100,6 +107,9 @@ void bind(Run& run, const model::AllocationRecord& allocation, Packed& packed);
 void bind(Run& run, const model::BookingRecord& booking, Packed& packed);
 void bind(Run& run, const model::ControlRecord& control);
 void bind(Run& run, const model::IdempotencyRecord& request);
+void bind(Run& run, const ledger::RunStatsRecord& stats, Packed& packed);
+void bind(Run& run, const ledger::ForecastRecord& forecast);
+void bind(Run& run, const ledger::OutcomeRecord& outcome);
 
 [[nodiscard]] model::UserRecord read_user(Run& run);
 [[nodiscard]] model::RequestRecord read_request(Run& run);
@@ -114,6 +124,9 @@ void bind(Run& run, const model::IdempotencyRecord& request);
 [[nodiscard]] model::BookingRecord read_booking(Run& run);
 [[nodiscard]] model::ControlRecord read_control(Run& run);
 [[nodiscard]] model::IdempotencyRecord read_idempotency(Run& run);
+[[nodiscard]] ledger::RunStatsRecord read_run_stats(Run& run);
+[[nodiscard]] ledger::ForecastRecord read_forecast(Run& run);
+[[nodiscard]] ledger::OutcomeRecord read_outcome(Run& run);
 
 /// "1 0 0 …" as it stands in the column `counts`; empty: one element, in `state`.
 [[nodiscard]] model::StateCounts unpack_counts(std::string_view packed, model::ElementState state);

@@ -262,10 +262,44 @@ ALTER TABLE projects ADD COLUMN user_running_elements_max INTEGER;
 ALTER TABLE projects ADD COLUMN user_pending_elements_max INTEGER;
 )sql";
 
+// What forecasts are made from. An outcome's id is its number in a ring; runs and shares are bins:
+// number, ended, cut, in turns.
+constexpr std::string_view kForecasts = R"sql(
+ALTER TABLE jobs ADD COLUMN run_name INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE run_stats (
+    project INTEGER NOT NULL,
+    user INTEGER NOT NULL,
+    name INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    told INTEGER NOT NULL,
+    leaning INTEGER NOT NULL,
+    runs TEXT NOT NULL,
+    shares TEXT,
+    PRIMARY KEY (project, user, name, size)
+) WITHOUT ROWID;
+CREATE TABLE forecasts (
+    job INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    class INTEGER NOT NULL,
+    sampled_from_s INTEGER NOT NULL,
+    sampled_until_s INTEGER NOT NULL,
+    from_s INTEGER NOT NULL,
+    until_s INTEGER NOT NULL
+);
+CREATE TABLE forecast_outcomes (
+    id INTEGER PRIMARY KEY,
+    number INTEGER NOT NULL,
+    class INTEGER NOT NULL,
+    verdict INTEGER NOT NULL,
+    past_from INTEGER NOT NULL,
+    past_until INTEGER NOT NULL
+);
+)sql";
+
 /// Forward only, in order; a step that was released is never edited.
 constexpr auto kSteps = std::to_array<std::string_view>(
-    {kFirst, kControls, kNodeLabels, kPreemptible, kFairShare, kRequestJobs, kBookings,
-     kUserQuotas});
+    {kFirst, kControls, kNodeLabels, kPreemptible, kFairShare, kRequestJobs, kBookings, kUserQuotas,
+     kForecasts});
 
 Result<std::int64_t> version_of(Database& database) {
     auto version = database.integer_of("PRAGMA user_version");

@@ -450,6 +450,8 @@ void Controller::publish() {
     next->element_counts = state.element_counts();
     next->limits = ledger_.options().limits;
     next->usage = state.usage_of_all();
+    next->runs = state.foresight().runs();
+    next->calibration = state.foresight().calibration();
     next->storage_trouble = storage_error_ ? storage_error_->message : "";
     for (const auto& [id, model] : state.gpu_models()) {
         next->gpu_models.emplace(id, model.name);
@@ -562,6 +564,7 @@ void Controller::describe_task(Holding& holding) const {
     holding.started_at = element->started_at;
     holding.limit = std::chrono::seconds(job->time_limit_s);
     holding.preemptible = state.core().hold_with(holding.allocation.id).preemptible;
+    holding.run_key = state.run_key(*job);
     if (job->time_limit_s > 0 && element->started_at != model::kNever) {
         holding.until = element->started_at + std::chrono::seconds(job->time_limit_s);
     }

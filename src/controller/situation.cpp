@@ -9,8 +9,8 @@ namespace reeve::controller {
 
 using model::ElementState;
 
-SituationBuilder::SituationBuilder(const View& view) : view_(view) {
-    situation_.now = view.at;
+SituationBuilder::SituationBuilder(const View& view, std::optional<Instant> now) : view_(view) {
+    situation_.now = now.value_or(view.at);
     situation_.options = view.scheduling;
     situation_.mix = view.mix;
     situation_.projects = scheduler::ProjectTree(view.limits, view.usage);
@@ -36,9 +36,11 @@ SituationBuilder::SituationBuilder(const View& view) : view_(view) {
                  .job = held.task.element.job,
                  .project = held.project,
                  .user = holding.user_id,
-                 .hold = hold_of(holding)});
+                 .hold = hold_of(holding),
+                 .element = held.task.element.index});
             if (held.owner == model::AllocationOwner::kTask) {
                 ++held_by_[held.task.element.job];
+                run_keys_.try_emplace(held.task.element.job, holding.run_key);
             }
         }
     }
@@ -81,6 +83,13 @@ void SituationBuilder::add(const ledger::JobRow& job) {
     if (job.element && job.element->state == ElementState::kQueued) {
         waiting.not_before = job.element->not_before;
     }
+    const model::Request& request = situation_.requests[waiting.group.request.value() - 1].second;
+    run_keys_.try_emplace(
+        record.id, scheduler::RunKey{
+                       .project = project->second,
+                       .user = record.user,
+                       .name = record.run_name,
+                       .size = scheduler::run_size(request, waiting.group.nodes)});
     situation_.waiting.push_back(std::move(waiting));
 }
 

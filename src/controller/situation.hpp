@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "controller/view.hpp"
 #include "ledger/reader.hpp"
 #include "scheduler/forward.hpp"
+#include "scheduler/run_stats.hpp"
 
 namespace reeve::controller {
 
@@ -16,7 +18,7 @@ namespace reeve::controller {
 class SituationBuilder {
   public:
     /// `view` outlives it.
-    explicit SituationBuilder(const View& view);
+    explicit SituationBuilder(const View& view, std::optional<Instant> now = {});
 
     /// A job of the queue, as it was read no later than the view was taken: what of it started
     /// since is in the view. What is held never starts.
@@ -26,6 +28,9 @@ class SituationBuilder {
     void add_failed(JobId job) { situation_.failed.push_back(job); }
 
     [[nodiscard]] const scheduler::Situation& situation() const { return situation_; }
+
+    /// Of what runs and of what was added: by what its run time is remembered.
+    [[nodiscard]] const std::map<JobId, scheduler::RunKey>& run_keys() const { return run_keys_; }
 
   private:
     model::RequestId id_of(const ledger::JobRow& job);
@@ -37,6 +42,7 @@ class SituationBuilder {
     std::map<model::RequestId, model::RequestId> ids_;  // Of the ledger's.
     std::vector<model::RequestId> not_submitted_;       // Of jobs that there are not.
     std::map<JobId, std::uint32_t> held_by_;            // Tasks in the view.
+    std::map<JobId, scheduler::RunKey> run_keys_;
 };
 
 }  // namespace reeve::controller

@@ -17,9 +17,11 @@
 #include "model/booking.hpp"
 #include "model/records.hpp"
 #include "scheduler/booking.hpp"
+#include "scheduler/calibration.hpp"
 #include "scheduler/core.hpp"
 #include "scheduler/fair_share.hpp"
 #include "scheduler/placement.hpp"
+#include "scheduler/run_stats.hpp"
 
 namespace reeve::controller {
 
@@ -37,6 +39,7 @@ struct Holding {
     std::optional<Instant> until = {};  // Start and time limit; absent without a limit.
     std::chrono::seconds limit = {};    // 0: none.
     std::optional<scheduler::Preemptible> preemptible = {};
+    scheduler::RunKey run_key = {};  // By which its run time is remembered.
 };
 
 /// The same as the scheduler knows it.
@@ -109,6 +112,8 @@ struct View {
         {};  // In memory, so not ended.
     model::Quota limits = {};
     model::Usage usage = {};
+    scheduler::RunLeaves runs = {};                                  // How long things ran.
+    std::shared_ptr<const scheduler::Calibration> calibration = {};  // Null: nothing is known.
     std::string storage_trouble = {};  // Why nothing can be made durable; "" if all is well.
 };
 

@@ -3,12 +3,16 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/instant.hpp"
+#include "base/result.hpp"
 #include "controller/view.hpp"
 #include "ledger/reader.hpp"
+#include "scheduler/forward.hpp"
 
 namespace reeve::controller {
 
@@ -33,6 +37,16 @@ struct When {
 
 /// So many jobs of the queue are looked at, from its beginning.
 inline constexpr std::size_t kWhenJobsMax = 2000;
+
+/// The first jobs of the queue, as they are looked at: kWhenJobsMax at most. Errors: the reader's.
+[[nodiscard]] Result<std::vector<ledger::JobRow>> read_queue(ledger::Reader& reader);
+
+/// What can be said of `job` without a look at others: nothing if it is in the queue and may start.
+[[nodiscard]] std::optional<When> when_alone(const ledger::JobRow& job);
+
+/// As when_starts(), of each job of `situation` that starts. Those that do not are left out.
+[[nodiscard]] std::map<JobId, When> when_each_starts(
+    const scheduler::Situation& situation, const View& view);
 
 /// When `job` starts if nobody submits or stops anything, no node comes or goes, and all that runs
 /// or starts before takes its whole time limit (what has none: as long as is assumed). `queue` are

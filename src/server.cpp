@@ -20,6 +20,7 @@
 #include "platform/host.hpp"
 #include "platform/identity.hpp"
 #include "platform/process.hpp"
+#include "platform/thread.hpp"
 #include "server_files.hpp"
 #include "store/sqlite/backup.hpp"
 #include "version.hpp"
@@ -115,6 +116,9 @@ Server::~Server() {
     if (status_http_) {
         status_http_->stop(kStopGrace);
     }
+    if (forecaster_) {
+        forecaster_->stop();
+    }
     if (writer_) {
         writer_->stop();
     }
@@ -167,6 +171,21 @@ Result<void> Server::open_ledger() {
     cluster_id_ = (*opened)->header().cluster_id;
     writer_ = std::make_unique<controller::Writer>(*std::move(opened), platform::now_utc);
     writer_->on_trouble([](const Error& error) { log_error("writer", error); });
+    const auto trouble = [](const Error& error) { log_error("forecasts", error); };
+    const auto note = [this, trouble](std::vector<ledger::ForecastRecord> forecasts) {
+        writer_->submit(ledger::NoteForecasts{std::move(forecasts)}, [trouble](const auto& noted) {
+            if (!noted) {
+                trouble(noted.error());
+            }
+        });
+    };
+    forecaster_ = std::make_unique<controller::Forecaster>(controller::ForecasterOptions{
+        .clock = platform::now_utc,
+        .view = [this] { return writer_->view(); },
+        .queue = controller::queue_of(*store_),
+        .note = note,
+        .begin = platform::yield_to_others,
+        .trouble = trouble});
     return {};
 }
 
@@ -321,6 +340,7 @@ Result<void> Server::start_agents() {
         return tl::unexpected<Error>(boot.error());
     }
     writer_->start();
+    forecaster_->start();
     std::vector<agent::AgentNode> nodes;
     nodes.reserve(nodes_.size());
     for (Node& node : nodes_) {
@@ -473,6 +493,7 @@ Result<void> Server::start_api() {
         .now = platform::now_utc,
         .version = kVersion,
         .backup = [this](const std::string& path) { return back_up(path); },
+        .forecasts = [this] { return forecaster_->sheet(); },
         .http_counters = [this] { return http_ ? &http_->counters() : nullptr; },
         .writer_counters = &writer_->counters(),
         .audit_counters = audit_ ? &audit_->counters() : nullptr});

@@ -28,6 +28,7 @@
 #include "api/sample_board.hpp"
 #include "api/task_logs.hpp"
 #include "base/result.hpp"
+#include "controller/forecaster.hpp"
 #include "controller/writer.hpp"
 #include "model/gpu_source.hpp"
 #include "platform/files.hpp"
@@ -126,6 +127,7 @@ class Server {
     std::optional<platform::FileLock> lock_;
     std::unique_ptr<store_sqlite::SqliteStore> store_;
     std::unique_ptr<controller::Writer> writer_;
+    std::unique_ptr<controller::Forecaster> forecaster_;
     std::string cluster_id_;
 
     api::SampleBoard samples_;

@@ -449,6 +449,31 @@ void write_when(
     }
 }
 
+void write_forecast(
+    JsonText& json,
+    const controller::Outlook& outlook,
+    const controller::ForecastSheet& sheet,
+    const controller::View& view,
+    Instant now) {
+    if (!outlook.said) {
+        return;
+    }
+    constexpr std::chrono::microseconds kNone(0);
+    const scheduler::Interval& interval = outlook.said->interval;
+    const auto age = std::max(now - sheet.at, kNone);
+    json.key("forecast");
+    json.begin_object();
+    json.field("from", sheet.at + interval.from);
+    json.field("until", sheet.at + interval.until);
+    json.field("confidence_percent", scheduler::kConfidencePercent);
+    json.field("samples", sheet.samples);
+    json.field("revision", sheet.rev.value());
+    json.field("age_s", std::chrono::duration_cast<std::chrono::seconds>(age).count());
+    json.field("past_forecasts", view.calibration ? view.calibration->known() : 0);
+    json.field("past_inside", view.calibration ? view.calibration->inside() : 0);
+    json.end_object();
+}
+
 void write_as_of(JsonText& json, std::uint64_t incarnation, Revision rev, Instant now) {
     json.key("as_of");
     json.begin_object();

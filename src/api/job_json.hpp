@@ -5,6 +5,7 @@
 #include <string>
 
 #include "api/json_text.hpp"
+#include "controller/forecast_sheet.hpp"
 #include "controller/view.hpp"
 #include "controller/when.hpp"
 #include "controller/why.hpp"
@@ -35,6 +36,14 @@ void write_element(
     const std::optional<model::AllocationRecord>& allocation);
 
 /// The part of Why that comes after what it is about.
+/// "forecast", if samples say when it starts.
+void write_forecast(
+    JsonText& json,
+    const controller::Outlook& outlook,
+    const controller::ForecastSheet& sheet,
+    const controller::View& view,
+    Instant now);
+
 /// The fields of when it starts, but as_of.
 void write_when(
     JsonText& json,

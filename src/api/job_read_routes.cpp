@@ -239,32 +239,43 @@ HttpResponse why(
     return {.body = json.take()};
 }
 
-/// The first jobs of the queue, as they are looked at.
-Result<std::vector<ledger::JobRow>> queue_of(ledger::Reader& reader) {
-    std::vector<ledger::JobRow> queue;
-    std::optional<ledger::JobCursor> after;
-    do {
-        const std::size_t missing = controller::kWhenJobsMax - queue.size();
-        auto page =
-            reader.jobs({}, ledger::JobOrder::kQueue, after, std::min(missing, ledger::kPageMax));
-        if (!page) {
-            return tl::unexpected<Error>(std::move(page.error()));
-        }
-        std::ranges::move(page->rows, std::back_inserter(queue));
-        after = page->next;
-    } while (after && queue.size() < controller::kWhenJobsMax);
-    return queue;
+/// By time limits alone, which takes a run of the scheduler, unless the job is too far behind.
+Result<controller::When> when_by_limits(
+    ledger::Reader& reader, const controller::View& view, const ledger::JobRow& job) {
+    const auto position = reader.position(job.record.rank, job.record.id);
+    if (!position) {
+        return tl::unexpected<Error>(position.error());
+    }
+    if (*position > controller::kWhenJobsMax) {
+        return controller::When{.kind = controller::WhenKind::kTooFar};
+    }
+    return controller::read_queue(reader).map(
+        [&](const auto& queue) { return controller::when_starts(job, queue, view); });
 }
 
+/// From the sheet at hand, if the job is in it.
 HttpResponse when(ledger::Reader& reader, const ApiParts& parts, const ledger::JobRow& job) {
-    const auto queue = queue_of(reader);
-    if (!queue) {
-        return refuse(queue.error());
-    }
     const auto view = parts.commands.view();
+    const auto sheet = parts.forecasts ? parts.forecasts() : nullptr;
+    std::optional<controller::When> answer = controller::when_alone(job);
+    const controller::Outlook* outlook = nullptr;
+    if (!answer && sheet != nullptr) {
+        const auto known = sheet->jobs.find(job.record.id);
+        outlook = known == sheet->jobs.end() ? nullptr : &known->second;
+    }
+    if (!answer && outlook == nullptr) {
+        auto by_limits = when_by_limits(reader, *view, job);
+        if (!by_limits) {
+            return refuse(by_limits.error());
+        }
+        answer = *std::move(by_limits);
+    }
     JsonText json;
     json.begin_object();
-    write_when(json, job, controller::when_starts(job, *queue, *view), *view);
+    write_when(json, job, answer ? *answer : outlook->by_limits, *view);
+    if (outlook != nullptr) {
+        write_forecast(json, *outlook, *sheet, *view, parts.now());
+    }
     write_as_of(json, view->incarnation, view->rev, parts.now());
     json.end_object();
     return {.body = json.take()};

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "api/router.hpp"
 #include "api/sample_board.hpp"
 #include "api/task_logs.hpp"
+#include "controller/forecast_sheet.hpp"
 #include "controller/writer.hpp"
 #include "model/job_spec.hpp"
 
@@ -48,6 +50,9 @@ struct ApiParts {
     /// Writes a consistent copy of the database to a new file, and returns its size.
     std::function<Result<std::uint64_t>(const std::string& path)> backup;
     CompatOptions compat = {};
+
+    /// What samples say of the queue; null while there are none. Empty: nobody makes any.
+    std::function<std::shared_ptr<const controller::ForecastSheet>()> forecasts = {};
 
     // For /metrics. The counters' owners come later than the routes; each may be null.
     std::function<const HttpCounters*()> http_counters = {};

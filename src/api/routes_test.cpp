@@ -218,6 +218,33 @@ TEST_F(RoutesTest, WhenIsToldOfWhatWaits) {
     EXPECT_TRUE(has(running.body, R"("kind":"not_pending")")) << running.body;
 }
 
+TEST_F(RoutesTest, WhenIsAnsweredFromTheSamplesAtHand) {
+    EXPECT_FALSE(has(world.get("/api/v1/jobs/8/when", kAda).body, "forecast"));
+    auto past = std::make_shared<scheduler::Calibration>();
+    past->put(0, {.verdict = scheduler::Verdict::kInside});
+    past->put(1, {.verdict = scheduler::Verdict::kAfter});
+    world.commands.shown.calibration = past;
+    controller::ForecastSheet sheet{
+        .rev = Revision(5), .at = kWorldNow + -std::chrono::seconds(7), .samples = 40};
+    sheet.jobs[JobId(8)] = {
+        .by_limits =
+            {.kind = controller::WhenKind::kExpected, .at = kWorldNow + std::chrono::hours(9)},
+        .said = scheduler::Said{
+                        .interval = {.from = std::chrono::minutes(60), .until = std::chrono::minutes(120)}}
+    };
+    world.parts.forecasts = [&] {
+        return std::make_shared<const controller::ForecastSheet>(sheet);
+    };
+    const std::string body = world.get("/api/v1/jobs/8/when", kAda).body;
+    EXPECT_TRUE(has(body, R"("confidence_percent":80,"samples":40,"revision":5,"age_s":7)"))
+        << body;
+    EXPECT_TRUE(has(body, R"("past_forecasts":2,"past_inside":1)")) << body;
+    EXPECT_TRUE(has(body, R"("forecast":{"from":")")) << body;
+    sheet.jobs.clear();
+    EXPECT_FALSE(has(world.get("/api/v1/jobs/8/when", kAda).body, "forecast"))
+        << "a job that is in no sample yet";
+}
+
 TEST_F(RoutesTest, AllThatIsShortOnANodeIsNamed) {
     auto node = std::make_shared<controller::NodeStatus>(*node_with_gpu("ada"));
     node->view.free.host.cpu_millicores = 1000;

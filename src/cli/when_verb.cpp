@@ -29,14 +29,40 @@ void print_assumptions(std::ostream& out, const JsonValue& when) {
     }
 }
 
-void print_expected(std::ostream& out, const JsonValue& when, const Look& look) {
-    const std::string at = text_at(when, "expected_at");
+/// "now", "in 2h (2026-11-30T14:05:00Z)".
+std::string moment(const std::string& at, const Look& look) {
     const std::string in = relative_time(at, look.now);
     const bool is_now = in.empty() || !in.starts_with("in ");
-    out << "starts "
-        << (is_now ? "now"
-                   : in + " (" +
-                         (look.is_terminal ? shown_time(at, look) : at.substr(0, 19) + "Z") + ")");
+    if (is_now) {
+        return "now";
+    }
+    return in + " (" + (look.is_terminal ? shown_time(at, look) : at.substr(0, 19) + "Z") + ")";
+}
+
+/// The interval, what it rests on, and how good earlier ones were.
+void print_forecast(std::ostream& out, const JsonValue& forecast, const Look& look) {
+    const auto number = [&](const char* name) { return integer_at(forecast, name).value_or(0); };
+    const std::string from = moment(text_at(forecast, "from"), look);
+    const std::string until = moment(text_at(forecast, "until"), look);
+    out << "starts " << (from == until ? from : "from " + from + " to " + until) << ", with "
+        << number("confidence_percent") << " % confidence\n  from " << number("samples")
+        << " samples of run times at revision " << number("revision") << ", "
+        << format_duration(std::chrono::seconds(number("age_s"))) << " old";
+    const std::int64_t past = number("past_forecasts");
+    constexpr std::int64_t kHundred = 100;
+    if (past > 0) {
+        out << "; of " << past << " past forecasts " << kHundred * number("past_inside") / past
+            << " % were inside";
+    }
+    out << "\n  by time limits alone it ";
+}
+
+void print_expected(std::ostream& out, const JsonValue& when, const Look& look) {
+    const JsonValue* forecast = find(when, "forecast");
+    if (forecast != nullptr) {
+        print_forecast(out, *forecast, look);
+    }
+    out << "starts " << moment(text_at(when, "expected_at"), look);
     if (const JsonValue* nodes = find(when, "nodes"); nodes != nullptr && !nodes->Empty()) {
         const char* separator = " on ";
         for (const JsonValue& node : nodes->GetArray()) {
@@ -48,6 +74,9 @@ void print_expected(std::ostream& out, const JsonValue& when, const Look& look) 
     out << (before == 0 ? std::string() : ", after " + tasks_in_words(before) + " of others")
         << "\n";
     print_assumptions(out, when);
+    if (forecast == nullptr) {
+        out << "  that is by time limits alone: there are no samples of run times with it yet\n";
+    }
 }
 
 class WhenVerb final : public Verb {

@@ -181,6 +181,7 @@ Result<void> Server::open_ledger() {
     };
     forecaster_ = std::make_unique<controller::Forecaster>(controller::ForecasterOptions{
         .clock = platform::now_utc,
+        .worked = platform::processor_time,
         .view = [this] { return writer_->view(); },
         .queue = controller::queue_of(*store_),
         .note = note,

@@ -44,11 +44,12 @@ std::shared_ptr<const ForecastSheet> Forecaster::sheet() const {
 /// Thrice as long as it has worked since the last rest, and for so long at least. False if it is to
 /// end.
 bool Forecaster::rest(microseconds least) {
-    const microseconds worked = std::max(options_.clock() - resumed_, microseconds(0));
+    const microseconds worked = options_.worked();
     std::unique_lock lock(mutex_);
-    wakes_.wait_for(
-        lock, std::max(kRestsPerWork * worked, least), [this] { return is_stopping_.load(); });
-    resumed_ = options_.clock();
+    wakes_.wait_for(lock, std::max(kRestsPerWork * (worked - rested_), least), [this] {
+        return is_stopping_.load();
+    });
+    rested_ = worked;
     return !is_stopping_;
 }
 
@@ -56,7 +57,6 @@ void Forecaster::run() {
     if (options_.begin) {
         options_.begin();
     }
-    resumed_ = options_.clock();
     while (rest(options_.rest)) {
         const std::shared_ptr<const View> view = options_.view();
         const std::shared_ptr<const ForecastSheet> last = sheet();
@@ -87,7 +87,7 @@ Result<std::optional<ForecastSheet>> Forecaster::make(const View& view) {
         }
         ++done;
         return rest(microseconds(0)) &&
-               (done < kForecastSamplesMin || resumed_ - begun < kSheetTakes);
+               (done < kForecastSamplesMin || options_.clock() - begun < kSheetTakes);
     });
 }
 

@@ -21,7 +21,8 @@ namespace reeve::controller {
 
 struct ForecasterOptions {
     std::function<Instant()> clock = {};
-    std::function<std::shared_ptr<const View>()> view = {};              // The newest; never null.
+    std::function<std::chrono::microseconds()> worked = {};  // What its thread had of a processor.
+    std::function<std::shared_ptr<const View>()> view = {};  // The newest; never null.
     std::function<Result<std::vector<ledger::JobRow>>()> queue = {};     // As read_queue() has it.
     std::function<void(std::vector<ledger::ForecastRecord>)> note = {};  // Keeps them, or not.
     std::function<void()> begin = {};                // First on its thread: lowers its priority.
@@ -57,8 +58,8 @@ class Forecaster {
     ForecasterOptions options_;
     // Of the thread.
     scheduler::RunHistory history_;
-    std::set<JobId> noted_;                                    // Of those that wait.
-    Instant resumed_ = Instant(std::chrono::microseconds(0));  // It has worked since.
+    std::set<JobId> noted_;                  // Of those that wait.
+    std::chrono::microseconds rested_ = {};  // For all of its work until then.
 
     std::atomic<bool> is_stopping_ = false;
     mutable std::mutex mutex_;

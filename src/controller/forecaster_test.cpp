@@ -24,6 +24,7 @@ class ForecasterTest : public testing::Test {
     ForecasterOptions options() {
         return {
             .clock = [this] { return Instant(microseconds(now.load())); },
+            .worked = [this] { return microseconds(worked.load()); },
             .view =
                 [this] {
                     const std::scoped_lock lock(mutex);
@@ -68,6 +69,7 @@ class ForecasterTest : public testing::Test {
     std::shared_ptr<const View> view = nullptr;
     std::vector<ledger::ForecastRecord> noted;
     std::atomic<std::int64_t> now = kViewNow.since_epoch().count();
+    std::atomic<std::int64_t> worked = 0;
     std::atomic<int> reads = 0;
     std::atomic<int> troubles = 0;
     std::atomic<bool> has_bad_reads = false;
@@ -133,7 +135,7 @@ TEST_F(ForecasterTest, RestsThriceAsLongAsItWorksAndEndsAtOnce) {
     show(7);
     ForecasterOptions slow = options();
     slow.queue = [this, queue = slow.queue] {
-        now += microseconds(hours(1)).count();  // Work that takes an hour.
+        worked += microseconds(hours(1)).count();  // Work that takes an hour.
         return queue();
     };
     Forecaster forecaster(std::move(slow));

@@ -1,5 +1,7 @@
 #include "platform/thread.hpp"
 
+#include <ctime>
+
 #include <sys/resource.h>
 
 namespace reeve::platform {
@@ -9,6 +11,13 @@ void yield_to_others() {
     constexpr int kNice = 10;
     // Of the calling thread, and always allowed.
     static_cast<void>(setpriority(PRIO_PROCESS, 0, kNice));
+}
+
+std::chrono::microseconds processor_time() {
+    timespec spent = {};
+    static_cast<void>(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent));  // There is no error left.
+    return std::chrono::duration_cast<std::chrono::microseconds>(
+        std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec));
 }
 
 }  // namespace reeve::platform

@@ -35,7 +35,6 @@ void write_element(
     const controller::View& view,
     const std::optional<model::AllocationRecord>& allocation);
 
-/// The part of Why that comes after what it is about.
 /// "forecast", if samples say when it starts.
 void write_forecast(
     JsonText& json,
@@ -51,6 +50,7 @@ void write_when(
     const controller::When& when,
     const controller::View& view);
 
+/// The part of Why that comes after what it is about.
 void write_reasons(JsonText& json, const controller::Waiter& waiter, const controller::Why& why);
 
 void write_why(JsonText& json, const controller::Waiter& waiter, const controller::Why& why);

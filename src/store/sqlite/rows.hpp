@@ -70,7 +70,7 @@ inline constexpr std::string_view kElementColumns =
     "retries_used, not_before, queued_at, scheduled_at, started_at, ended_at, node, allocation, "
     "pid, memory_peak_mib, cpu_ms, log_bytes, message";
 inline constexpr std::string_view kAllocationColumns =
-    "id, job, element, attempt, rank, is_quarantined, node, project, cpu_millicores, memory_mib, "
+    "id, job, element, attempt, rank, owner, node, project, cpu_millicores, memory_mib, "
     "gpus, state, reserved_at, released_at";
 inline constexpr std::string_view kBookingColumns =
     "id, name, starts_at, ends_at, project, parts, release_after_s, is_used, made_by";

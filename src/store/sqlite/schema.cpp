@@ -151,7 +151,7 @@ CREATE TABLE allocations (
     element INTEGER NOT NULL,
     attempt INTEGER NOT NULL,
     rank INTEGER NOT NULL,
-    is_quarantined INTEGER NOT NULL,  -- model::AllocationOwner
+    is_quarantined INTEGER NOT NULL,  -- Later: owner.
     node INTEGER NOT NULL,
     project INTEGER NOT NULL,
     cpu_millicores INTEGER NOT NULL,
@@ -265,6 +265,7 @@ ALTER TABLE projects ADD COLUMN user_pending_elements_max INTEGER;
 // What forecasts are made from. An outcome's id is its number in a ring; runs and shares are bins:
 // number, ended, cut, in turns.
 constexpr std::string_view kForecasts = R"sql(
+ALTER TABLE allocations RENAME COLUMN is_quarantined TO owner;
 ALTER TABLE jobs ADD COLUMN run_name INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE run_stats (
     project INTEGER NOT NULL,

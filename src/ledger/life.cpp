@@ -42,6 +42,10 @@ bool is_by_stop(TaskEnd end) {
     return end == TaskEnd::kStopped || end == TaskEnd::kNeverStarted || end == TaskEnd::kShimLost;
 }
 
+bool has_run(TaskEnd end) {
+    return end != TaskEnd::kStartFailed && end != TaskEnd::kNeverStarted;
+}
+
 /// Its time was up, or it was stopped for the sake of others. What its user cancels has ended.
 bool would_have_gone_on(const ElementRecord& element, TaskEnd end) {
     const bool was_stopped = element.state == ElementState::kStopping && is_by_stop(end);
@@ -157,9 +161,7 @@ void Ledger::requeue(ElementRecord element, EndReason reason, microseconds delay
 
 /// What its node measured and saw of it.
 ElementRecord Ledger::with_outcome(ElementRecord element, const model::TaskOutcome& outcome) {
-    const bool has_run =
-        outcome.end != TaskEnd::kStartFailed && outcome.end != TaskEnd::kNeverStarted;
-    if (has_run && element.state == ElementState::kScheduled) {  // Its start was not heard of.
+    if (has_run(outcome.end) && element.state == ElementState::kScheduled) {  // Its start was not heard of.
         if (outcome.ran_for && element.started_at == model::kNever) {
             element.started_at = std::max(element.scheduled_at, state_.now() + -*outcome.ran_for);
         }
@@ -189,7 +191,7 @@ void Ledger::end_attempt(ElementRecord element, const model::TaskOutcome& outcom
         element.intent = StopIntent::kTimeLimit;
         element.ended_at = ended_at;
     }
-    if (has_run) {
+    if (has_run(outcome.end)) {
         learn_run(
             element, would_have_gone_on(element, outcome.end) ? RunEnd::kCut : RunEnd::kEnded);
     }

@@ -11,29 +11,40 @@ namespace {
 
 using model::ElementState;
 
-/// Makes of a database what it was before schema 9, before 8, before 5.
-constexpr const char* kBeforeForecasts =
-    "ALTER TABLE jobs DROP COLUMN run_name; DROP TABLE run_stats; DROP TABLE forecasts; "
-    "DROP TABLE forecast_outcomes; ";
+// What makes of a database what it was before a schema.
 
-constexpr const char* kBeforeUserQuotas =
-    "ALTER TABLE projects DROP COLUMN user_gpu_milli_max; ALTER TABLE projects DROP COLUMN "
-    "user_cpu_millicores_max; ALTER TABLE projects DROP COLUMN user_memory_mib_max; ALTER TABLE "
-    "projects DROP COLUMN user_running_elements_max; ALTER TABLE projects DROP COLUMN "
-    "user_pending_elements_max; ";
-constexpr const char* kBeforeFairShare =
-    "ALTER TABLE jobs DROP COLUMN run_name; DROP TABLE run_stats; DROP TABLE forecasts; "
-    "DROP TABLE forecast_outcomes; "
-    "UPDATE jobs SET rank = -priority; ALTER TABLE jobs RENAME COLUMN rank TO priority_negated; "
-    "ALTER TABLE jobs DROP COLUMN priority; ALTER TABLE jobs DROP COLUMN fair_load; "
-    "ALTER TABLE jobs DROP COLUMN fair_step; ALTER TABLE projects DROP COLUMN share; "
-    "DROP TABLE accounts; ALTER TABLE requests DROP COLUMN jobs; DROP TABLE bookings; ";
+/// 9.
+std::string before_forecasts() {
+    return "ALTER TABLE jobs DROP COLUMN run_name; DROP TABLE run_stats; DROP TABLE forecasts; "
+           "DROP TABLE forecast_outcomes; ALTER TABLE allocations RENAME COLUMN owner TO "
+           "is_quarantined; ";
+}
+
+/// 8.
+std::string before_user_quotas() {
+    return before_forecasts() +
+           "ALTER TABLE projects DROP COLUMN user_gpu_milli_max; ALTER TABLE projects DROP COLUMN "
+           "user_cpu_millicores_max; ALTER TABLE projects DROP COLUMN user_memory_mib_max; ALTER "
+           "TABLE "
+           "projects DROP COLUMN user_running_elements_max; ALTER TABLE projects DROP COLUMN "
+           "user_pending_elements_max; ";
+}
+
+/// 5.
+std::string before_fair_share() {
+    return before_user_quotas() +
+           "UPDATE jobs SET rank = -priority; ALTER TABLE jobs RENAME COLUMN rank TO "
+           "priority_negated; "
+           "ALTER TABLE jobs DROP COLUMN priority; ALTER TABLE jobs DROP COLUMN fair_load; "
+           "ALTER TABLE jobs DROP COLUMN fair_step; ALTER TABLE projects DROP COLUMN share; "
+           "DROP TABLE accounts; ALTER TABLE requests DROP COLUMN jobs; DROP TABLE bookings; ";
+}
 
 TEST_F(Sqlite, BringsTheFirstSchemaUpToDate) {
     make(3);
     tamper(
         path(),
-        std::string(kBeforeUserQuotas) + kBeforeFairShare +
+        before_fair_share() +
             "ALTER TABLE requests DROP COLUMN node_expression; ALTER TABLE nodes DROP COLUMN "
             "labels; DROP TABLE controls; ALTER TABLE jobs DROP COLUMN rev; ALTER TABLE jobs DROP "
             "COLUMN is_preemptible; PRAGMA user_version = 1");
@@ -65,7 +76,7 @@ TEST_F(Sqlite, JobsKeepTheirPlaceFromBeforeFairShare) {
         }
         ASSERT_TRUE(changes.commit(*store));
     }
-    tamper(path(), std::string(kBeforeUserQuotas) + kBeforeFairShare + "PRAGMA user_version = 4");
+    tamper(path(), before_fair_share() + "PRAGMA user_version = 4");
     const auto store = open();
     const auto reader = store->open_reader().value();
     EXPECT_EQ(reader->job(JobId(2))->record.priority, 7);
@@ -88,7 +99,7 @@ TEST_F(Sqlite, BringsTheSecondSchemaUpToDate) {
     }
     tamper(
         path(),
-        std::string(kBeforeUserQuotas) + kBeforeFairShare +
+        before_fair_share() +
             "ALTER TABLE requests DROP COLUMN node_expression; ALTER TABLE nodes DROP COLUMN "
             "labels; ALTER TABLE jobs DROP COLUMN is_preemptible; PRAGMA user_version = 2");
     const auto store = open();
@@ -109,7 +120,7 @@ TEST_F(Sqlite, BringsTheFourthSchemaUpToDate) {
         "cpu_millicores, memory_mib, node_expression, 0 FROM requests; UPDATE jobs SET request = 2 "
         "WHERE id = 3; INSERT INTO requests SELECT 3, gpu_count, gpu_milli, gpu_memory_mib, "
         "gpu_model, cpu_millicores, memory_mib, node_expression, 0 FROM requests WHERE id = 2; " +
-            std::string(kBeforeUserQuotas) + kBeforeFairShare + "PRAGMA user_version = 4");
+            before_fair_share() + "PRAGMA user_version = 4");
     const auto store = open();
     const auto header = store->open_epoch().value();
     EXPECT_EQ(header.last_request, model::RequestId(2)) << "nobody asks for the third";
@@ -119,9 +130,7 @@ TEST_F(Sqlite, BringsTheFourthSchemaUpToDate) {
 
 TEST_F(Sqlite, BringsTheSixthSchemaUpToDate) {
     make(2);
-    tamper(
-        path(), std::string(kBeforeForecasts) + kBeforeUserQuotas +
-                    "DROP TABLE bookings; PRAGMA user_version = 6");
+    tamper(path(), before_user_quotas() + "DROP TABLE bookings; PRAGMA user_version = 6");
     const auto store = open();
     Script changes(store->open_epoch().value());
     EXPECT_EQ(of_kind<model::JobRecord>(recovered(*store)).size(), 2U);
@@ -133,7 +142,7 @@ TEST_F(Sqlite, BringsTheSixthSchemaUpToDate) {
 
 TEST_F(Sqlite, BringsTheSeventhSchemaUpToDate) {
     make(1);
-    tamper(path(), std::string(kBeforeForecasts) + kBeforeUserQuotas + "PRAGMA user_version = 7");
+    tamper(path(), before_user_quotas() + "PRAGMA user_version = 7");
     const auto store = open();
     Script changes(store->open_epoch().value());
     model::ProjectRecord project = of_kind<model::ProjectRecord>(recovered(*store)).at(0);
@@ -146,7 +155,7 @@ TEST_F(Sqlite, BringsTheSeventhSchemaUpToDate) {
 
 TEST_F(Sqlite, BringsTheEighthSchemaUpToDate) {
     make(3);
-    tamper(path(), std::string(kBeforeForecasts) + "PRAGMA user_version = 8");
+    tamper(path(), before_forecasts() + "PRAGMA user_version = 8");
     const auto store = open();
     ASSERT_TRUE(store->open_epoch());
     const auto records = recovered(*store);

@@ -161,7 +161,8 @@ void Ledger::requeue(ElementRecord element, EndReason reason, microseconds delay
 
 /// What its node measured and saw of it.
 ElementRecord Ledger::with_outcome(ElementRecord element, const model::TaskOutcome& outcome) {
-    if (has_run(outcome.end) && element.state == ElementState::kScheduled) {  // Its start was not heard of.
+    if (has_run(outcome.end) &&
+        element.state == ElementState::kScheduled) {  // Its start was not heard of.
         if (outcome.ran_for && element.started_at == model::kNever) {
             element.started_at = std::max(element.scheduled_at, state_.now() + -*outcome.ran_for);
         }

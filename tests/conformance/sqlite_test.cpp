@@ -165,7 +165,7 @@ TEST_F(Sqlite, RefusesADirectoryThatMayNotBeWritten) {
 TEST_F(Sqlite, AFullDiskTakesNothingAndLosesNothing) {
     make(1);
     // A large job takes 25 pages; so much that the last one misses some, and a few are left.
-    constexpr std::uint64_t kRoom = (std::uint64_t{1} << 20U) + 32 * 1024;
+    constexpr std::uint64_t kRoom = (std::uint64_t{1} << 20U) + std::uint64_t{32} * 1024;
     const auto store = open_sqlite({.path = path(), .bytes_max = kRoom}).value();
     Script changes(store->open_epoch().value());
     const ledger::JobTexts large{.name = "n", .spec_json = std::string(100'000, 's')};

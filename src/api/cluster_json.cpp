@@ -231,6 +231,7 @@ void write_project(
     }
     write_quota(json, "quota", project.record.quota);
     write_quota(json, "user_quota", project.record.user_quota);
+    json.field("guaranteed_gpu_milli", project.record.guaranteed_gpu_milli);
     json.key("used");
     json.begin_object();
     json.field("gpu_milli", usage.gpu_milli);

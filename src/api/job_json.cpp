@@ -152,6 +152,7 @@ std::string word_for(const controller::Blocker& blocker) {
         case BlockerKind::kClusterLimit:
         case BlockerKind::kReserved:
         case BlockerKind::kBooked:
+        case BlockerKind::kGuarantee:
         case BlockerKind::kQuota:        return std::string(controller::word_of(blocker.kind));
         case BlockerKind::kBackoff:      return "retry_backoff";
         case BlockerKind::kNoNode:       return "node_unavailable";

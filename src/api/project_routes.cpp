@@ -110,24 +110,31 @@ struct Limits {
     std::optional<model::Quota> quota = {};
     std::optional<model::Quota> user_quota = {};
     std::optional<std::int32_t> share = {};
+    std::optional<std::int64_t> guaranteed_gpu_milli = {};
 };
 
 Result<Limits> limits_of(const JsonBody& body) {
     const auto quota = quota_of(body);
     const auto user_quota = quota_of(body, "user_quota");
     const auto share = share_of(body);
-    if (!quota || !user_quota || !share) {
+    const auto guaranteed = guaranteed_of(body);
+    if (!quota || !user_quota || !share || !guaranteed) {
         return tl::unexpected<Error>(
             !quota        ? quota.error()
             : !user_quota ? user_quota.error()
-                          : share.error());
+            : !share      ? share.error()
+                          : guaranteed.error());
     }
-    return Limits{.quota = *quota, .user_quota = *user_quota, .share = *share};
+    return Limits{
+        .quota = *quota,
+        .user_quota = *user_quota,
+        .share = *share,
+        .guaranteed_gpu_milli = *guaranteed};
 }
 
 Result<ledger::PutProject> creation(const ApiParts& parts, const HttpRequest& request) {
-    const auto body =
-        JsonBody::parse(request.body, {"name", "parent", "quota", "user_quota", "share"});
+    const auto body = JsonBody::parse(
+        request.body, {"name", "parent", "quota", "user_quota", "share", "guaranteed_gpu_milli"});
     if (!body) {
         return tl::unexpected<Error>(body.error());
     }
@@ -149,12 +156,14 @@ Result<ledger::PutProject> creation(const ApiParts& parts, const HttpRequest& re
         .parent = *parent,
         .quota = limits->quota.value_or(model::Quota()),
         .share = limits->share,
-        .user_quota = limits->user_quota};
+        .user_quota = limits->user_quota,
+        .guaranteed_gpu_milli = limits->guaranteed_gpu_milli};
 }
 
 Result<ledger::PutProject> replacement(const ApiParts& parts, const HttpRequest& request) {
     const std::string& name = request.capture("name");
-    const auto body = JsonBody::parse(request.body, {"quota", "user_quota", "share"});
+    const auto body =
+        JsonBody::parse(request.body, {"quota", "user_quota", "share", "guaranteed_gpu_milli"});
     if (!body) {
         return tl::unexpected<Error>(body.error());
     }
@@ -173,7 +182,8 @@ Result<ledger::PutProject> replacement(const ApiParts& parts, const HttpRequest&
         .name = name,
         .quota = *limits->quota,
         .share = limits->share,
-        .user_quota = limits->user_quota};
+        .user_quota = limits->user_quota,
+        .guaranteed_gpu_milli = limits->guaranteed_gpu_milli};
 }
 
 }  // namespace

@@ -307,6 +307,11 @@ Result<std::optional<model::Quota>> quota_of(const JsonBody& body, std::string_v
     return quota;
 }
 
+Result<std::optional<std::int64_t>> guaranteed_of(const JsonBody& body) {
+    constexpr std::int64_t kMost = 1'000'000'000'000;
+    return body.integer("guaranteed_gpu_milli", {.least = 0, .most = kMost});
+}
+
 ledger::Actor actor_of(const HttpRequest& request) {
     const Caller& caller = request.caller;
     return {

@@ -80,6 +80,9 @@ struct EventCursor {
 [[nodiscard]] Result<std::optional<model::Quota>> quota_of(
     const JsonBody& body, std::string_view member = "quota");
 
+/// The field `guaranteed_gpu_milli` of a project; nothing if it is absent.
+[[nodiscard]] Result<std::optional<std::int64_t>> guaranteed_of(const JsonBody& body);
+
 [[nodiscard]] ledger::Actor actor_of(const HttpRequest& request);
 
 /// True if the caller may see and name what is `user`'s.

@@ -424,12 +424,13 @@ TEST_F(RoutesTest, Projects) {
     vision.record.name = "vision";
     vision.record.quota.gpu_milli = 4000;
     vision.record.user_quota.running_elements = 3;
+    vision.record.guaranteed_gpu_milli = 2000;
     vision.usage.gpu_milli = 1500;
     world.commands.shown.projects = {vision};
     const HttpResponse shown = world.get("/api/v1/projects/vision", kAda);
     EXPECT_TRUE(has(
         shown.body,
-        R"("quota":{"gpu_milli":4000},"user_quota":{"running_elements":3},"used":{"gpu_milli":1500,)"))
+        R"("quota":{"gpu_milli":4000},"user_quota":{"running_elements":3},"guaranteed_gpu_milli":2000,"used":{"gpu_milli":1500,)"))
         << shown.body;
     EXPECT_EQ(world.get("/api/v1/projects/nlp", kAda).status, 404);
     EXPECT_EQ(world.post("/api/v1/projects", R"({"name":"x"})", kAda).status, 403);
@@ -442,11 +443,12 @@ TEST_F(RoutesTest, Projects) {
     const HttpResponse put = world.ask(
         {.method = Method::kPut,
          .target = "/api/v1/projects/vision",
-         .body =
-             R"({"quota":{"gpu_milli":0,"pending_elements":5},"user_quota":{"memory_mib":7}})"});
+         .body = R"({"quota":{"gpu_milli":0,"pending_elements":5},"user_quota":{"memory_mib":7},)"
+                 R"("guaranteed_gpu_milli":0})"});
     EXPECT_EQ(put.status, 200) << put.body;
     const auto& command = only_command<ledger::PutProject>();
     EXPECT_EQ(command.user_quota, (model::Quota{.memory_mib = 7}));
+    EXPECT_EQ(command.guaranteed_gpu_milli, 0);
     EXPECT_EQ(command.quota, (model::Quota{.gpu_milli = 0, .pending_elements = 5}));
 }
 

@@ -137,15 +137,20 @@ Result<void> read_nodes(const JsonBody& body, controller::WhatIf& what_if) {
 }
 
 Result<void> read_projects(const JsonBody& body, controller::WhatIf& what_if) {
-    const auto items = body.objects("projects", {"name", "quota"}, controller::kScenarioChangesMax);
+    const auto items = body.objects(
+        "projects", {"name", "quota", "guaranteed_gpu_milli"}, controller::kScenarioChangesMax);
     if (!items) {
         return tl::unexpected<Error>(items.error());
     }
     for (std::size_t i = 0; i < items->size(); ++i) {
         const auto name = (*items)[i].text("name", kNameCharacters);
         const auto quota = quota_of((*items)[i]);
-        if (!name || !quota) {
-            return in_field(place_in("projects", i), name ? quota.error() : name.error());
+        const auto guaranteed = guaranteed_of((*items)[i]);
+        if (!name || !quota || !guaranteed) {
+            return in_field(
+                place_in("projects", i), !name    ? name.error()
+                                         : !quota ? quota.error()
+                                                  : guaranteed.error());
         }
         if (!*name || !*quota) {
             return in_field(
@@ -154,7 +159,8 @@ Result<void> read_projects(const JsonBody& body, controller::WhatIf& what_if) {
                                               ": is missing; both name and quota are needed",
                                           {}});
         }
-        what_if.quotas.emplace_back(**name, **quota);
+        what_if.quotas.push_back(
+            {.name = **name, .quota = **quota, .guaranteed_gpu_milli = *guaranteed});
     }
     return {};
 }

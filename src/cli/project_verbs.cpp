@@ -43,6 +43,12 @@ std::string user_limits_of(const JsonValue& project) {
     return words;
 }
 
+/// "8"; "" if nothing is guaranteed.
+std::string guaranteed_of(const JsonValue& project) {
+    const std::int64_t guaranteed = integer_at(project, "guaranteed_gpu_milli").value_or(0);
+    return guaranteed == 0 ? "" : format_milli(guaranteed);
+}
+
 Listing project_listing() {
     Listing listing;
     listing.kind = "project";
@@ -59,13 +65,18 @@ Listing project_listing() {
         plain("PARENT", "parent"),
         plain("SHARE", "share"),
         column("GPUS", "gpu_milli", format_milli),
+        Column{
+               .title = "GUARANTEED",
+               .cell = [](const JsonValue& p, const Look&) { return guaranteed_of(p); },
+               .path = "guaranteed_gpu_milli"},
         column("CPU", "cpu_millicores", format_milli),
         column("MEMORY", "memory_mib", format_mib),
         column("RUNNING", "running_elements", plain_number),
         column("PENDING", "pending_elements", plain_number),
         wide(Column{
-            .title = "EACH USER",
-            .cell = [](const JsonValue& p, const Look&) { return user_limits_of(p); }}),
+               .title = "EACH USER",
+               .cell = [](const JsonValue& p, const Look&) { return user_limits_of(p); }}
+        ),
     };
     listing.name = [](const JsonValue& project) { return text_at(project, "name"); };
     return listing;
@@ -200,6 +211,9 @@ class ProjectChangeVerb : public ListVerb {
                 flag_of(kLimits.at(i), "user_quota"), user_limits_.at(i),
                 "Likewise, of each user of the project");
         }
+        app.add_option(
+            "--guaranteed-gpus", guaranteed_,
+            "GPUs that it gets back from who borrowed them: 8; none: no guarantee");
         app.add_option("--share", share_, "What it may have beside its siblings, by fair share: 1")
             ->check(CLI::Range(1, 10'000));
     }
@@ -209,11 +223,21 @@ class ProjectChangeVerb : public ListVerb {
     [[nodiscard]] Result<std::string> quota(const JsonValue& before) const {
         const auto all = limits_member("quota", limits_, before);
         const auto of_users = limits_member("user_quota", user_limits_, before);
+        const auto guaranteed =
+            guaranteed_ == "none" ? Result<std::int64_t>(0) : parse_milli(guaranteed_);
         if (!all || !of_users) {
             return tl::unexpected(all ? of_users.error() : all.error());
         }
+        if (!guaranteed_.empty() && !guaranteed) {
+            return fail(
+                ErrorCode::kInvalid,
+                "--guaranteed-gpus: " + guaranteed.error().message + "; or none");
+        }
         std::string text = *all;
         text += "," + *of_users;
+        if (!guaranteed_.empty()) {
+            text += R"(,"guaranteed_gpu_milli":)" + std::to_string(*guaranteed);
+        }
         text += share_ ? R"(,"share":)" + std::to_string(*share_) : "";
         return text;
     }
@@ -223,6 +247,7 @@ class ProjectChangeVerb : public ListVerb {
   private:
     std::string name_;
     std::optional<int> share_;
+    std::string guaranteed_;
     LimitTexts limits_;
     LimitTexts user_limits_;
 };
@@ -281,7 +306,7 @@ std::vector<VerbRow> project_verbs() {
          "  reeve project add vision --gpus 4 --pending 1000\n",                                                       make_verb<ProjectAddVerb> },
         {"project set",  "Change a project's limits",                 "NAME [flags]",
          "  reeve project set vision --gpus 8\n  reeve project set vision --gpus none\n  reeve "
-         "project set vision --user-gpus 2\n",                                                                         make_verb<ProjectSetVerb> },
+         "project set vision --user-gpus 2\n  reeve project set vision --guaranteed-gpus 4\n",                         make_verb<ProjectSetVerb> },
     };
 }
 

@@ -99,9 +99,12 @@ constexpr auto kLimitWords = std::to_array<LimitWord>({
     {"pending", "pending_elements", parse_integer },
 });
 
+/// What is not a part of the quota, but of the project.
+constexpr LimitWord kGuaranteed = {"guaranteed", "guaranteed_gpu_milli", parse_milli};
+
 constexpr const char* kQuotaForm =
     "PROJECT:LIMIT=VALUE, such as vision:gpus=8 or vision:gpus=8,running=none, of gpus, cpus, mem, "
-    "running and pending";
+    "running, pending and guaranteed";
 
 using Limits = std::map<std::string, std::int64_t>;  // By field.
 
@@ -109,16 +112,18 @@ using Limits = std::map<std::string, std::int64_t>;  // By field.
 Result<void> set_limit(Limits& quota, const std::string& part) {
     const std::size_t equals = part.find('=');
     const std::string word = part.substr(0, equals);
-    const auto* const limit = std::ranges::find(kLimitWords, word, &LimitWord::word);
+    const auto* const found = std::ranges::find(kLimitWords, word, &LimitWord::word);
+    const LimitWord* const limit = word == kGuaranteed.word ? &kGuaranteed : found;
     if (equals == std::string::npos || limit == kLimitWords.end()) {
         return wrong("--quota", part, kQuotaForm);
     }
     const std::string value = part.substr(equals + 1);
-    if (value == "none") {
+    if (value == "none" && limit != &kGuaranteed) {
         quota.erase(limit->field);
         return {};
     }
-    const auto amount = value == "0" ? Result<std::int64_t>(0) : limit->parse(value);
+    const auto amount =
+        value == "0" || value == "none" ? Result<std::int64_t>(0) : limit->parse(value);
     if (!amount || *amount < 0) {
         return wrong("--quota", part, "a limit; write a number from 0 on, or none");
     }
@@ -147,11 +152,16 @@ Result<std::string> quota_of(Client& client, const std::string& text) {
             return tl::unexpected(std::move(set.error()));
         }
     }
+    const auto guaranteed = quota.extract(kGuaranteed.field);
     std::string json;
     for (const auto& [field, amount] : quota) {
         json += (json.empty() ? "" : ",") + quoted_json(field) + ":" + std::to_string(amount);
     }
-    return R"({"name":)" + quoted_json(name) + R"(,"quota":{)" + json + "}}";
+    json = R"({"name":)" + quoted_json(name) + R"(,"quota":{)" + json + "}";
+    if (!guaranteed.empty()) {
+        json += R"(,"guaranteed_gpu_milli":)" + std::to_string(guaranteed.mapped());
+    }
+    return json + "}";
 }
 
 // ---- Jobs that there are.
@@ -426,7 +436,7 @@ void SimFlags::add_to(CLI::App& app) {
     add_list("--resume", resumed, "A drained node that takes work again");
     add_list("--remove", removed, "A node that is gone, and what runs there with it");
     add_list("--add-nodes", added, "More nodes: 2xNODE, 2x4xA30, 2x8xH100:80G");
-    add_list("--quota", quotas, "Other limits: PROJECT:gpus=8,running=none");
+    add_list("--quota", quotas, "Other limits: PROJECT:gpus=8,running=none,guaranteed=4");
     app.add_option("--backfill", backfill, "none, easy or conservative");
     app.add_option("--policy", policy, "tightest, fill-value, fgd, best-fit, spread or random");
     add_list("--cancel", cancelled, "A job that is cancelled");

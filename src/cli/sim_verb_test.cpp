@@ -78,6 +78,21 @@ TEST(Sim, AQuotaChangesWhatItNames) {
         R"("limit":20})");
 }
 
+TEST(Sim, AQuotaMayChangeWhatIsGuaranteed) {
+    FakeTransport server;
+    server.answer(200, R"({"name":"vision","quota":{}})");
+    server.answer(200, kAnswer);
+    server.answer(200, R"({"name":"vision","quota":{},"guaranteed_gpu_milli":2000})");
+    server.answer(200, kAnswer);
+    EXPECT_TRUE(sim(server, {"--quota", "vision:guaranteed=1.5"}).code);
+    EXPECT_NE(
+        server.asked.back().body.find(
+            R"({"name":"vision","quota":{},"guaranteed_gpu_milli":1500})"),
+        std::string::npos);
+    EXPECT_TRUE(sim(server, {"--quota", "vision:guaranteed=none"}).code);
+    EXPECT_NE(server.asked.back().body.find(R"("guaranteed_gpu_milli":0)"), std::string::npos);
+}
+
 TEST(Sim, WhatIsWrongIsNamedWithItsFlag) {
     const std::vector<std::pair<Words, std::string>> rows = {
         {{"--add-nodes", "n1"},                "--add-nodes: 'n1' is not COUNTxNODE"         },

@@ -138,6 +138,7 @@ Change change_of(Alternative alternative, const Wish& from) {
 struct Level {
     std::string project = {};  // "": the cluster.
     bool is_of_user = false;   // What each user of the project may hold.
+    bool is_lent = false;  // What others are guaranteed leaves so much, if it is not preemptible.
     std::int64_t pending = 0;
 };
 
@@ -179,8 +180,30 @@ class Suggestions {
             add_level(
                 {.project = name, .pending = project->usage.pending_elements},
                 project->record.quota, project->usage);
+            if (name == waiter.job.project) {
+                add_guarantees(view, project->record.id);
+            }
             name = project->parent;
         }
+    }
+
+    /// If it would start were it preemptible, it may have what is lent.
+    [[nodiscard]] std::optional<Change> preemptible() {
+        const auto lent = std::ranges::find_if(levels_, &Level::is_lent);
+        if (lent == levels_.end()) {
+            return std::nullopt;
+        }
+        model::Quota& quota =
+            around_.levels[static_cast<std::size_t>(lent - levels_.begin())].quota;
+        const model::Quota before = std::exchange(quota, model::Quota());
+        const bool is_enough = scheduler::would_start(wish_, around_);
+        quota = before;
+        return is_enough ? std::optional(Change{
+                               .kind = ChangeKind::kPreemptible,
+                               .text = "preemptible, so that it may borrow what is guaranteed to "
+                                       "others",
+                               .flags = "--preemptible"})
+                         : std::nullopt;
     }
 
     [[nodiscard]] std::vector<Change> smaller_jobs() const {
@@ -209,6 +232,9 @@ class Suggestions {
     /// The one limit that stands in the way, if it stands there alone and nobody else waits for it.
     [[nodiscard]] std::optional<Change> raised_quota() {
         for (std::size_t i = 0; i < levels_.size(); ++i) {
+            if (levels_[i].is_lent) {
+                continue;
+            }
             scheduler::QuotaLevel& level = around_.levels[i];
             for (const LimitRow& row : kLimits) {
                 const model::Quota before = level.quota;
@@ -233,6 +259,15 @@ class Suggestions {
             .gpus = job.gpus,
             .host = job.host,
             .limit = std::chrono::seconds(job.record.time_limit_s)};
+    }
+
+    void add_guarantees(const View& view, ProjectId project) {
+        if (!view.guarantees || waiter_.job.record.is_preemptible) {
+            return;
+        }
+        const std::int64_t asked = wish_.gpus.count * model::kWholeGpuMilli +
+                                   (wish_.gpus.count == 0 ? model::kWholeGpuMilli : 0);
+        add_level({.is_lent = true}, {.gpu_milli = view.guarantees->firm_room(project, asked)}, {});
     }
 
     void add_level(Level level, const model::Quota& quota, const model::Usage& used) {
@@ -316,7 +351,10 @@ std::vector<Change> changes_for(
         }
         return changes;
     }
-    changes = suggestions.smaller_jobs();
+    if (auto preemptible = suggestions.preemptible(); preemptible && has(BlockerKind::kGuarantee)) {
+        changes.push_back(*std::move(preemptible));
+    }
+    std::ranges::move(suggestions.smaller_jobs(), std::back_inserter(changes));
     if (auto quota = suggestions.raised_quota()) {
         changes.push_back(*std::move(quota));
     }
@@ -356,16 +394,17 @@ scheduler::Timeline timeline_of(
 
 std::string_view word_of(ChangeKind kind) {
     switch (kind) {
-        case ChangeKind::kGpus:      return "gpus";
-        case ChangeKind::kTimeLimit: return "time_limit";
-        case ChangeKind::kShare:     return "share";
-        case ChangeKind::kGpuMemory: return "gpu_memory";
-        case ChangeKind::kGpuModel:  return "gpu_model";
-        case ChangeKind::kCpus:      return "cpus";
-        case ChangeKind::kMemory:    return "memory";
-        case ChangeKind::kSeveral:   return "several";
-        case ChangeKind::kRelease:   return "release";
-        case ChangeKind::kQuota:     return "quota";
+        case ChangeKind::kGpus:        return "gpus";
+        case ChangeKind::kTimeLimit:   return "time_limit";
+        case ChangeKind::kShare:       return "share";
+        case ChangeKind::kGpuMemory:   return "gpu_memory";
+        case ChangeKind::kGpuModel:    return "gpu_model";
+        case ChangeKind::kCpus:        return "cpus";
+        case ChangeKind::kMemory:      return "memory";
+        case ChangeKind::kSeveral:     return "several";
+        case ChangeKind::kRelease:     return "release";
+        case ChangeKind::kQuota:       return "quota";
+        case ChangeKind::kPreemptible: return "preemptible";
     }
     return "gpus";
 }

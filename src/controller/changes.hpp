@@ -24,9 +24,10 @@ enum class ChangeKind : std::uint8_t {
     kGpuModel,
     kCpus,
     kMemory,
-    kSeveral,  // Two of those above.
-    kRelease,  // Somebody lets it go.
-    kQuota,    // Somebody raises a limit.
+    kSeveral,      // Two of those above.
+    kRelease,      // Somebody lets it go.
+    kQuota,        // Somebody raises a limit.
+    kPreemptible,  // It lets itself be stopped.
 };
 
 /// What would let a job that waits start now: a job that asks for less, submitted in its place, or

@@ -104,6 +104,7 @@ class Controller {
     void describe_stray(Holding& holding) const;
     static void describe_outsiders(const ledger::NodeState& node, Holding& holding);
     [[nodiscard]] std::shared_ptr<const UsageOfUsers> usage_of_users() const;
+    [[nodiscard]] std::shared_ptr<const scheduler::ProjectTree> guarantees() const;
 
     ledger::Store& store_;
     ledger::StoreHeader header_;

@@ -99,7 +99,7 @@ class Maker {
     }
 
     Result<void> set_quotas() {
-        for (const auto& [name, quota] : what_if_.quotas) {
+        for (const auto& [name, quota, guaranteed] : what_if_.quotas) {
             ProjectStatus* project = project_named(name);
             if (project == nullptr) {
                 return fail(
@@ -107,6 +107,16 @@ class Maker {
                     "there is no project '" + name + "'" + those_there_are(name, project_names()));
             }
             project->record.quota = quota;
+            project->record.guaranteed_gpu_milli =
+                guaranteed.value_or(project->record.guaranteed_gpu_milli);
+            std::vector<const model::ProjectRecord*> others;
+            others.reserve(made_.view.projects.size());
+            for (const ProjectStatus& each : made_.view.projects) {
+                others.push_back(&each.record);
+            }
+            if (auto checked = ledger::check_guarantee(project->record, others); !checked) {
+                return checked;
+            }
         }
         return {};
     }

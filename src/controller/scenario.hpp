@@ -50,6 +50,13 @@ struct JobChange {
     std::optional<std::int64_t> time_limit_s = {};  // 0: none.
 };
 
+/// What a project is limited to, and guaranteed, instead of what it is.
+struct ProjectLimits {
+    std::string name = {};
+    model::Quota quota = {};
+    std::optional<std::int64_t> guaranteed_gpu_milli = {};  // Absent: as it is.
+};
+
 /// What is to be taken as done.
 struct WhatIf {
     std::string user = {};  // Whose the hypothetical jobs are.
@@ -58,7 +65,7 @@ struct WhatIf {
     std::vector<std::string> resumed = {};
     std::vector<std::string> removed = {};  // Gone, and all that runs there with them.
     std::vector<AddedNodes> added = {};
-    std::vector<std::pair<std::string, model::Quota>> quotas = {};  // By project.
+    std::vector<ProjectLimits> quotas = {};
     std::optional<scheduler::Backfill> backfill = {};
     std::optional<scheduler::Policy> policy = {};
     std::vector<JobChange> changes = {};

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "controller/why.hpp"
+#include "scheduler/victims.hpp"
 
 namespace reeve::controller {
 
@@ -38,6 +39,10 @@ SituationBuilder::SituationBuilder(const View& view, std::optional<Instant> now)
                  .user = holding.user_id,
                  .hold = hold_of(holding),
                  .element = held.task.element.index});
+            const scheduler::Hold& hold = situation_.running.back().hold;
+            if (!hold.preemptible) {
+                situation_.projects.add_firm(held.project, scheduler::gpu_milli_of(hold));
+            }
             if (held.owner == model::AllocationOwner::kTask) {
                 ++held_by_[held.task.element.job];
                 run_keys_.try_emplace(held.task.element.job, holding.run_key);
@@ -68,7 +73,8 @@ void SituationBuilder::add(const ledger::JobRow& job) {
                     .project = project->second,
                     .user = record.user,
                     .request = id_of(job),
-                    .limit = scheduler::planning_limit(limit)},
+                    .limit = scheduler::planning_limit(limit),
+                    .is_preemptible = record.is_preemptible},
         .submitted_at = record.submitted_at,
         .fair_load = record.fair_load,
         .fair_step = record.fair_step,
@@ -76,7 +82,6 @@ void SituationBuilder::add(const ledger::JobRow& job) {
         .elements = queued > started_since ? queued - started_since : 0,
         .running_max = record.range.running_max,
         .live = std::max(live, live_seen),
-        .is_preemptible = record.is_preemptible,
         .is_partly_held = is_held,
         .after = record.after
     };

@@ -103,6 +103,9 @@ struct View {
     scheduler::CoreOptions scheduling = {};
     scheduler::Core::Mix mix = {};  // What the placement policy has learnt of what comes.
     std::shared_ptr<const scheduler::FairShare> fair_share = {};  // Null if it is off.
+    /// What is guaranteed to whom, and how much of it is lent; null where nothing is.
+    std::shared_ptr<const scheduler::ProjectTree> guarantees = {};
+
     /// Who holds what of which project; null where no project has quotas of users.
     std::shared_ptr<const UsageOfUsers> usage_of_users = {};
     /// By name; null if both of these are.

@@ -38,12 +38,14 @@ class LivingCluster {
             hear(hello("n" + std::to_string(i), i % 2 == 0 ? "A30" : "H100", 1 + i % 3));
         }
         for (const char* name : {"vision", "speech"}) {
+            const model::Quota quota = random_quota();
             command(ledger::PutProject{
                 .actor = root(),
                 .name = name,
                 .parent = "default",
-                .quota = random_quota(),
-                .user_quota = random_.below(2) == 0 ? random_quota() : model::Quota()});
+                .quota = quota,
+                .user_quota = random_.below(2) == 0 ? random_quota() : model::Quota(),
+                .guaranteed_gpu_milli = random_guarantee(quota)});
         }
         settle();
         reserve();
@@ -77,6 +79,11 @@ class LivingCluster {
         return {
             .half_life = std::chrono::hours(random_.below(2) * 24),
             .ageing = std::chrono::hours(random_.below(2))};
+    }
+
+    [[nodiscard]] std::int64_t random_guarantee(const model::Quota& quota) {
+        constexpr std::int64_t kMost = 2000;
+        return random_.below(3) == 0 ? std::min(quota.gpu_milli.value_or(kMost), kMost) : 0;
     }
 
     [[nodiscard]] model::Quota random_quota() {
@@ -289,9 +296,14 @@ class RandomChanges {
         }
         if (random.below(2) == 0) {
             const model::Quota quota = cluster.random_quota();
-            what_if.quotas.emplace_back("vision", quota);
+            const std::int64_t guaranteed = cluster.random_guarantee(quota);
+            what_if.quotas.push_back(
+                {.name = "vision", .quota = quota, .guaranteed_gpu_milli = guaranteed});
             commands.emplace_back(ledger::PutProject{
-                .actor = LivingCluster::root(), .name = "vision", .quota = quota});
+                .actor = LivingCluster::root(),
+                .name = "vision",
+                .quota = quota,
+                .guaranteed_gpu_milli = guaranteed});
         }
         for (const ledger::JobRow& job : now.queue) {
             if (random.below(5) == 0) {

@@ -133,6 +133,35 @@ class Explanation {
             }
             name = project->parent;
         }
+        add_guarantees();
+    }
+
+    /// What is lent, and may be to those alone who can be stopped.
+    void add_guarantees() {
+        const auto own = std::ranges::find_if(
+            view_.projects, [&](const auto& any) { return any.record.name == job_.project; });
+        if (!view_.guarantees || own == view_.projects.end() || job_.record.is_preemptible) {
+            return;
+        }
+        const model::Usage gpus{.gpu_milli = usage_of(job_).gpu_milli};
+        const auto lacks = view_.guarantees->without_guarantees_for(own->record.id, gpus.gpu_milli);
+        if (!lacks) {
+            return;
+        }
+        const auto whose = std::ranges::find_if(
+            view_.projects, [&](const auto& any) { return any.record.id == lacks->project; });
+        const std::string of =
+            whose == view_.projects.end() ? "the cluster" : "project " + whose->record.name;
+        add(
+            {.kind = BlockerKind::kGuarantee,
+             .text =
+                 "what is left of the GPUs of " + of +
+                 " is guaranteed to other projects, and lent to preemptible jobs only; project " +
+                 job_.project + " is guaranteed " +
+                 format_milli(view_.guarantees->guaranteed(own->record.id)) + " GPUs and holds " +
+                 format_milli(own->usage.gpu_milli),
+             .what = of,
+             .asked = gpus.gpu_milli});
     }
 
     void add_nodes() {
@@ -552,6 +581,7 @@ std::string_view word_of(BlockerKind kind) {
         case BlockerKind::kArrayLimit:   return "array_limit";
         case BlockerKind::kClusterLimit: return "cluster_limit";
         case BlockerKind::kQuota:        return "quota";
+        case BlockerKind::kGuarantee:    return "guarantee";
         case BlockerKind::kNoNode:       return "no_node";
         case BlockerKind::kNode:         return "node";
         case BlockerKind::kReserved:     return "reserved";

@@ -24,6 +24,7 @@ enum class BlockerKind : std::uint8_t {
     kArrayLimit,    // Enough of its elements run.
     kClusterLimit,  // The cluster's own limits.
     kQuota,         // Of its project or one above.
+    kGuarantee,     // What is left is lent to preemptible jobs only.
     kNoNode,        // No node is known yet.
     kNode,          // One node, and what is short there.
     kReserved,      // One node that has room, but keeps it for a job before this one.

@@ -174,5 +174,33 @@ TEST(Why, WhoHoldsAllThatAUserMayIsToldSoAndWhatWouldDo) {
     EXPECT_EQ(why_pending(job, 1, view, {.user = "ann"}).binding_count, 0U);
 }
 
+TEST(Why, WhatIsLentIsNamedAndThatAPreemptibleJobMayHaveIt) {
+    View view = half_used_view(hours(8));
+    scheduler::ProjectTree tree;
+    tree.set_capacity(2000);
+    tree.put(view.projects.front().record);
+    tree.add_firm(view.projects.front().record.id, 1000);
+    model::ProjectRecord vision;
+    vision.id = ProjectId(2);
+    vision.name = "vision";
+    vision.guaranteed_gpu_milli = 1000;
+    tree.put(vision);
+    view.guarantees = std::make_shared<const scheduler::ProjectTree>(tree);
+    ledger::JobRow job = waiting_job(6, 1, hours(1));
+    const Why why = why_pending(job, 1, view, {.user = "ann"});
+    ASSERT_EQ(why.binding_count, 1U);
+    EXPECT_EQ(why.blockers.front().kind, BlockerKind::kGuarantee);
+    EXPECT_EQ(
+        why.blockers.front().text,
+        "what is left of the GPUs of the cluster is guaranteed to other projects, and lent to "
+        "preemptible jobs only; project default is guaranteed 0 GPUs and holds 0");
+    const std::vector<Change> changes = changes_for({.job = job}, why.blockers, view, kViewNow);
+    ASSERT_EQ(changes.size(), 1U) << "no smaller share is nobody's either";
+    EXPECT_EQ(changes.front().kind, ChangeKind::kPreemptible);
+    EXPECT_EQ(changes.front().flags, "--preemptible");
+    job.record.is_preemptible = true;
+    EXPECT_EQ(why_pending(job, 1, view, {.user = "ann"}).binding_count, 0U);
+}
+
 }  // namespace
 }  // namespace reeve::controller

@@ -223,6 +223,16 @@ Result<Reply> Ledger::put_project(const PutProject& command) {
     record.quota = command.quota;
     record.share = command.share.value_or(record.share);
     record.user_quota = command.user_quota.value_or(record.user_quota);
+    record.guaranteed_gpu_milli =
+        command.guaranteed_gpu_milli.value_or(record.guaranteed_gpu_milli);
+    std::vector<const model::ProjectRecord*> others;
+    others.reserve(state_.projects().size());
+    for (const auto& [id, project] : state_.projects()) {
+        others.push_back(&project);
+    }
+    if (Result<void> checked = check_guarantee(record, others); !checked) {
+        return tl::unexpected<Error>(std::move(checked.error()));
+    }
     if (change.before != record) {
         change.after = record;
         put(std::move(change));

@@ -91,6 +91,9 @@ struct PutProject {
     model::Quota quota = {};
     std::optional<std::int32_t> share = {};       // 1..kShareMax; absent: as it is.
     std::optional<model::Quota> user_quota = {};  // Likewise.
+
+    /// Likewise. At most the project's limit, and what the one above is guaranteed, if it is.
+    std::optional<std::int64_t> guaranteed_gpu_milli = {};
 };
 
 enum class NodeControl : std::uint8_t {

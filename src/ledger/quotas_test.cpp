@@ -93,5 +93,78 @@ TEST(Quotas, OfUsersThatGrowLetThemGoOn) {
     EXPECT_EQ(world.state(third), "scheduled");
 }
 
+// ---- Guarantees.
+
+PutProject guarantee(const std::string& name, std::int64_t gpus) {
+    return {
+        .actor = {.identity = {"root"}, .is_admin = true},
+        .name = name,
+        .guaranteed_gpu_milli = gpus * model::kWholeGpuMilli
+    };
+}
+
+TEST(Quotas, WhatIsGuaranteedIsLentToWhatCanBeStoppedAndGivenBack) {
+    World world(3);
+    ASSERT_TRUE(world.apply(guarantee("vision", 2)));
+    EXPECT_EQ(world.state(world.submit(one_gpu())), "scheduled") << "one is nobody's";
+    const JobId firm = world.submit(one_gpu());
+    EXPECT_EQ(world.state(firm), "queued");
+    model::JobTerms terms = one_gpu();
+    terms.is_preemptible = true;
+    const JobId lent = world.submit(terms);
+    const JobId newest = world.submit(terms);
+    EXPECT_EQ(world.state(lent), "scheduled");
+    EXPECT_EQ(world.state(newest), "scheduled");
+
+    terms = one_gpu();
+    terms.project = "vision";
+    const JobId due = world.submit(terms);
+    EXPECT_EQ(world.state(due), "queued");
+    EXPECT_EQ(world.state(newest), "stopping");
+    EXPECT_EQ(world.state(lent), "scheduled");
+    world.end(newest, {.end = model::TaskEnd::kStopped});
+    EXPECT_EQ(world.state(due), "scheduled");
+    EXPECT_EQ(world.state(newest), "queued");
+
+    ASSERT_TRUE(world.apply(guarantee("vision", 0)));
+    world.end(due, {});
+    EXPECT_EQ(world.state(firm), "scheduled") << "nothing is guaranteed any more";
+}
+
+TEST(Quotas, MoreGpusLetMoreBeLent) {
+    World world(1);
+    ASSERT_TRUE(world.apply(guarantee("vision", 1)));
+    const JobId firm = world.submit(one_gpu());
+    EXPECT_EQ(world.state(firm), "queued");
+    world.hello.gpus.push_back({.uuid = "GPU-7", .model = "NVIDIA A30", .total_mib = 10'000});
+    world.say(world.hello);
+    EXPECT_EQ(world.state(firm), "scheduled");
+}
+
+TEST(Quotas, AGuaranteeIsWithinTheLimitAndWithinWhatTheProjectAboveIsGuaranteed) {
+    World world(4);
+    PutProject vision = guarantee("vision", 4);
+    vision.quota.gpu_milli = 3000;
+    EXPECT_EQ(
+        world.apply(vision).error().message,
+        "guaranteed_gpu_milli: 4 GPUs are more than the project's limit of 3 GPUs");
+    ASSERT_TRUE(world.apply(guarantee("vision", 4)));
+    PutProject part = guarantee("detection", 3);
+    part.parent = "vision";
+    ASSERT_TRUE(world.apply(part));
+    part.name = "tracking";
+    EXPECT_EQ(
+        world.apply(part).error().message,
+        "guaranteed_gpu_milli: with it, the projects below 'vision' are guaranteed 6 GPUs, which "
+        "itself is guaranteed 4 GPUs");
+    part.guaranteed_gpu_milli = 1000;
+    ASSERT_TRUE(world.apply(part));
+    EXPECT_EQ(
+        world.apply(guarantee("vision", 3)).error().message,
+        "guaranteed_gpu_milli: 3 GPUs are less than the 4 GPUs that are guaranteed to the projects "
+        "below it");
+    ASSERT_TRUE(world.apply(guarantee("vision", 0)));
+}
+
 }  // namespace
 }  // namespace reeve::ledger

@@ -110,4 +110,51 @@ bool has_happened(model::DependencyKind kind, const model::StateCounts& counts) 
            has_succeeded == (kind == model::DependencyKind::kOk);
 }
 
+namespace {
+
+std::string in_gpus(std::int64_t milli) {
+    return format_milli(milli) + " GPUs";
+}
+
+}  // namespace
+
+Result<void> check_guarantee(
+    const model::ProjectRecord& project, const std::vector<const model::ProjectRecord*>& others) {
+    const std::int64_t own = project.guaranteed_gpu_milli;
+    const auto refuse = [](const std::string& why) {
+        return fail(ErrorCode::kInvalid, "guaranteed_gpu_milli: " + why);
+    };
+    if (own > project.quota.gpu_milli.value_or(own)) {
+        return refuse(
+            in_gpus(own) + " are more than the project's limit of " +
+            in_gpus(*project.quota.gpu_milli));
+    }
+    const auto guaranteed_below = [&](ProjectId parent) {
+        std::int64_t sum = 0;
+        for (const model::ProjectRecord* other : others) {
+            const bool is_part = other->parent == parent && other->id != project.id;
+            sum += is_part ? other->guaranteed_gpu_milli : 0;
+        }
+        return sum;
+    };
+    const std::int64_t parts = guaranteed_below(project.id);
+    if (own > 0 && parts > own) {
+        return refuse(
+            in_gpus(own) + " are less than the " + in_gpus(parts) +
+            " that are guaranteed to the projects below it");
+    }
+    const auto parent = std::ranges::find_if(
+        others, [&](const model::ProjectRecord* other) { return other->id == project.parent; });
+    if (own == 0 || parent == others.end() || (*parent)->guaranteed_gpu_milli == 0) {
+        return {};
+    }
+    const std::int64_t all = guaranteed_below((*parent)->id) + own;
+    if (all > (*parent)->guaranteed_gpu_milli) {
+        return refuse(
+            "with it, the projects below '" + (*parent)->name + "' are guaranteed " + in_gpus(all) +
+            ", which itself is guaranteed " + in_gpus((*parent)->guaranteed_gpu_milli));
+    }
+    return {};
+}
+
 }  // namespace reeve::ledger

@@ -50,4 +50,9 @@ namespace reeve::ledger {
 /// True if a job that ended with `counts` is what was waited for.
 [[nodiscard]] bool has_happened(model::DependencyKind kind, const model::StateCounts& counts);
 
+/// What a project is guaranteed it may hold, and is a part of what the one above is guaranteed, if
+/// that is. `others` are all that there are, itself as it was or not. Errors: kInvalid.
+[[nodiscard]] Result<void> check_guarantee(
+    const model::ProjectRecord& project, const std::vector<const model::ProjectRecord*>& others);
+
 }  // namespace reeve::ledger

@@ -26,7 +26,7 @@ bool Ledger::schedule(std::size_t placements_max, std::size_t groups_max) {
             continue;
         }
         const std::optional<scheduler::Preemption> preemption =
-            looks == 0 ? std::nullopt : state_.core().preempt(state_.now());
+            looks == 0 ? std::nullopt : state_.core().preempt(state_.now(), state_.project_tree());
         if (!preemption) {
             return looks == 0;
         }

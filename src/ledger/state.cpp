@@ -264,6 +264,7 @@ void State::apply(const Put<model::ProjectRecord>& put) {
     }
     is_fair_share_dirty_ = true;
     core_.free_quota({.project = either(put).id});  // A larger one may let something start.
+    retell_dues(put);
     if (put.before && put.after && put.before->user_quota != put.after->user_quota) {
         for (const auto& [id, user] : users_) {
             core_.free_quota({.project = either(put).id, .user = id});
@@ -274,8 +275,20 @@ void State::apply(const Put<model::ProjectRecord>& put) {
     }
 }
 
+namespace {
+
+std::int64_t gpu_milli_of(const std::optional<model::NodeRecord>& node) {
+    return node ? std::ranges::count_if(node->gpus, &model::NodeGpu::is_present) *
+                      model::kWholeGpuMilli
+                : 0;
+}
+
+}  // namespace
+
 void State::apply(const Put<model::NodeRecord>& put) {
     const NodeId id = either(put).id;
+    tree_.set_capacity(tree_.capacity() + gpu_milli_of(put.after) - gpu_milli_of(put.before));
+    free_guarantees(ProjectId(0));
     if (put.before) {
         for (const model::NodeGpu& gpu : put.before->gpus) {
             gpu_ids_.erase(gpu.uuid);
@@ -328,7 +341,7 @@ void State::refresh_hold(AllocationId id) {
         .since = has_started ? attempt->started_at : held->reserved_at,
         .limit = std::chrono::seconds(owner == nullptr ? 0 : owner->time_limit_s),
         .is_ending = is_its && attempt->state == ElementState::kStopping};
-    if (owner != nullptr && owner->is_preemptible && held->owner == model::AllocationOwner::kTask) {
+    if (is_preemptible(*held)) {
         hold.preemptible = {
             .priority = owner->priority,
             .project = held->project,
@@ -337,31 +350,10 @@ void State::refresh_hold(AllocationId id) {
     core_.put_hold(id, hold);
 }
 
-/// What the project and all above it hold became less.
-void State::free_quota(ProjectId id, UserId user) {
-    for (const scheduler::QuotaHolder& holder : tree_.holders_above(id, user)) {
-        core_.free_quota(holder);
-    }
-}
-
-/// If less of the job runs than before.
-void State::free_quota(const JobPut& put) {
-    const std::uint32_t live = put.after ? put.after->counts.live() : 0;
-    if (put.before && live < put.before->counts.live()) {
-        free_quota(put.before->project, put.before->user);
-    }
-}
-
-std::optional<scheduler::QuotaHolder> State::without_quota_for(
-    const scheduler::GroupKey& group, const model::Grant& grant) const {
-    return tree_.without_quota_for(group.project, group.user, scheduler::usage_of(grant));
-}
-
-/// Whose what is granted is; 0 of what is no job's.
-UserId State::user_of(const model::AllocationRecord& allocation) const {
+bool State::is_preemptible(const model::AllocationRecord& allocation) const {
     const model::JobRecord* owner = job(allocation.task.element.job);
-    return owner == nullptr || allocation.owner != model::AllocationOwner::kTask ? UserId(0)
-                                                                                 : owner->user;
+    return owner != nullptr && owner->is_preemptible &&
+           allocation.owner == model::AllocationOwner::kTask;
 }
 
 void State::rebuild_free(NodeState& node) {
@@ -414,7 +406,8 @@ scheduler::GroupKey State::group_of(const model::JobRecord& job) {
         .project = job.project,
         .user = job.user,
         .request = job.request,
-        .limit = scheduler::planning_limit(std::chrono::seconds(job.time_limit_s))};
+        .limit = scheduler::planning_limit(std::chrono::seconds(job.time_limit_s)),
+        .is_preemptible = job.is_preemptible};
 }
 
 void State::apply(const JobPut& put) {
@@ -553,6 +546,10 @@ void State::count_allocation(const model::AllocationRecord& allocation, std::int
     model::Usage amount = scheduler::usage_of(allocation.grant);
     amount.running_elements = 0;  // Its job counts them.
     tree_.add(allocation.project, user_of(allocation), amount, sign);
+    if (!is_preemptible(allocation)) {
+        tree_.add_firm(allocation.project, sign * amount.gpu_milli);
+    }
+    scheduler::tell_dues(core_, tree_, allocation.project);
 
     const auto found = nodes_.find(allocation.node);
     REEVE_ASSERT(found != nodes_.end(), "an allocation is on a node that is known");

@@ -165,6 +165,8 @@ class State {
 
     [[nodiscard]] const model::Usage& usage_of_all() const { return tree_.usage_of_all(); }
 
+    [[nodiscard]] const scheduler::ProjectTree& project_tree() const { return tree_; }
+
     [[nodiscard]] const scheduler::FairShare& fair_share() const { return fair_share_; }
 
     [[nodiscard]] bool has_fair_share() const { return fair_share_.rules().half_life.count() > 0; }
@@ -251,6 +253,9 @@ class State {
     void free_quota(ProjectId id, UserId user);
     [[nodiscard]] UserId user_of(const model::AllocationRecord& allocation) const;
     void free_quota(const JobPut& put);
+    void retell_dues(const Put<model::ProjectRecord>& put);
+    void free_guarantees(ProjectId id);
+    [[nodiscard]] bool is_preemptible(const model::AllocationRecord& allocation) const;
     void count_job(const model::JobRecord& job, std::int64_t sign);
     void count_allocation(const model::AllocationRecord& allocation, std::int64_t sign);
     void resolve(RequestState& request);

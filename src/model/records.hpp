@@ -68,6 +68,9 @@ struct ProjectRecord {
     Quota user_quota = {};   // Of each of its users, in the project itself.
     std::int32_t share = 1;  // Beside its siblings, for fair share: 1..kShareMax.
 
+    /// So much the project, with all below it, gets back from who borrowed it; 0: nothing.
+    std::int64_t guaranteed_gpu_milli = 0;
+
     friend bool operator==(const ProjectRecord&, const ProjectRecord&) = default;
 };
 

@@ -51,10 +51,6 @@ std::chrono::seconds planning_step(std::chrono::seconds limit) noexcept {
     return std::chrono::seconds(std::int64_t{1} << static_cast<unsigned>(dropped));
 }
 
-Place place_of(const Reservation& reservation) {
-    return {.rank = reservation.rank, .job = reservation.job};
-}
-
 }  // namespace
 
 std::chrono::seconds planning_limit(std::chrono::seconds limit) noexcept {
@@ -67,60 +63,6 @@ std::chrono::seconds longest_limit(std::chrono::seconds run) noexcept {
 }
 
 Core::Core(const CoreOptions& options) : options_(options), engine_({.policy = options.policy}) {}
-
-Core::Core(const Core& other) : Core(other.options_) {
-    mix_ = other.mix_;
-    learn(other.learnt_);
-    for (const auto& [id, request] : other.requests_) {
-        put_request(id, request);
-    }
-    for (const auto& [id, booking] : other.bookings_) {
-        put_booking(*booking);
-    }
-    for (const auto& [id, node] : other.nodes_) {
-        put_node(node.timeline.view());
-        for (const auto& [hold_id, hold] : node.timeline.holds()) {
-            put_hold(hold_id, hold);
-        }
-    }
-    for (const auto& [key, group] : other.groups_) {
-        for (const Place& place : group.jobs) {
-            put_waiting(place, key);
-        }
-        if (group.waits_for_quota_of) {
-            put_aside(groups_.at(key), *group.waits_for_quota_of);
-        }
-    }
-    for (const auto& [key, ask] : other.asks_) {
-        Ask& mine = asks_.at(key);
-        mine.is_blocked = ask.is_blocked;
-        mine.passing_run = ask.passing_run;
-        refresh(mine);
-        set_hopeless(mine, ask.is_hopeless);
-    }
-    take_over_reservations(other);
-    grown_ = other.grown_;
-    let_go_ = other.let_go_;
-}
-
-void Core::take_over_reservations(const Core& other) {
-    for (const Reservation& reservation : other.reservations_) {
-        const bool has_nodes = std::ranges::all_of(
-            reservation.parts, [this](const Placed& part) { return nodes_.contains(part.node); });
-        if (has_nodes && groups_.contains(reservation.group)) {
-            promise(reservation);
-        }
-    }
-    are_reservations_stale_ =
-        other.are_reservations_stale_ || reservations_.size() != other.reservations_.size();
-}
-
-Core& Core::operator=(const Core& other) {
-    if (this != &other) {
-        *this = Core(other);
-    }
-    return *this;
-}
 
 // ---- What there is.
 
@@ -193,6 +135,7 @@ void Core::put_hold(AllocationId id, const Hold& hold) {
         are_reservations_stale_ = are_reservations_stale_ || ends_sooner;
         count_preemptible(before->second, -1);
     }
+    are_quotas_checked_ = are_quotas_checked_ && !is_new;
     timeline.put_hold(id, hold);
     count_preemptible(hold, 1);
 }
@@ -259,6 +202,7 @@ Core::Group& Core::group_with(const GroupKey& key) {
     if (is_new) {
         group.key = key;
         join_ask(group);
+        join_due(group);
         ++runs_[run_of(key)];
     }
     return group;
@@ -305,6 +249,9 @@ void Core::drop_group(Group& group) {
         runs_.erase(same_run);
     }
     leave_ask(group);
+    if (const auto due = dues_.find(group.key.project); due != dues_.end()) {
+        due->second.groups.erase({group.gpu_milli, group.key});
+    }
     groups_.erase(GroupKey(group.key));
 }
 
@@ -312,7 +259,7 @@ void Core::add_head(Group& group) {
     if (group.waits_for_quota_of || group.jobs.empty()) {
         return;
     }
-    const Place place = *group.jobs.begin();
+    const Place place = group.in_order(*group.jobs.begin());
     if (!group.ask->is_hopeless) {
         order_.emplace(place, &group);
     }
@@ -325,7 +272,7 @@ void Core::remove_head(Group& group) {
     if (group.waits_for_quota_of || group.jobs.empty()) {
         return;
     }
-    const Place place = *group.jobs.begin();
+    const Place place = group.in_order(*group.jobs.begin());
     Ask& ask = *group.ask;
     order_.erase(place);
     ask.heads.erase(place);
@@ -407,6 +354,7 @@ void Core::unblock(Ask& ask) {
 }
 
 void Core::free_quota(const QuotaHolder& holder) {
+    are_quotas_checked_ = false;
     const auto found = without_quota_.find(holder);
     if (found == without_quota_.end()) {
         return;
@@ -446,7 +394,10 @@ std::optional<Start> Core::next(Instant now, std::size_t& looks, const QuotaChec
         }
         --looks;
         std::optional<Start> start;
-        const Place first = owner == reservations_.end() ? Place() : place_of(*owner);
+        const Place first =
+            owner == reservations_.end()
+                ? Place()
+                : groups_.at(owner->group).in_order({.rank = owner->rank, .job = owner->job});
         if (owner != reservations_.end() && (active_.empty() || first <= active_.begin()->first)) {
             owner->is_worth_a_look = false;
             start = try_start(first, groups_.at(owner->group), now, quota_check);
@@ -487,10 +438,11 @@ std::optional<Start> Core::try_start(
         return std::nullopt;
     }
     return Start{
-        .place = place,
+        .place = {.rank = place.rank, .job = place.job},
         .group = group.key,
         .parts = std::move(parts),
-        .is_backfilled = !order_.empty() && order_.begin()->first < place};
+        .is_backfilled = !order_.empty() && order_.begin()->first < place
+    };
 }
 
 /// If so, the group is put aside until who lacks it has some.
@@ -573,23 +525,6 @@ std::optional<Instant> Core::next_wakeup() const {
         first = protected_until_;
     }
     return first;
-}
-
-bool Core::was_told_the_same(const Core& other) const {
-    const bool has_same_queue =
-        std::ranges::equal(groups_, other.groups_, [](const auto& left, const auto& right) {
-            return left.first == right.first && left.second.jobs == right.second.jobs;
-        });
-    const bool has_same_bookings = std::ranges::equal(
-        bookings_, other.bookings_,
-        [](const auto& left, const auto& right) { return *left.second == *right.second; });
-    return has_same_queue && has_same_bookings &&
-           std::ranges::equal(nodes_, other.nodes_, [](const auto& left, const auto& right) {
-               const Timeline& mine = left.second.timeline;
-               const Timeline& its = right.second.timeline;
-               return left.first == right.first && mine.view().free == its.view().free &&
-                      mine.holds() == its.holds();
-           });
 }
 
 }  // namespace reeve::scheduler

@@ -35,6 +35,7 @@ struct GroupKey {
     model::RequestId request = model::RequestId(0);  // Of each node.
     std::int32_t nodes = 1;                          // More than 1: a gang, one task on each.
     std::chrono::seconds limit = {};                 // As planning_limit() rounds it; 0: none.
+    bool is_preemptible = false;
 
     friend auto operator<=>(const GroupKey&, const GroupKey&) = default;
 };
@@ -48,6 +49,10 @@ struct GroupKey {
 
 /// A place in the queue. Lower comes first.
 struct Place {
+    /// The core's own: what is due to a project by its guarantee comes before all else.
+    enum class Tier : std::int8_t { kDue, kOther };
+
+    Tier tier = Tier::kOther;
     std::int64_t rank = 0;  // See rank_of().
     JobId job = JobId(0);
 
@@ -163,6 +168,11 @@ class Core {
     /// What `holder` holds became less, or what it may hold more.
     void free_quota(const QuotaHolder& holder);
 
+    /// So much, in thousandths of a GPU, is due to a project: what waits in it and asks for no more
+    /// comes before all else. Cost: the groups of the project that what is due is enough for now
+    /// and was not before, or the other way round.
+    void put_due(ProjectId project, std::int64_t gpu_milli);
+
     /// Counts arrivals for the policies that learn what comes.
     void observe(const model::Request& request, std::uint64_t times = 1);
 
@@ -186,7 +196,10 @@ class Core {
     /// exact where each holds on one node, and no node has more than kVictimSetsMax sets to try.
     /// Nothing if the job has room in kStopTakes anyway. Its owner tells each to stop, says so with
     /// put_hold(), and asks next() again.
-    [[nodiscard]] std::optional<Preemption> preempt(Instant now);
+    /// Guarantees: what is due to a project is had back from those who hold more than is guaranteed
+    /// to them, whatever the priorities, and never so much that they come below it.
+    [[nodiscard]] std::optional<Preemption> preempt(
+        Instant now, const ProjectTree& projects = ProjectTree());
 
     /// When to ask again though nothing changed: a reservation fell due, and what should have made
     /// room goes on; or what could be stopped no longer is protected.
@@ -246,6 +259,19 @@ class Core {
         Ask* ask = nullptr;
         std::set<Place> jobs = {};
         std::optional<QuotaHolder> waits_for_quota_of = {};
+        std::int64_t gpu_milli = 0;  // What a job of it takes at least.
+        Place::Tier tier = Place::Tier::kOther;
+
+        /// In the order of all groups.
+        [[nodiscard]] Place in_order(const Place& place) const {
+            return {.tier = tier, .rank = place.rank, .job = place.job};
+        }
+    };
+
+    /// What is due to a project, and its groups by what they ask for.
+    struct Due {
+        std::int64_t gpu_milli = 0;
+        std::set<std::pair<std::int64_t, GroupKey>> groups = {};
     };
 
     struct Node {
@@ -260,6 +286,8 @@ class Core {
     void add_head(Group& group);
     void remove_head(Group& group);
     void drop_group(Group& group);
+    void join_due(Group& group);
+    void set_tier(Group& group, Place::Tier tier);
     [[nodiscard]] const Heads::value_type* eligible(const Ask& ask) const;
     void refresh(Ask& ask);
     void set_hopeless(Ask& ask, bool is_hopeless);
@@ -305,6 +333,7 @@ class Core {
     [[nodiscard]] bool is_owner_active() const;
     [[nodiscard]] std::vector<std::pair<Instant, const Node*>> bounds_of(
         const Group& group, Instant now) const;
+    void recheck_quotas(const QuotaCheck& quota_check);
     void ensure_reservations(Instant now, const QuotaCheck& quota_check);
     [[nodiscard]] bool reserve(
         const Place& place, Group& group, Instant now, const QuotaCheck& quota_check);
@@ -316,18 +345,26 @@ class Core {
 
     // preemption.cpp
     struct Scene;
+    struct Choice;
+    class Wish;
 
     /// Whose jobs may have it stopped (any's: ProjectId(0)), and its priority.
     using PreemptibleKey = std::pair<ProjectId, std::int32_t>;
 
     [[nodiscard]] PreemptibleKey key_of(ProjectId project, std::int32_t priority) const;
-    [[nodiscard]] bool has_lower(const GroupKey& group) const;
+    [[nodiscard]] bool has_stoppable(const Group& group) const;
     void count_preemptible(const Hold& hold, int sign);
-    [[nodiscard]] bool may_stop(const Hold& hold, const GroupKey& group) const;
-    [[nodiscard]] std::vector<Scene> scenes_for(const Group& group, Instant now);
-    [[nodiscard]] Scene scene_of(const Node& node, const Group& group, Instant now);
-    [[nodiscard]] static std::int32_t lowest_priority_to_stop(
+    [[nodiscard]] bool may_stop(const Hold& hold, const Wish& wish) const;
+    [[nodiscard]] std::vector<Scene> scenes_for(const Group& group, const Wish& wish, Instant now);
+    [[nodiscard]] Scene scene_of(const Node& node, const Wish& wish, Instant now);
+    [[nodiscard]] static std::vector<std::int32_t> priorities_to_stop(
         const std::vector<Scene>& scenes, const model::Request& request, std::size_t count);
+    [[nodiscard]] static std::optional<std::vector<AllocationId>> victims_up_to(
+        std::int32_t priority,
+        const std::vector<Scene>& scenes,
+        const Wish& wish,
+        std::size_t count,
+        Instant now);
     [[nodiscard]] std::vector<AllocationId> with_gangs(
         const std::vector<AllocationId>& victims) const;
 
@@ -345,9 +382,10 @@ class Core {
     std::map<Place, Ask*> active_;  // By the first of each ask that is worth a look.
     std::set<AskKey> blocked_;      // With someone waiting.
     std::map<QuotaHolder, std::set<GroupKey>> without_quota_;
-    std::set<NodeId> grown_;     // Have more free than at the last look.
-    std::set<NodeId> let_go_;    // What was promised of them no longer is.
-    std::set<AskKey> hopeless_;  // Until nodes come, go, or change what they could hold.
+    std::map<ProjectId, Due> dues_;  // Of projects that something was ever due to.
+    std::set<NodeId> grown_;         // Have more free than at the last look.
+    std::set<NodeId> let_go_;        // What was promised of them no longer is.
+    std::set<AskKey> hopeless_;      // Until nodes come, go, or change what they could hold.
     std::map<BookingId, std::shared_ptr<const Booking>> bookings_;
     std::set<std::pair<Instant, BookingId>> near_;  // By their beginning: somebody who waits could
     std::set<std::pair<Instant, BookingId>> far_;   // run into it; nobody could.
@@ -355,6 +393,7 @@ class Core {
     std::map<std::chrono::seconds, std::size_t> runs_;  // Of the groups.
     std::vector<Reservation> reservations_;
     bool are_reservations_stale_ = false;
+    bool are_quotas_checked_ = false;  // Of reservations_, since somebody took some.
     std::map<PreemptibleKey, std::size_t> preemptible_;  // Holds that go on.
     bool is_preemption_due_ = false;                     // Something changed that it depends on.
     std::optional<Instant> protected_until_;  // The first of those that were passed over.

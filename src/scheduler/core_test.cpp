@@ -471,5 +471,33 @@ TEST(CoreProperty, NobodyStarvesUnderAStreamOfSmallerJobs) {
     }
 }
 
+TEST(Core, NoRoomIsKeptForWhoLacksTheQuotaMeanwhile) {
+    CoreWorld world({});
+    world.put_node(node_of(1, {.gpus = 2, .cpu = 64000, .memory_mib = 65536}));
+    model::ProjectRecord limited;
+    limited.id = ProjectId(1);
+    limited.quota.gpu_milli = 2000;
+    world.put_project(limited);
+    const auto submit = [&](std::uint64_t project, std::int64_t count, seconds run) {
+        return world.submit(
+            {.project = ProjectId(project),
+             .request = world.put_request({.gpus = model::WholeGpus{.count = count}}),
+             .limit = planning_limit(run)},
+            run);
+    };
+    submit(2, 1, kHour);
+    world.schedule();
+    const JobId large = submit(1, 2, kHour);
+    world.schedule();
+    ASSERT_EQ(world.core().reservations().size(), 1U);
+    EXPECT_EQ(world.core().reservations().front().job, large);
+    submit(1, 1, seconds(600));
+    EXPECT_EQ(world.schedule().size(), 1U) << "it ends before the large one could start";
+    EXPECT_TRUE(world.core().reservations().empty());
+    ASSERT_TRUE(world.advance());
+    world.schedule();
+    EXPECT_EQ(world.core().reservations().size(), 1U) << "it has the quota again";
+}
+
 }  // namespace
 }  // namespace reeve::scheduler

@@ -17,6 +17,7 @@
 #include "scheduler/core.hpp"
 #include "scheduler/forward.hpp"
 #include "scheduler/placement.hpp"
+#include "scheduler/project_tree.hpp"
 
 namespace reeve::scheduler {
 
@@ -47,6 +48,21 @@ class CoreWorld {
     [[nodiscard]] const Core& core() const { return core_; }
 
     void set_quota_check(Core::QuotaCheck check) { quota_check_ = std::move(check); }
+
+    /// A project with its limits and what is guaranteed to it; heeded from now on.
+    void put_project(const model::ProjectRecord& project) {
+        projects_.put(project);
+        std::int64_t gpus = 0;
+        for (const auto& [id, node] : nodes_) {
+            gpus += std::ssize(node.free.gpus);
+        }
+        projects_.set_capacity(gpus * model::kWholeGpuMilli);
+        for (const ProjectId id : projects_.all()) {
+            core_.put_due(id, projects_.due(id));
+        }
+    }
+
+    [[nodiscard]] const ProjectTree& projects() const { return projects_; }
 
     [[nodiscard]] Instant now() const { return now_; }
 
@@ -159,7 +175,7 @@ class CoreWorld {
     /// Starts and stops all that the core says; gives the ids of what starts in that order.
     std::vector<JobId> schedule() {
         std::vector<JobId> started = start_all();
-        while (const std::optional<Preemption> preemption = core_.preempt(now_)) {
+        while (const std::optional<Preemption> preemption = core_.preempt(now_, projects_)) {
             preemptions_.push_back(*preemption);
             stop(*preemption);
             std::ranges::copy(start_all(), std::back_inserter(started));
@@ -171,7 +187,13 @@ class CoreWorld {
     std::vector<JobId> start_all() {
         std::vector<JobId> started;
         std::size_t looks = SIZE_MAX;
-        while (const std::optional<Start> start = core_.next(now_, looks, quota_check_)) {
+        const Core::QuotaCheck of_projects =
+            [this](const GroupKey& group, const std::vector<Placed>& parts) {
+                return projects_.without_quota_for(
+                    group.project, group.user, usage_of(parts.front().grant), group.is_preemptible);
+            };
+        const Core::QuotaCheck& check = quota_check_ ? quota_check_ : of_projects;
+        while (const std::optional<Start> start = core_.next(now_, looks, check)) {
             begin(*start);
             started.push_back(start->place.job);
         }
@@ -188,7 +210,8 @@ class CoreWorld {
         for (const JobId id : jobs) {
             Job& job = running_.at(id);
             ASSERT_TRUE(job.is_preemptible && !job.is_stopping);
-            ASSERT_LT(job.group.priority, preemption.group.priority);
+            ASSERT_TRUE(
+                job.group.priority < preemption.group.priority || projects_.has_guarantees());
             ASSERT_TRUE(job.attempts == 1 || now_ >= job.since + kProtected);
             job.is_stopping = true;
             job.ends_at = std::min(job.ends_at, now_ + kStopTime);
@@ -221,11 +244,30 @@ class CoreWorld {
         }
         running_.emplace(id, job);
         tell_holds(id, job);
+        count(job, 1);
+    }
+
+    void count(const Job& job, std::int64_t sign) {
+        for (const Placed& part : job.parts) {
+            const model::Usage amount = usage_of(part.grant);
+            projects_.add(job.group.project, job.group.user, amount, sign);
+            if (!job.is_preemptible) {
+                projects_.add_firm(job.group.project, sign * amount.gpu_milli);
+            }
+        }
+        tell_dues(core_, projects_, job.group.project);
+        if (sign < 0) {
+            for (const QuotaHolder& holder :
+                 projects_.holders_above(job.group.project, job.group.user)) {
+                core_.free_quota(holder);
+            }
+        }
     }
 
     void end(JobId id) {
         const Job job = running_.at(id);
         running_.erase(id);
+        count(job, -1);
         std::uint64_t rank = 0;
         for (const Placed& part : job.parts) {
             core_.drop_hold(hold_id(id, ++rank));
@@ -446,6 +488,7 @@ class CoreWorld {
     std::map<model::RequestId, model::Request> requests_;
     std::map<JobId, Job> waiting_;
     std::map<JobId, Job> running_;
+    ProjectTree projects_;
     std::vector<Preemption> preemptions_;
     std::uint64_t last_job_ = 0;
     Instant now_ = Instant(std::chrono::seconds(1'000'000));

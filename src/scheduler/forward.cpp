@@ -21,9 +21,15 @@ class Forward {
           projects_(from.projects),
           now_(from.now) {
         core_.learn(from.mix);
+        std::int64_t gpus = 0;
         for (const NodeView& node : from.nodes) {
             nodes_.emplace(node.id, node);
             core_.put_node(node);
+            gpus += std::ssize(node.free.gpus);
+        }
+        projects_.set_capacity(gpus * model::kWholeGpuMilli);
+        for (const ProjectId id : projects_.all()) {
+            core_.put_due(id, projects_.due(id));
         }
         for (const auto& [id, request] : from.requests) {
             core_.put_request(id, request);
@@ -62,7 +68,7 @@ class Forward {
         const Core::QuotaCheck quota_check =
             [this](const GroupKey& group, const std::vector<Placed>& parts) {
                 return projects_.without_quota_for(
-                    group.project, group.user, usage_of(parts.front().grant));
+                    group.project, group.user, usage_of(parts.front().grant), group.is_preemptible);
             };
         for (std::size_t step = 0; step <= steps_max; ++step) {
             do {
@@ -135,7 +141,7 @@ class Forward {
                 .user = start.group.user,
                 .hold = {.node = part.node, .grant = part.grant, .since = now_, .limit = job.run}
             };
-            if (job.is_preemptible) {
+            if (job.group.is_preemptible) {
                 task.hold.preemptible = {
                     .priority = start.group.priority,
                     .project = start.group.project,
@@ -149,7 +155,7 @@ class Forward {
             core_.put_node(node);
             const model::Usage used = usage_of(part.grant);
             ahead.gpu_milli += used.gpu_milli;
-            projects_.add(task.project, task.user, used, 1);
+            count(task, used, 1);
             running_.emplace(task.id, task);
             ends_.emplace(ahead.until, task.id);
             use_bookings(task);
@@ -237,7 +243,7 @@ class Forward {
 
     /// Tells what has to make room to stop. False if nothing has.
     bool preempt() {
-        const std::optional<Preemption> preemption = core_.preempt(now_);
+        const std::optional<Preemption> preemption = core_.preempt(now_, projects_);
         if (!preemption) {
             return false;
         }
@@ -249,6 +255,15 @@ class Forward {
             ends_.emplace(now_ + kStopTakes, id);
         }
         return true;
+    }
+
+    /// Counts what a task holds: `sign` is 1 if it has it from now on, -1 if no longer.
+    void count(const RunningTask& task, const model::Usage& amount, std::int64_t sign) {
+        projects_.add(task.project, task.user, amount, sign);
+        if (!task.hold.preemptible) {
+            projects_.add_firm(task.project, sign * amount.gpu_milli);
+        }
+        tell_dues(core_, projects_, task.project);
     }
 
     void end(AllocationId id) {
@@ -265,7 +280,7 @@ class Forward {
         }
         model::Usage less = usage_of(task.hold.grant);
         less.running_elements = task.job == JobId(0) ? 0 : less.running_elements;
-        projects_.add(task.project, task.user, less, -1);
+        count(task, less, -1);
         for (const QuotaHolder& holder : projects_.holders_above(task.project, task.user)) {
             core_.free_quota(holder);
         }

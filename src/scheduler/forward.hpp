@@ -37,7 +37,6 @@ struct WaitingJob {
     std::uint32_t elements = 1;
     std::uint32_t running_max = 0;  // At once; 0: any number.
     std::uint32_t live = 0;         // Of its elements, now.
-    bool is_preemptible = false;
     bool was_preempted = false;
     bool is_partly_held = false;  // It has others that are not placed, so it is never over.
     std::vector<model::Dependency> after = {};

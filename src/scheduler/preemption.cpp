@@ -34,15 +34,20 @@ Core::PreemptibleKey Core::key_of(ProjectId project, std::int32_t priority) cons
     return {options_.preemption == PreemptionMode::kAny ? ProjectId(0) : project, priority};
 }
 
-/// True if something runs that may be stopped for a job of `group`, now or once it is no longer
+/// False if nothing runs that may be stopped for a job of `group`, now or once it is no longer
 /// protected.
-bool Core::has_lower(const GroupKey& group) const {
-    const auto lowest = preemptible_.lower_bound(key_of(group.project, INT32_MIN));
-    return lowest != preemptible_.end() && lowest->first < key_of(group.project, group.priority);
+bool Core::has_stoppable(const Group& group) const {
+    const GroupKey& key = group.key;
+    const auto lowest = preemptible_.lower_bound(key_of(key.project, INT32_MIN));
+    const bool has_lower =
+        lowest != preemptible_.end() && lowest->first < key_of(key.project, key.priority);
+    return has_lower || (group.tier == Place::Tier::kDue && !preemptible_.empty());
 }
 
 /// Keeps preemptible_: a hold is there from now on (+1), or no more (-1).
 void Core::count_preemptible(const Hold& hold, int sign) {
+    // Whoever holds more may have more than is guaranteed to them.
+    is_preemption_due_ = is_preemption_due_ || (sign > 0 && !dues_.empty());
     if (!hold.preemptible || hold.is_ending) {
         return;
     }
@@ -67,13 +72,76 @@ const Hold& Core::hold_with(AllocationId id) const {
 struct Core::Scene {
     NodeView view;  // As if all that was told to stop had ended.
     std::vector<Stoppable> stoppable;
+
+    /// False, with nothing taken, if that would be too much.
+    [[nodiscard]] bool take(const std::vector<AllocationId>& victims, Loans& loans) const {
+        Loans less = loans;
+        for (const Stoppable& each : stoppable) {
+            if (std::ranges::binary_search(victims, each.id)) {
+                if (!each.is_in(less)) {
+                    return false;
+                }
+                each.take(less);
+            }
+        }
+        loans = std::move(less);
+        return true;
+    }
 };
 
-/// True if it may ever be stopped for a job of `group`.
-bool Core::may_stop(const Hold& hold, const GroupKey& group) const {
-    return hold.preemptible && !hold.is_ending && hold.preemptible->priority < group.priority &&
-           (options_.preemption == PreemptionMode::kAny ||
-            hold.preemptible->project == group.project);
+/// What to stop on a node.
+struct Core::Choice {
+    Victims victims;
+    const Scene* scene = nullptr;
+};
+
+/// For whom something is to be stopped, and what may be had back from others.
+class Core::Wish {
+  public:
+    Wish(const Group& group, const ProjectTree& projects)
+        : group_(group),
+          projects_(projects),
+          guarantor_(
+              group.tier == Place::Tier::kDue
+                  ? projects.guarantor(group.key.project, group.gpu_milli)
+                  : std::nullopt),
+          loans_(projects, group.key.project) {}
+
+    [[nodiscard]] const GroupKey& group() const { return group_.key; }
+
+    [[nodiscard]] const model::Request& request() const { return *group_.ask->request; }
+
+    [[nodiscard]] const Loans& loans() const { return loans_; }
+
+    /// True if what `project` holds is lent to it by whoever guarantees the job its GPUs.
+    [[nodiscard]] bool may_have_lent_to(ProjectId project) const {
+        if (!guarantor_) {
+            return false;
+        }
+        const std::vector<ProjectId> chain = projects_.above(project);
+        return std::ranges::find(chain, *guarantor_) == chain.end();
+    }
+
+  private:
+    const Group& group_;
+    const ProjectTree& projects_;
+    std::optional<ProjectId> guarantor_;
+    Loans loans_;
+};
+
+/// True if it may ever be stopped for the job.
+bool Core::may_stop(const Hold& hold, const Wish& wish) const {
+    if (!hold.preemptible || hold.is_ending) {
+        return false;
+    }
+    const bool is_lower = hold.preemptible->priority < wish.group().priority;
+    const ProjectId project = hold.preemptible->project;
+    if (is_lower && project == wish.group().project) {
+        return true;
+    }
+    const bool is_for_any = is_lower && options_.preemption == PreemptionMode::kAny;
+    return (is_for_any || wish.may_have_lent_to(project)) &&
+           wish.loans().may_take(project, gpu_milli_of(hold));
 }
 
 namespace {
@@ -90,7 +158,7 @@ bool has_room_without(
 
 /// The nodes that could serve the job, some of which only with victims. Of one that is booked for
 /// others nothing is stopped.
-std::vector<Core::Scene> Core::scenes_for(const Group& group, Instant now) {
+std::vector<Core::Scene> Core::scenes_for(const Group& group, const Wish& wish, Instant now) {
     std::vector<Scene> scenes;
     protected_until_.reset();
     for (const auto& [id, node] : nodes_) {
@@ -98,7 +166,7 @@ std::vector<Core::Scene> Core::scenes_for(const Group& group, Instant now) {
                 now, kStopTakes + run_of(group.key), group.ask->key.guest)) {
             continue;
         }
-        Scene scene = scene_of(node, group, now);
+        Scene scene = scene_of(node, wish, now);
         if (has_room_without(scene.view, scene.stoppable, *group.ask->request)) {
             scenes.push_back(std::move(scene));
         }
@@ -107,12 +175,12 @@ std::vector<Core::Scene> Core::scenes_for(const Group& group, Instant now) {
 }
 
 /// What may be stopped there for the job. Notes when what is protected no longer is.
-Core::Scene Core::scene_of(const Node& node, const Group& group, Instant now) {
+Core::Scene Core::scene_of(const Node& node, const Wish& wish, Instant now) {
     Scene scene{.view = node.timeline.view(), .stoppable = {}};
     for (const auto& [id, hold] : node.timeline.holds()) {
         if (hold.is_ending) {
             scene.view.free = model::give_back(std::move(scene.view.free), hold.grant);
-        } else if (may_stop(hold, group.key)) {
+        } else if (may_stop(hold, wish)) {
             const Instant until = hold.preemptible->protected_until;
             if (until > now) {
                 protected_until_ = std::min(protected_until_.value_or(until), until);
@@ -136,9 +204,9 @@ std::vector<Stoppable> up_to(const std::vector<Stoppable>& all, std::int32_t pri
 
 }  // namespace
 
-/// The lowest priority such that stopping up to it gives room on `count` nodes; all of `scenes`
-/// have room with all that may be stopped there.
-std::int32_t Core::lowest_priority_to_stop(
+/// Priorities such that stopping up to them may give room on `count` nodes, the lowest first; all
+/// of `scenes` have room with all that may be stopped there.
+std::vector<std::int32_t> Core::priorities_to_stop(
     const std::vector<Scene>& scenes, const model::Request& request, std::size_t count) {
     std::set<std::int32_t> all = {INT32_MIN};
     for (const Scene& scene : scenes) {
@@ -153,7 +221,45 @@ std::int32_t Core::lowest_priority_to_stop(
         });
         return std::cmp_less(with_room, count);
     };
-    return *std::ranges::partition_point(levels, is_too_low);
+    return {std::ranges::partition_point(levels, is_too_low), levels.end()};
+}
+
+/// The cheapest to stop, up to the priority, that give room on `count` nodes. What is had back for
+/// one node counts when the next one is chosen.
+std::optional<std::vector<AllocationId>> Core::victims_up_to(
+    std::int32_t priority,
+    const std::vector<Scene>& scenes,
+    const Wish& wish,
+    std::size_t count,
+    Instant now) {
+    const auto cheapest = [&](const Scene& scene, const Loans& loans) {
+        return cheapest_victims(
+            scene.view, wish.request(), up_to(scene.stoppable, priority), now, loans);
+    };
+    std::vector<Choice> choices;
+    for (const Scene& scene : scenes) {
+        if (auto victims = cheapest(scene, wish.loans())) {
+            choices.push_back({.victims = *std::move(victims), .scene = &scene});
+        }
+    }
+    std::ranges::sort(choices, {}, [](const Choice& choice) {
+        return std::pair(choice.victims.cost, choice.scene->view.id);
+    });
+    Loans loans = wish.loans();
+    std::vector<AllocationId> all;
+    std::size_t nodes = 0;
+    for (auto choice = choices.begin(); choice != choices.end() && nodes < count; ++choice) {
+        std::optional<Victims> victims = std::move(choice->victims);
+        if (!choice->scene->take(victims->ids, loans)) {
+            victims = cheapest(*choice->scene, loans);
+            if (!victims || !choice->scene->take(victims->ids, loans)) {
+                continue;
+            }
+        }
+        all.insert(all.end(), victims->ids.begin(), victims->ids.end());
+        ++nodes;
+    }
+    return nodes < count ? std::nullopt : std::optional(std::move(all));
 }
 
 /// All that is stopped together with `victims`.
@@ -177,7 +283,7 @@ std::vector<AllocationId> Core::with_gangs(const std::vector<AllocationId>& vict
     return {all.begin(), all.end()};
 }
 
-std::optional<Preemption> Core::preempt(Instant now) {
+std::optional<Preemption> Core::preempt(Instant now, const ProjectTree& projects) {
     if (protected_until_ && *protected_until_ <= now) {
         protected_until_.reset();
         is_preemption_due_ = true;
@@ -189,36 +295,29 @@ std::optional<Preemption> Core::preempt(Instant now) {
     const Reservation& first = reservations_.front();
     const auto found = groups_.find(first.group);
     if (!is_preemption_due_ || found == groups_.end() || first.at <= now + kStopTakes ||
-        !has_lower(first.group)) {
+        !has_stoppable(found->second)) {
         return std::nullopt;
     }
     is_preemption_due_ = false;
     const Group& group = found->second;
+    const Wish wish(group, projects);
     const auto count = static_cast<std::size_t>(group.key.nodes);
-    const std::vector<Scene> scenes = scenes_for(group, now);
+    const std::vector<Scene> scenes = scenes_for(group, wish, now);
     if (scenes.size() < count) {
         return std::nullopt;
     }
-    const model::Request& request = *group.ask->request;
-    const std::int32_t level = lowest_priority_to_stop(scenes, request, count);
-    std::vector<std::pair<Victims, NodeId>> choices;
-    for (const Scene& scene : scenes) {
-        if (auto victims =
-                cheapest_victims(scene.view, request, up_to(scene.stoppable, level), now)) {
-            choices.emplace_back(*std::move(victims), scene.view.id);
+    std::optional<std::vector<AllocationId>> victims;
+    for (const std::int32_t priority : priorities_to_stop(scenes, wish.request(), count)) {
+        victims = victims_up_to(priority, scenes, wish, count, now);
+        if (victims) {
+            break;
         }
     }
-    std::ranges::sort(choices, {}, [](const auto& choice) {
-        return std::pair(choice.first.cost, choice.second);
-    });
-    std::vector<AllocationId> all;
-    for (std::size_t i = 0; i < count; ++i) {
-        all.insert(all.end(), choices[i].first.ids.begin(), choices[i].first.ids.end());
-    }
-    if (all.empty()) {
-        return std::nullopt;  // There is room once what was told to stop has ended.
-    }
-    return Preemption{.job = first.job, .group = first.group, .victims = with_gangs(all)};
+    // None to stop: there is room once what was told to stop has ended.
+    return victims && !victims->empty()
+               ? std::optional(Preemption{
+                     .job = first.job, .group = first.group, .victims = with_gangs(*victims)})
+               : std::nullopt;
 }
 
 }  // namespace reeve::scheduler

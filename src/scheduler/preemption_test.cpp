@@ -167,7 +167,7 @@ TEST(Preemption, AForecastCountsWithItAndWithWhatComesBack) {
     rest.job = low;
     rest.group.priority = 0;
     rest.live = 1;
-    rest.is_preemptible = true;
+    rest.group.is_preemptible = true;
     situation.waiting.push_back(rest);
     std::vector<std::pair<JobId, Instant>> starts;
     run_forward(situation, 100, [&](const Ahead& ahead) {

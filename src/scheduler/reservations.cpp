@@ -4,6 +4,7 @@
 // with backfilling", IEEE TPDS 2001.
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "scheduler/core.hpp"
@@ -34,9 +35,10 @@ class Core::Walk {
     [[nodiscard]] std::optional<Heads::value_type> next() {
         if (last_) {  // What comes behind it in its group is next of that group.
             const Group& group = *last_->second;
-            const auto behind = group.jobs.upper_bound(last_->first);
+            const auto behind =
+                group.jobs.upper_bound({.rank = last_->first.rank, .job = last_->first.job});
             if (behind != group.jobs.end()) {
-                behind_.emplace(*behind, last_->second);
+                behind_.emplace(group.in_order(*behind), last_->second);
             }
             last_.reset();
         }
@@ -97,7 +99,19 @@ bool Core::is_owner_active() const {
            order_.begin()->second->key == reservations_.front().group;
 }
 
+/// Room is promised to those alone who have the quota for it: somebody may have taken that since.
+void Core::recheck_quotas(const QuotaCheck& quota_check) {
+    if (std::exchange(are_quotas_checked_, true) || !quota_check) {
+        return;
+    }
+    are_reservations_stale_ =
+        are_reservations_stale_ || std::ranges::any_of(reservations_, [&](const Reservation& each) {
+            return quota_check(each.group, each.parts).has_value();
+        });
+}
+
 void Core::ensure_reservations(Instant now, const QuotaCheck& quota_check) {
+    recheck_quotas(quota_check);
     if (options_.backfill == Backfill::kNone || (is_owner_active() && !are_reservations_stale_)) {
         return;
     }

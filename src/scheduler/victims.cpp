@@ -1,7 +1,6 @@
 #include "scheduler/victims.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <tuple>
 #include <utility>
 #include <variant>
@@ -16,8 +15,12 @@ class Search {
         const NodeView& node,
         const model::Request& request,
         const std::vector<Stoppable>& stoppable,
-        Instant now)
-        : request_(request), stoppable_(stoppable), views_(stoppable.size() + 1, node) {
+        Instant now,
+        Loans loans)
+        : request_(request),
+          stoppable_(stoppable),
+          views_(stoppable.size() + 1, node),
+          loans_(std::move(loans)) {
         costs_.reserve(stoppable.size());
         for (const Stoppable& each : stoppable) {
             costs_.push_back(cost_of(*each.hold, now));
@@ -79,11 +82,16 @@ class Search {
         }
         for (std::size_t i = next; i + missing <= stoppable_.size() && tried_ <= kVictimSetsMax;
              ++i) {
+            if (!stoppable_[i].is_in(loans_)) {
+                continue;
+            }
             NodeView& view = views_[chosen_.size() + 1];
             view.free = views_[chosen_.size()].free;
             stop(view, i);
             chosen_.push_back(i);
+            stoppable_[i].take(loans_);
             try_sets(i + 1, missing - 1);
+            stoppable_[i].leave(loans_);
             chosen_.pop_back();
         }
     }
@@ -98,13 +106,27 @@ class Search {
         }
     }
 
-    /// All but those that need not be stopped, the dearest left out first.
-    [[nodiscard]] Victims leaving_out() const {
-        std::vector<std::size_t> kept(stoppable_.size());
-        std::iota(kept.begin(), kept.end(), std::size_t{0});
+    /// All that may be taken together, the cheapest first, but those that need not be stopped, the
+    /// dearest left out first.
+    [[nodiscard]] std::optional<Victims> leaving_out() const {
+        std::vector<std::size_t> kept;
+        Loans loans = loans_;
+        NodeView all = views_.front();
+        for (std::size_t i = 0; i < stoppable_.size(); ++i) {
+            if (stoppable_[i].is_in(loans)) {
+                stoppable_[i].take(loans);
+                stop(all, i);
+                kept.push_back(i);
+            }
+        }
+        if (!can_take(all, request_)) {
+            return std::nullopt;
+        }
         for (std::size_t i = stoppable_.size(); i-- > 0;) {
             std::vector<std::size_t> without = kept;
-            std::erase(without, i);
+            if (std::erase(without, i) == 0) {
+                continue;
+            }
             NodeView view = views_.front();
             for (const std::size_t index : without) {
                 stop(view, index);
@@ -132,6 +154,7 @@ class Search {
     std::vector<NodeView> views_;  // With as many stopped as its index says; the last: all.
     std::vector<std::size_t> chosen_;
     std::size_t tried_ = 0;
+    Loans loans_;  // With what is chosen taken.
     std::optional<Victims> best_;
 };
 
@@ -146,22 +169,39 @@ StopCost& StopCost::operator+=(const StopCost& other) {
 
 StopCost cost_of(const Hold& hold, Instant now) {
     const auto run = std::chrono::duration_cast<std::chrono::seconds>(now - hold.since).count();
+    return {.count = 1, .gpu_milli_seconds = gpu_milli_of(hold) * run, .seconds_run = run};
+}
+
+std::int64_t gpu_milli_of(const Hold& hold) {
     std::int64_t gpu_milli = 0;
     for (const model::GpuGrant& granted : hold.grant.gpus) {
         gpu_milli += granted.amount.milli;
     }
-    return {.count = 1, .gpu_milli_seconds = gpu_milli * run, .seconds_run = run};
+    return gpu_milli;
+}
+
+bool Stoppable::is_in(const Loans& loans) const {
+    return loans.may_take(hold->preemptible->project, gpu_milli_of(*hold));
+}
+
+void Stoppable::take(Loans& loans) const {
+    loans.take(hold->preemptible->project, gpu_milli_of(*hold));
+}
+
+void Stoppable::leave(Loans& loans) const {
+    loans.take(hold->preemptible->project, -gpu_milli_of(*hold));
 }
 
 std::optional<Victims> cheapest_victims(
     const NodeView& node,
     const model::Request& request,
     std::vector<Stoppable> stoppable,
-    Instant now) {
+    Instant now,
+    const Loans& loans) {
     std::ranges::sort(stoppable, {}, [now](const Stoppable& each) {
         return std::pair(cost_of(*each.hold, now), each.id);
     });
-    return Search(node, request, stoppable, now).run();
+    return Search(node, request, stoppable, now, loans).run();
 }
 
 }  // namespace reeve::scheduler

@@ -8,6 +8,7 @@
 
 #include "base/instant.hpp"
 #include "base/strong_id.hpp"
+#include "scheduler/loans.hpp"
 #include "scheduler/timeline.hpp"
 
 namespace reeve::scheduler {
@@ -25,10 +26,17 @@ struct StopCost {
 
 [[nodiscard]] StopCost cost_of(const Hold& hold, Instant now);
 
-/// What may be stopped on a node.
+[[nodiscard]] std::int64_t gpu_milli_of(const Hold& hold);
+
+/// What may be stopped on a node. It is preemptible.
 struct Stoppable {
     AllocationId id = AllocationId(0);
     const Hold* hold = nullptr;
+
+    /// False if too much would be taken of whose it is.
+    [[nodiscard]] bool is_in(const Loans& loans) const;
+    void take(Loans& loans) const;
+    void leave(Loans& loans) const;
 };
 
 struct Victims {
@@ -40,12 +48,13 @@ struct Victims {
 inline constexpr std::size_t kVictimSetsMax = 20'000;
 
 /// Which of `stoppable` to stop so that `node` has room for `request`: the set of the least cost.
-/// Nothing if all of them would not do; none if there is room. Among more than kVictimSetsMax sets,
-/// one of which nothing can be left out.
+/// Nothing if all of them that `loans` lets be taken would not do; none if there is room. Among
+/// more than kVictimSetsMax sets, one of which nothing can be left out.
 [[nodiscard]] std::optional<Victims> cheapest_victims(
     const NodeView& node,
     const model::Request& request,
     std::vector<Stoppable> stoppable,
-    Instant now);
+    Instant now,
+    const Loans& loans = Loans());
 
 }  // namespace reeve::scheduler

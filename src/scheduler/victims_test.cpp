@@ -36,7 +36,8 @@ struct Busy {
                 AllocationId(id), Hold{
                                       .node = node.id,
                                       .grant = placed->grant,
-                                      .since = kStart + (seconds(10'000) - ago)});
+                                      .since = kStart + (seconds(10'000) - ago),
+                                      .preemptible = Preemptible()});
         }
     }
 };

@@ -13,9 +13,15 @@ using model::ElementState;
 
 // What makes of a database what it was before a schema.
 
+/// 10.
+std::string before_guarantees() {
+    return "ALTER TABLE projects DROP COLUMN guaranteed_gpu_milli; ";
+}
+
 /// 9.
 std::string before_forecasts() {
-    return "ALTER TABLE jobs DROP COLUMN run_name; DROP TABLE run_stats; DROP TABLE forecasts; "
+    return before_guarantees() +
+           "ALTER TABLE jobs DROP COLUMN run_name; DROP TABLE run_stats; DROP TABLE forecasts; "
            "DROP TABLE forecast_outcomes; ALTER TABLE allocations RENAME COLUMN owner TO "
            "is_quarantined; ";
 }
@@ -164,6 +170,18 @@ TEST_F(Sqlite, BringsTheEighthSchemaUpToDate) {
         EXPECT_EQ(job.run_name, 0U) << "runs are then remembered by what they ask for alone";
     }
     EXPECT_EQ(store_sqlite::verify(path())->problems, std::vector<std::string>());
+}
+
+TEST_F(Sqlite, BringsTheNinthSchemaUpToDate) {
+    make(1);
+    tamper(path(), before_guarantees() + "PRAGMA user_version = 9");
+    const auto store = open();
+    Script changes(store->open_epoch().value());
+    model::ProjectRecord project = of_kind<model::ProjectRecord>(recovered(*store)).at(0);
+    EXPECT_EQ(project.guaranteed_gpu_milli, 0);
+    project.guaranteed_gpu_milli = 1500;
+    ASSERT_TRUE(changes.put(project).commit(*store));
+    EXPECT_EQ(of_kind<model::ProjectRecord>(recovered(*store)).at(0), project);
 }
 
 }  // namespace

@@ -150,7 +150,8 @@ TEST_P(Store, GivesEveryKindOfRecordBack) {
                     .running_elements = 0,
                     .pending_elements = kHuge},
         .user_quota = {.gpu_milli = kHuge, .memory_mib = 0, .pending_elements = 7},
-        .share = model::kShareMax
+        .share = model::kShareMax,
+        .guaranteed_gpu_milli = kHuge
     };
     const model::AccountRecord account{
         .project = ProjectId(3), .user = user.id, .used_milli_s = kHuge, .at = kStart};

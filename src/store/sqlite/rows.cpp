@@ -251,6 +251,7 @@ void bind(Run& run, const model::ProjectRecord& project) {
     bind_quota(run, project.quota);
     run.integer(project.share);
     bind_quota(run, project.user_quota);
+    run.integer(project.guaranteed_gpu_milli);
 }
 
 void bind(Run& run, const model::AccountRecord& account) {
@@ -278,6 +279,7 @@ model::ProjectRecord read_project(Run& run) {
     project.quota = read_quota(run);
     project.share = run.read_as<std::int32_t>();
     project.user_quota = read_quota(run);
+    project.guaranteed_gpu_milli = run.read_integer();
     return project;
 }
 

@@ -50,7 +50,8 @@ inline constexpr std::string_view kGpuModelColumns = "id, name";
 inline constexpr std::string_view kProjectColumns =
     "id, name, parent, gpu_milli_max, cpu_millicores_max, memory_mib_max, running_elements_max, "
     "pending_elements_max, share, user_gpu_milli_max, user_cpu_millicores_max, "
-    "user_memory_mib_max, user_running_elements_max, user_pending_elements_max";
+    "user_memory_mib_max, user_running_elements_max, user_pending_elements_max, "
+    "guaranteed_gpu_milli";
 inline constexpr std::string_view kAccountColumns = "project, user, used_milli_s, at";
 inline constexpr std::string_view kNodeColumns =
     "id, name, boot_id, cpu_millicores, memory_mib, is_drained, drain_reason, enforcement, "

@@ -297,10 +297,15 @@ CREATE TABLE forecast_outcomes (
 );
 )sql";
 
+// What a project gets back from who borrowed it.
+constexpr std::string_view kGuarantees = R"sql(
+ALTER TABLE projects ADD COLUMN guaranteed_gpu_milli INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 /// Forward only, in order; a step that was released is never edited.
 constexpr auto kSteps = std::to_array<std::string_view>(
     {kFirst, kControls, kNodeLabels, kPreemptible, kFairShare, kRequestJobs, kBookings, kUserQuotas,
-     kForecasts});
+     kForecasts, kGuarantees});
 
 Result<std::int64_t> version_of(Database& database) {
     auto version = database.integer_of("PRAGMA user_version");

@@ -4,6 +4,7 @@
     ./bench                    builds, then runs all of these
     ./bench submit latency     only these; ./bench --list names them
     ./bench --sbatch           sbatch beside it, against the Slurm that SLURM_CONF names
+    ./bench slurm              jobs, starts and lists of that Slurm (idle, 8 nodes of 4 GPUs) and ours, in one run
 
 Each figure is one line: its name, what was measured, what has to be reached, and whether it was.
 """
@@ -14,6 +15,7 @@ import json
 import os
 import pathlib
 import pwd
+import random
 import re
 import socket
 import statistics
@@ -25,6 +27,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "live"))
 from server import Server, is_done, wait_for  # noqa: E402
+import slurm as peer  # noqa: E402
 
 # At least 300 bytes of specification, as people really write them.
 SPEC = {
@@ -63,10 +66,14 @@ def percentile(values, percent):
 def occupied(options, **kwargs):
     """A server whose GPUs are all taken, so that what is submitted stays queued."""
     server = Server(options.binary, **kwargs).start()
-    job = server.client.submit({"command": ["/bin/sleep", "100000"], "resources": {"gpus": 4, "cpus": 0.001}})
-    wait_for("the GPUs are taken", 20, lambda: server.client.job(job)["state"] == "running")
-    server.occupier = job
+    occupy(server)
     return server
+
+
+def occupy(server, nodes=1):
+    spec = {"command": ["/bin/sleep", "100000"], "resources": {"gpus": 4, "cpus": 0.001}}
+    server.occupiers = [server.client.submit(spec) for _ in range(nodes)]
+    wait_for("the GPUs are taken", 20, lambda: count_running(server) == nodes)
 
 
 def end_occupied(server):
@@ -75,8 +82,9 @@ def end_occupied(server):
         server.start()
     for node in server.client.pages("/api/v1/nodes"):
         server.client.post(f"/api/v1/nodes/{node['name']}:drain")
-    server.client.post(f"/api/v1/jobs/{server.occupier}:stop", {"force": True})
-    wait_for("nothing runs", 20, lambda: is_done(server.client.job(server.occupier)))
+    for job in server.occupiers:
+        server.client.post(f"/api/v1/jobs/{job}:stop", {"force": True})
+    wait_for("nothing runs", 20, lambda: all(is_done(server.client.job(job)) for job in server.occupiers))
     server.kill()
     server.close()
 
@@ -281,6 +289,158 @@ def sbatch(seconds):
     return sum(done) / seconds
 
 
+def beside(name, ours, theirs, unit, least=None):
+    """Two figures of one kind, and how often one is in the other: `least` times, at least. In "/s" more is better."""
+    print(f"{name + ': Reeve':<46} {ours:>12,.2f} {unit}")
+    print(f"{name + ': Slurm':<46} {theirs:>12,.2f} {unit}")
+    times = ours / theirs if unit.endswith("/s") else theirs / ours
+    if least:
+        at_least(name, times, "times", least)
+    else:
+        print(f"{name:<46} {times:>12,.2f} times", flush=True)
+
+
+class Ours:
+    """Submits to a server as a program does, or (`by_command`) as people do, which is how `sbatch` is used."""
+
+    def __init__(self, server, by_command):
+        self.server, self.by_command = server, by_command
+        self.environment = {**os.environ, "REEVE_SERVER": f"unix:{server.client.socket_path}", "NO_COLOR": "1"}
+
+    def run(self, *arguments, stdout=subprocess.DEVNULL):
+        subprocess.run([self.server.binary, *arguments], env=self.environment, stdout=stdout, check=True, timeout=120)
+
+    def submit(self, script, *arguments, options=()):
+        if self.by_command:
+            self.run("run", "-d", "-q", "--gpus", "1", "--cpus", "0.25", *options, "--", script, *arguments)
+        else:
+            self.server.client.submit({"command": [script, *arguments], "resources": {"gpus": 1, "cpus": 0.25}})
+
+    def jobs(self, state):
+        return self.server.client.pages("/api/v1/jobs", state=state, limit=1000)
+
+    def count(self, state):
+        return sum(1 for _ in self.jobs(state))
+
+    def succeeded(self):
+        """How many elements have, once all have ended: what the server is asked meanwhile costs it next to nothing."""
+        live = self.server.client.get("/api/v1/jobs", state="pending,scheduled,running,stopping", limit=1)
+        return 0 if live.json["items"] else sum(job["elements"]["succeeded"] for job in self.jobs("succeeded"))
+
+
+def with_clients(count, call):
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: call(), range(count)))
+
+
+def completed(side, submit, count, is_array=False):
+    """Jobs per second, from the first submission to the last end."""
+    before, begin = side.succeeded(), time.monotonic()
+    with_clients(1 if is_array else count, submit)
+    wait_for(f"{count} jobs have ended well", 120, lambda: side.succeeded() - before == count, 0.1)
+    return count / (time.monotonic() - begin)
+
+
+def start_of(side, script, note):
+    """(ms from the call to what the job notes first, ms from the answer to it), on an idle cluster."""
+    before, begin = side.succeeded(), time.time()
+    side.submit(script, str(note))
+    answered = time.time()
+    wait_for("it noted its start", 20, lambda: note.exists() and note.read_text().endswith("\n"))
+    at = float(note.read_text())
+    note.unlink()
+    wait_for("its end", 20, lambda: side.succeeded() - before == 1, 0.1)
+    return (at - begin) * 1000, (at - answered) * 1000
+
+
+def compare_completed(theirs, api, command, script):
+    """4 clients of the API against the better of 4 of sbatch and an array; then command against command."""
+    count, elements = 600, ("--array", "1-600")
+    sbatch_rate = completed(theirs, lambda: theirs.submit(script), count)
+    sbatch_array = completed(theirs, lambda: theirs.submit(script, options=("--gres=gpu:1", *elements)), count, True)
+    beside("/bin/true completed, 4 clients", completed(api, lambda: api.submit(script), count),
+           max(sbatch_rate, sbatch_array), "jobs/s", 5)
+    beside("/bin/true completed, by commands", completed(command, lambda: command.submit(script), count),
+           sbatch_rate, "jobs/s")
+    beside("/bin/true completed, one array", completed(
+        command, lambda: command.submit(script, options=elements), count, True), sbatch_array, "jobs/s")
+
+
+def compare_starts(theirs, api, command, script, note):
+    """From the call of the API, where of Slurm's nothing counts before sbatch's answer; then from command to start."""
+    taken, pause = {side: [] for side in (theirs, api, command)}, random.Random(1)
+    for _ in range(20):
+        time.sleep(pause.random())  # Slurm looks at its queue once a second: every moment of that counts alike.
+        for side, starts in taken.items():
+            starts.append(start_of(side, script, note))
+    p50 = {side: [statistics.median(each) for each in zip(*starts)] for side, starts in taken.items()}
+    beside("submission to start, p50", p50[api][0], p50[theirs][1], "ms", 30)
+    beside("submission to start, by commands, p50", p50[command][0], p50[theirs][0], "ms")
+
+
+def compare_lists(theirs, ours, script, path):
+    """10,000 that wait and 8 that run. What both commands print goes to a file."""
+    server = ours.server
+    occupy(server, peer.NODES)
+    theirs.submit(script, options=(f"--array=1-{peer.NODES}", f"--gres=gpu:{peer.GPUS}"))
+    wait_for("Slurm's GPUs are taken", 20, lambda: theirs.count("RUNNING") == peer.NODES, 0.5)
+    with_clients(10_000, lambda: theirs.submit(script))
+    spec = {**SPEC, "command": [script], "resources": {"gpus": 1, "cpus": 0.25}}
+    for _ in range(10):
+        assert server.client.post("/api/v1/jobs:batch", {"jobs": [spec] * 1000}).status == 201
+    pending = {"ours": ours.count("pending"), "Slurm's": theirs.count("PENDING")}
+    assert set(pending.values()) == {10_000}, pending
+
+    commands = {
+        ("JSON", "items"): lambda file: ours.run("q", "-o", "json", "--limit", "20000", stdout=file),
+        ("JSON", "jobs"): lambda file: theirs.squeue("--json", stdout=file),
+        ("a table", "items"): lambda file: ours.run("q", "--limit", "20000", stdout=file),
+        ("a table", "jobs"): lambda file: theirs.squeue(stdout=file),
+    }
+    times = {name: [] for name in commands}
+    for _ in range(3):
+        for (form, member), run in commands.items():
+            with open(path, "wb") as file:
+                begin = time.monotonic()
+                run(file)
+                times[form, member].append((time.monotonic() - begin) * 1000)
+            text = path.read_bytes()
+            listed = json.loads(text)[member] if form == "JSON" else text.splitlines()[1:]
+            assert len(listed) >= 10_000, f"{form}, {member}: {len(listed)} rows"
+            if form == "JSON" and len(times[form, member]) == 1:
+                print(f"{member} as JSON: {len(text) / len(listed):,.0f} bytes and {len(listed[-1])} fields each")
+    for form, least in (("JSON", 20), ("a table", None)):
+        ours_ms, theirs_ms = (statistics.median(times[form, member]) for member in ("items", "jobs"))
+        beside(f"10,000 pending as {form}", ours_ms, theirs_ms, "ms", least)
+
+
+def slurm(options):
+    """Beside the Slurm that SLURM_CONF names: jobs completed, starts on an idle cluster, 10,000 pending listed."""
+    if not os.environ.get("SLURM_CONF"):
+        raise Skipped(peer.NEEDED)
+    theirs = peer.Slurm()
+    print(f"{theirs.version()}, SchedulerParameters={theirs.parameters()}", flush=True)
+    server = Server(options.binary, nodes=f"{peer.NODES}x{peer.GPUS}xA30").start()
+    server.occupiers = []
+    try:
+        scripts = {"true": "#!/bin/true\n", "sleep": "#!/bin/sh\nexec sleep 900\n",
+                   "note": '#!/bin/bash\necho "${EPOCHREALTIME/,/.}" >"$1"\n'}  # Both sides run the same.
+        for name, text in scripts.items():
+            scripts[name] = str(server.folder / name)
+            pathlib.Path(scripts[name]).write_text(text)
+            os.chmod(scripts[name], 0o755)
+        api, command = Ours(server, False), Ours(server, True)
+        compare_completed(theirs, api, command, scripts["true"])
+        compare_starts(theirs, api, command, scripts["note"], server.folder / "started")
+        compare_lists(theirs, command, scripts["sleep"], server.folder / "list")
+    finally:
+        theirs.cancel()
+        if server.occupiers:
+            end_occupied(server)
+        else:
+            server.close()
+
+
 # GPUs allocated at 130 % arrived, in %: fill value as our own experiment had it, others as published.
 ALLOCATED = {
     "fill-value": {"default": 95.95, "cpu050": 95.95, "gpushare40": 94.64, "gpuspec10": 95.92, "multigpu20": 96.47},
@@ -370,7 +530,8 @@ def forecast(options):
         print(f"{'Philly: ' + name:<46} {value:>12,.3f} {unit}")
 
 
-FIGURES = {f.__name__: f for f in (submit, latency, throughput, shims, idle, status, million, scheduler, queue, what_if, forecast)}
+FIGURES = {f.__name__: f for f in (
+    submit, latency, throughput, shims, idle, status, million, scheduler, queue, what_if, forecast, slurm)}
 
 
 def main():
@@ -386,6 +547,8 @@ def main():
         for name, each in FIGURES.items():
             print(f"{name:<12} {each.__doc__.splitlines()[0]}")
         return 0
+    if "slurm" in options.figures and not os.environ.get("SLURM_CONF"):
+        parser.error(f"slurm: {peer.NEEDED}")
     skipped = 0
     for name in options.figures or FIGURES:
         try:

@@ -105,7 +105,7 @@ class Client:
             offset = int(answer.headers["X-Reeve-Next-Offset"])
 
 
-def wait_for(what, limit_s, condition):
+def wait_for(what, limit_s, condition, every_s=0.02):
     """What `condition` returns once that is true. Raises AssertionError after the limit."""
     deadline = time.monotonic() + limit_s
     while True:
@@ -113,7 +113,7 @@ def wait_for(what, limit_s, condition):
         if value:
             return value
         assert time.monotonic() < deadline, f"after {limit_s} s still not: {what}"
-        time.sleep(0.02)
+        time.sleep(every_s)
 
 
 def is_done(job):
@@ -123,9 +123,9 @@ def is_done(job):
 class Server:
     """`reeve up` on a data directory. start(), kill() and stop() may be called again and again."""
 
-    def __init__(self, binary, gpus="4xRTX5090", folder=None, data=None):
+    def __init__(self, binary, gpus="4xRTX5090", folder=None, data=None, nodes=None):
         self.binary = str(binary)
-        self.gpus = gpus
+        self.simulated = ["--nodes-simulated", nodes] if nodes else ["--gpus-simulated", gpus]
         # Short: the path of a Unix socket has room for 107 bytes.
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="reeve-"))
         self.data = pathlib.Path(data or self.folder / "data")
@@ -135,7 +135,7 @@ class Server:
 
     def command(self):
         command = [self.binary, "up", "--data", str(self.data), "--listen", "127.0.0.1:0"]
-        command += ["--status-listen", "127.0.0.1:0", "--gpus-simulated", self.gpus]
+        command += ["--status-listen", "127.0.0.1:0", *self.simulated]
         if os.geteuid() == 0:
             command.append("--allow-root-jobs")
         return command

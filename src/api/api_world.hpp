@@ -394,7 +394,8 @@ struct World {
                      .pattern = request.route->pattern,
                      .status = response.status,
                      .content_type = response.content_type,
-                     .body = response.body}),
+                     .body = response.body,
+                     .is_choice = request.parameter("fields").has_value()}),
                 "")
                 << ask.target << "\n"
                 << response.body;

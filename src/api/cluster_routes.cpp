@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/cluster_json.hpp"
+#include "api/item_fields.hpp"
 #include "api/job_json.hpp"
 #include "api/json_body.hpp"
 #include "api/request_fields.hpp"
@@ -32,13 +33,18 @@ std::vector<std::shared_ptr<const NodeStatus>> by_name(const View& view) {
 
 /// {"items": […], "as_of": …} of what `write_items` writes.
 template <class WriteItems>
-HttpResponse list_of(const ApiParts& parts, const View& view, WriteItems write_items) {
+HttpResponse list_of(
+    const ApiParts& parts, const View& view, const HttpRequest& request, WriteItems write_items) {
+    auto fields = item_fields_of(request);
+    if (!fields) {
+        return refuse(std::move(fields.error()));
+    }
     JsonText json;
     json.begin_object();
     json.key("items");
-    json.begin_array();
+    json.begin_items(*std::move(fields));
     write_items(json);
-    json.end_array();
+    json.end_items();
     write_as_of(json, view.incarnation, view.rev, parts.now());
     json.end_object();
     return {.body = json.take()};
@@ -56,9 +62,9 @@ HttpResponse show_node(const ApiParts& parts, const std::string& name) {
     return {.body = json.take()};
 }
 
-HttpResponse list_nodes(const ApiParts& parts, const HttpRequest& /*request*/) {
+HttpResponse list_nodes(const ApiParts& parts, const HttpRequest& request) {
     const auto view = parts.commands.view();
-    return list_of(parts, *view, [&](JsonText& json) {
+    return list_of(parts, *view, request, [&](JsonText& json) {
         for (const auto& node : by_name(*view)) {
             write_node(json, picture_of(parts, *view, *node));
         }
@@ -71,7 +77,7 @@ HttpResponse get_node(const ApiParts& parts, const HttpRequest& request) {
 
 HttpResponse list_gpus(const ApiParts& parts, const HttpRequest& request) {
     const auto view = parts.commands.view();
-    return list_of(parts, *view, [&](JsonText& json) {
+    return list_of(parts, *view, request, [&](JsonText& json) {
         for (const auto& node : by_name(*view)) {
             write_node_gpus(json, picture_of(parts, *view, *node), request.caller);
         }
@@ -112,9 +118,9 @@ void write_quarantined(
     json.end_object();
 }
 
-HttpResponse list_quarantine(const ApiParts& parts, const HttpRequest& /*request*/) {
+HttpResponse list_quarantine(const ApiParts& parts, const HttpRequest& request) {
     const auto view = parts.commands.view();
-    return list_of(parts, *view, [&](JsonText& json) {
+    return list_of(parts, *view, request, [&](JsonText& json) {
         for (const auto& node : by_name(*view)) {
             for (const controller::Holding& holding : node->holdings) {
                 if (holding.allocation.owner == model::AllocationOwner::kUnknown) {
@@ -200,7 +206,7 @@ std::vector<Route> cluster_routes(const ApiParts& parts) {
     };
     using ledger::NodeControl;
     using ledger::QuarantineControl;
-    return {
+    std::vector<Route> routes = {
         read("/api/v1/nodes", Permission::kClusterRead, list_nodes),
         read("/api/v1/nodes/{name}", Permission::kClusterRead, get_node),
         read("/api/v1/gpus", Permission::kClusterRead, list_gpus),
@@ -216,6 +222,14 @@ std::vector<Route> cluster_routes(const ApiParts& parts) {
             "/api/v1/quarantine/{key}:release",
             control_quarantine(parts, QuarantineControl::kRelease)),
     };
+    for (const auto& [pattern, fields] :
+         {std::pair("/api/v1/nodes", fields_of_nodes()),
+          std::pair("/api/v1/gpus", fields_of_gpus())}) {
+        Route& list = *std::ranges::find(routes, pattern, &Route::pattern);
+        list.query = {"fields"};
+        list.item_fields = fields;
+    }
+    return routes;
 }
 
 }  // namespace reeve::api

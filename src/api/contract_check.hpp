@@ -13,6 +13,7 @@ struct AnswerSeen {
     int status = 0;
     std::string_view content_type = {};
     std::string_view body = {};
+    bool is_choice = false;  // Its request named `fields`: the items of the list have those alone.
 };
 
 /// What of `answer` is not as the contract says; "" if all is.

@@ -84,10 +84,16 @@ std::string lower(std::string_view text) {
 
 /// A schema that stands somewhere in the contract, as a document that references can be followed
 /// in.
-std::string fault_of_json(const Value& schema, std::string_view body) {
+std::string fault_of_json(const Value& schema, const AnswerSeen& answer) {
+    const std::string_view body = answer.body;
     Document whole;
     whole.CopyFrom(*followed(&schema), whole.GetAllocator());
     auto& allocator = whole.GetAllocator();
+    static const rapidjson::Pointer kItem("/properties/items/items");
+    static const rapidjson::Pointer kWholeItem("/properties/items/items/anyOf/0");
+    if (const Value* item = kWholeItem.Get(whole); item != nullptr && !answer.is_choice) {
+        kItem.Set(whole, Value(*item, allocator));
+    }
     whole.AddMember("components", Value(contract()["components"], allocator), allocator);
     const rapidjson::SchemaDocument compiled(whole);
     Document parsed;
@@ -132,7 +138,7 @@ std::string fault_of_answer(const AnswerSeen& answer) {
     }
     const Value* schema = member(media, "schema");
     const bool is_json = answer.content_type.ends_with("json");
-    return is_json && schema != nullptr ? fault_of_json(*schema, answer.body) : "";
+    return is_json && schema != nullptr ? fault_of_json(*schema, answer) : "";
 }
 
 namespace {
@@ -167,8 +173,24 @@ TEST(ContractCheck, SeesWhatIsWrong) {
           .pattern = "/api/v1/nodes",
           .status = 200,
           .content_type = json,
-          .body = R"({"items":[{"name":"a","state":"odd"}],"as_of":{}})"},
-         "the schema's enum does not hold at #/items/0/state"},
+          .body = R"({"items":[{"name":"a","state":"odd","cpu_millicores":{"total":1,"free":1},)"
+                  R"("memory_mib":{"total":1,"free":1},"gpus":{"total":1,"free":1}}],"as_of":{}})"},
+         "the schema's allOf does not hold at #/items/0"},
+        {"not a whole item",
+         {.method = "GET",
+          .pattern = "/api/v1/projects",
+          .status = 200,
+          .content_type = json,
+          .body = R"({"items":[{"name":"a"}],"as_of":{}})"},
+         "the schema's required does not hold at #/items/0"},
+        {"a field that was not there to choose",
+         {.method = "GET",
+          .pattern = "/api/v1/projects",
+          .status = 200,
+          .content_type = json,
+          .body = R"({"items":[{"nome":"a"}],"as_of":{}})",
+          .is_choice = true},
+         "the schema's anyOf does not hold at #/items/0"},
         {"not JSON", job(201, json, "{"), "it is no JSON"},
         {"another status", job(202, json, "{}"), "the contract has no such answer"},
         {"another media", job(201, "text/plain", "1"), "the contract has no text/plain here"},

@@ -17,6 +17,7 @@ namespace {
 struct Operation {
     std::string permission;
     std::set<std::string> query;
+    std::set<std::string> item_fields = {};  // What `fields` may name.
 
     friend bool operator==(const Operation&, const Operation&) = default;
 
@@ -24,6 +25,9 @@ struct Operation {
         *out << operation.permission;
         for (const std::string& name : operation.query) {
             *out << " " << name;
+        }
+        for (const std::string& name : operation.item_fields) {
+            *out << " fields=" << name;
         }
     }
 };
@@ -66,6 +70,10 @@ Operations operations_in(const std::string& file) {
                 const YAML::Node parameter = followed(document, named);
                 if (parameter["in"].as<std::string>() == "query") {
                     operation.query.insert(parameter["name"].as<std::string>());
+                    const YAML::Node items = parameter["schema"]["items"];
+                    for (const auto& field : items ? items["enum"] : YAML::Node()) {
+                        operation.item_fields.insert(field.as<std::string>());
+                    }
                 }
             }
             found.emplace(method->second + " " + path.first.as<std::string>(), operation);
@@ -79,7 +87,8 @@ Operations operations_of(const std::vector<Route>& routes) {
     for (const Route& route : routes) {
         const Operation operation{
             .permission = std::string(word_of(route.permission)),
-            .query = {route.query.begin(), route.query.end()}
+            .query = {route.query.begin(),       route.query.end()      },
+            .item_fields = {route.item_fields.begin(), route.item_fields.end()}
         };
         const bool is_new =
             found.emplace(std::string(word_of(route.method)) + " " + route.pattern, operation)
@@ -106,6 +115,24 @@ void expect_same(const Operations& routes, const Operations& contract) {
 TEST(Contract, RoutesAndOpenapiYamlAreTheSame) {
     World world;
     expect_same(operations_of(routes_of(world.parts)), operations_in("openapi.yaml"));
+}
+
+TEST(Contract, EveryFieldOfAnItemCanBeAskedForAlone) {
+    const YAML::Node document = YAML::LoadFile(std::string(REEVE_API_DIR) + "/openapi.yaml");
+    const YAML::Node components = document["components"];
+    for (const std::string item : {"Job", "Node", "Gpu", "Project"}) {
+        std::set<std::string> has;
+        for (const auto& property : components["schemas"][item + "Fields"]["properties"]) {
+            has.insert(property.first.as<std::string>());
+        }
+        has.erase("spec");  // A job's alone has it.
+        std::set<std::string> named;
+        for (const auto& field :
+             components["parameters"][item + "Fields"]["schema"]["items"]["enum"]) {
+            named.insert(field.as<std::string>());
+        }
+        EXPECT_EQ(named, has) << item;
+    }
 }
 
 TEST(Contract, TheNodesPortAndNodeYamlAreTheSame) {

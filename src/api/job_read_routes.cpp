@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "api/element_lookup.hpp"
+#include "api/item_fields.hpp"
 #include "api/job_json.hpp"
 #include "api/request_fields.hpp"
 #include "api/routes.hpp"
@@ -61,22 +62,25 @@ HttpResponse list_jobs(
         return refuse(page.error());
     }
     const auto view = parts.commands.view();
-    const auto positions = positions_of(reader, page->rows);
+    const bool has_reasons = query.fields.has("reason");  // They tell the positions, too.
+    const bool has_positions = has_reasons || query.fields.has("position");
+    const auto positions =
+        has_positions ? positions_of(reader, page->rows) : Result<std::vector<std::uint64_t>>();
     if (!positions) {
         return refuse(positions.error());
     }
     auto position = positions->begin();
-    std::size_t reasons_left = kReasonsPerPage;
+    std::size_t reasons_left = has_reasons ? kReasonsPerPage : 0;
     JsonText json;
     json.begin_object();
     json.key("items");
-    json.begin_array();
+    json.begin_items(query.fields);
     for (const ledger::JobRow& job : page->rows) {
         JobExtras extras;
         if (job.element) {
             extras.allocation = live_allocation(*view, *job.element);
         }
-        if (is_queued(job)) {
+        if (has_positions && is_queued(job)) {
             extras.position = *position++;
         }
         if (job.record.counts.pending() > 0 && reasons_left > 0) {
@@ -85,7 +89,7 @@ HttpResponse list_jobs(
         }
         write_job(json, job, *view, extras);
     }
-    json.end_array();
+    json.end_items();
     if (page->next) {
         json.field("next", encode(*page->next));
     }
@@ -381,16 +385,20 @@ std::vector<Route> job_read_routes(const ApiParts& parts) {
                     function(parts, request, responder);
                 }};
         };
-    return {
+    std::vector<Route> routes = {
         route(
             "/api/v1/jobs",
-            {"state", "user", "project", "name", "label", "order", "limit", "cursor"}, get_list),
+            {"state", "user", "project", "name", "label", "id", "order", "limit", "cursor",
+             "fields"},
+            get_list),
         route("/api/v1/jobs/{id}", {"include"}, get_one),
         route("/api/v1/jobs/{id}/elements", {"limit", "cursor"}, get_elements),
         route("/api/v1/jobs/{id}/timeline", {"limit", "cursor"}, get_timeline),
         route("/api/v1/jobs/{id}/why", {"element"}, get_why),
         route("/api/v1/jobs/{id}/when", {}, get_when),
     };
+    routes[0].item_fields = fields_of_jobs();
+    return routes;
 }
 
 }  // namespace reeve::api

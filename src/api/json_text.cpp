@@ -1,5 +1,7 @@
 #include "api/json_text.hpp"
 
+#include <algorithm>
+
 #include <rapidjson/writer.h>
 
 #include "base/assert.hpp"
@@ -44,33 +46,95 @@ std::string mended(std::string_view text) {
 struct JsonText::Writer {
     StringOutput output;
     rapidjson::Writer<StringOutput> json = rapidjson::Writer<StringOutput>(output);
+
+    // Only within items of which some fields are not wanted:
+    ItemFields fields = {};
+    bool chooses = false;
+    bool drops = false;  // What is written now belongs to a field that is not wanted.
+    int depth = 0;       // Of objects and arrays: 1 in an item itself.
+
+    /// An object or array begins. False if it is dropped.
+    bool enter() {
+        depth += chooses ? 1 : 0;
+        return !drops;
+    }
+
+    /// It ends. False if it was dropped; with the outermost one that was, the dropping ends.
+    bool leave() {
+        const bool was_dropped = drops;
+        depth -= chooses ? 1 : 0;
+        drops = drops && depth > 1;
+        return !was_dropped;
+    }
 };
+
+bool ItemFields::has(std::string_view name) const noexcept {
+    return !is_choice_ || std::ranges::find(names_, name) != names_.end();
+}
 
 JsonText::JsonText() : writer_(std::make_unique<Writer>()) {}
 
 JsonText::~JsonText() = default;
 
 void JsonText::begin_object() {
-    writer_->json.StartObject();
+    if (writer_->enter()) {
+        writer_->json.StartObject();
+    }
 }
 
 void JsonText::end_object() {
-    writer_->json.EndObject();
+    if (writer_->leave()) {
+        writer_->json.EndObject();
+    }
 }
 
 void JsonText::begin_array() {
-    writer_->json.StartArray();
+    if (writer_->enter()) {
+        writer_->json.StartArray();
+    }
 }
 
 void JsonText::end_array() {
-    writer_->json.EndArray();
+    if (writer_->leave()) {
+        writer_->json.EndArray();
+    }
+}
+
+void JsonText::begin_items(ItemFields fields) {
+    REEVE_ASSERT(!writer_->chooses, "a list has no lists of such items in it");
+    begin_array();
+    writer_->chooses = fields.is_choice();
+    writer_->fields = std::move(fields);
+    writer_->depth = 0;
+}
+
+void JsonText::end_items() {
+    REEVE_ASSERT(writer_->depth == 0, "every item was closed");
+    writer_->chooses = false;
+    end_array();
+}
+
+bool JsonText::drops_value() {
+    const bool dropped = writer_->drops;
+    writer_->drops = dropped && writer_->depth > 1;
+    return dropped;
 }
 
 void JsonText::key(std::string_view name) {
+    if (writer_->drops) {
+        return;
+    }
+    if (writer_->chooses && writer_->depth == 1 && !writer_->fields.has(name)) {
+        writer_->drops = true;
+        return;
+    }
     writer_->json.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
 }
 
 void JsonText::value(std::string_view text) {
+    if (drops_value()) {
+        return;
+    }
     if (is_utf8(text)) {
         writer_->json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
         return;
@@ -80,11 +144,15 @@ void JsonText::value(std::string_view text) {
 }
 
 void JsonText::value(double number) {
-    writer_->json.Double(number);
+    if (!drops_value()) {
+        writer_->json.Double(number);
+    }
 }
 
 void JsonText::value(bool truth) {
-    writer_->json.Bool(truth);
+    if (!drops_value()) {
+        writer_->json.Bool(truth);
+    }
 }
 
 void JsonText::value(Instant at) {
@@ -92,16 +160,22 @@ void JsonText::value(Instant at) {
 }
 
 void JsonText::raw(std::string_view json) {
-    // The type only tells the writer that a value stands here; it is not looked at.
-    writer_->json.RawValue(json.data(), json.size(), rapidjson::kObjectType);
+    if (!drops_value()) {
+        // The type only tells the writer that a value stands here; it is not looked at.
+        writer_->json.RawValue(json.data(), json.size(), rapidjson::kObjectType);
+    }
 }
 
 void JsonText::write_signed(std::int64_t number) {
-    writer_->json.Int64(number);
+    if (!drops_value()) {
+        writer_->json.Int64(number);
+    }
 }
 
 void JsonText::write_unsigned(std::uint64_t number) {
-    writer_->json.Uint64(number);
+    if (!drops_value()) {
+        writer_->json.Uint64(number);
+    }
 }
 
 std::string JsonText::take() {

@@ -5,10 +5,29 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/instant.hpp"
 
 namespace reeve::api {
+
+/// Which fields of each item of a list are written: all of them, or only those that are named.
+class ItemFields {
+  public:
+    ItemFields() = default;
+
+    /// `names` are of static storage.
+    explicit ItemFields(std::vector<std::string_view> names)
+        : names_(std::move(names)), is_choice_(true) {}
+
+    [[nodiscard]] bool is_choice() const noexcept { return is_choice_; }
+
+    [[nodiscard]] bool has(std::string_view name) const noexcept;
+
+  private:
+    std::vector<std::string_view> names_ = {};
+    bool is_choice_ = false;
+};
 
 /// Writes one JSON document, front to back. Text that is not UTF-8 has its bad bytes replaced, so
 /// that the document always is. Objects and arrays have to be closed by whoever opened them.
@@ -25,6 +44,11 @@ class JsonText {
     void end_object();
     void begin_array();
     void end_array();
+
+    /// An array of objects that keep only these of their own fields; what else is written of them
+    /// is dropped. One at a time.
+    void begin_items(ItemFields fields);
+    void end_items();
 
     void key(std::string_view name);
     void value(std::string_view text);
@@ -60,6 +84,9 @@ class JsonText {
 
   private:
     struct Writer;
+
+    /// True of the value that comes now if it is not wanted.
+    [[nodiscard]] bool drops_value();
 
     void write_signed(std::int64_t number);
     void write_unsigned(std::uint64_t number);

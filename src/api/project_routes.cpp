@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/cluster_json.hpp"
+#include "api/item_fields.hpp"
 #include "api/job_json.hpp"
 #include "api/json_body.hpp"
 #include "api/request_fields.hpp"
@@ -38,7 +39,11 @@ HttpResponse show_project(const ApiParts& parts, const std::string& name) {
     return {.body = json.take()};
 }
 
-HttpResponse list_projects(const ApiParts& parts) {
+HttpResponse list_projects(const ApiParts& parts, const HttpRequest& request) {
+    auto fields = item_fields_of(request);
+    if (!fields) {
+        return refuse(std::move(fields.error()));
+    }
     const auto view = parts.commands.view();
     std::vector<const ProjectStatus*> projects;
     for (const ProjectStatus& project : view->projects) {
@@ -49,11 +54,11 @@ HttpResponse list_projects(const ApiParts& parts) {
     JsonText json;
     json.begin_object();
     json.key("items");
-    json.begin_array();
+    json.begin_items(*std::move(fields));
     for (const ProjectStatus* project : projects) {
         write_project(json, *project, *view);
     }
-    json.end_array();
+    json.end_items();
     write_as_of(json, view->incarnation, view->rev, parts.now());
     json.end_object();
     return {.body = json.take()};
@@ -203,24 +208,26 @@ std::vector<Route> project_routes(const ApiParts& parts) {
         {.method = Method::kGet,
          .pattern = "/api/v1/projects",
          .permission = Permission::kClusterRead,
-         .handler = [&parts](
-                        HttpRequest& /*request*/,
-         const Responder& responder) { responder.send(list_projects(parts)); }},
+         .query = {"fields"},
+         .handler =
+             [&parts](HttpRequest& request, const Responder& responder) {
+                 responder.send(list_projects(parts, request));
+             }, .item_fields = fields_of_projects()},
         {.method = Method::kPost,
          .pattern = "/api/v1/projects",
          .permission = Permission::kProjectsControl,
-         .handler = change(creation,              201)                        },
+         .handler = change(creation, 201)},
         {.method = Method::kGet,
          .pattern = "/api/v1/projects/{name}",
          .permission = Permission::kClusterRead,
          .handler =
-             [&parts](HttpRequest& request,       const Responder& responder) {
+             [&parts](HttpRequest& request, const Responder& responder) {
                  responder.send(show_project(parts, request.capture("name")));
-             }                     },
+             }},
         {.method = Method::kPut,
          .pattern = "/api/v1/projects/{name}",
          .permission = Permission::kProjectsControl,
-         .handler = change(replacement,           200)                        },
+         .handler = change(replacement, 200)},
     };
 }
 

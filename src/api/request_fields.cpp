@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "api/item_fields.hpp"
 #include "base/text.hpp"
 #include "model/spec_rules.hpp"
 
@@ -52,6 +53,21 @@ Result<std::map<std::string, std::string>> parse_labels(std::string_view text) {
     return labels;
 }
 
+/// "7,8,9".
+Result<std::vector<JobId>> parse_ids(std::string_view text) {
+    std::vector<JobId> ids;
+    for (const std::string& word : split(text, ',')) {
+        const auto id = number_of<std::int64_t>(word);
+        if (!id || *id < 1 || *id > kIdMax || ids.size() == ledger::kPageMax) {
+            return fail(
+                ErrorCode::kInvalid, "id: expects ids of jobs, like 1842, joined by commas, " +
+                                         std::to_string(ledger::kPageMax) + " at most");
+        }
+        ids.emplace_back(static_cast<std::uint64_t>(*id));
+    }
+    return ids;
+}
+
 Result<void> take_whose(const HttpRequest& request, ledger::JobFilter& filter) {
     const auto user = request.parameter("user");
     if (user) {
@@ -89,6 +105,13 @@ Result<void> take_filter(const HttpRequest& request, ledger::JobFilter& filter) 
             return fail(ErrorCode::kInvalid, "name: " + fault);
         }
         filter.name = std::string(*name);
+    }
+    if (const auto ids = request.parameter("id")) {
+        auto parsed = parse_ids(*ids);
+        if (!parsed) {
+            return tl::unexpected<Error>(std::move(parsed.error()));
+        }
+        filter.ids = *std::move(parsed);
     }
     if (const auto label = request.parameter("label")) {
         auto labels = parse_labels(*label);
@@ -201,8 +224,13 @@ Result<JobListQuery> job_list_query(const HttpRequest& request) {
     if (!limit || !after) {
         return tl::unexpected<Error>(limit ? after.error() : limit.error());
     }
+    auto fields = item_fields_of(request);
+    if (!fields) {
+        return tl::unexpected<Error>(std::move(fields.error()));
+    }
     query.limit = *limit;
     query.after = *after;
+    query.fields = *std::move(fields);
     return query;
 }
 

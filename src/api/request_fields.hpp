@@ -10,6 +10,7 @@
 
 #include "api/http_message.hpp"
 #include "api/json_body.hpp"
+#include "api/json_text.hpp"
 #include "api/responder.hpp"
 #include "base/result.hpp"
 #include "ledger/command.hpp"
@@ -46,6 +47,7 @@ struct JobListQuery {
     ledger::JobOrder order = ledger::JobOrder::kNewestFirst;
     std::optional<ledger::JobCursor> after = {};
     std::size_t limit = kPageDefault;
+    ItemFields fields = {};
 };
 
 /// All of a job list's parameters. A caller who is no admin sees only their own.

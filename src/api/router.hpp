@@ -28,7 +28,8 @@ struct Route {
     std::vector<std::string> query = {};  // Parameters that it knows; any other is refused.
     Handler handler = {};
     bool takes_if_match = false;  // A change that does not refuses a condition it cannot keep.
-    std::uint64_t body_max = kBodyMax;  // Of a POST, PUT or PATCH. Of others it is 0.
+    std::vector<std::string_view> item_fields = {};  // What the parameter `fields` may name.
+    std::uint64_t body_max = kBodyMax;               // Of a POST, PUT or PATCH. Of others it is 0.
 };
 
 struct RouterOptions {

@@ -25,7 +25,7 @@ TEST_F(RoutesTest, ListsAllJobsToAnAdminAndTheirOwnToOthers) {
 TEST_F(RoutesTest, PassesTheFilterOn) {
     const HttpResponse response = world.get(
         "/api/v1/jobs?state=pending,completed&user=ada&project=vision&name=x%20y&label=a=b,c=&"
-        "order=queue&limit=7&cursor=-5.12");
+        "id=9,7&order=queue&limit=7&cursor=-5.12");
     EXPECT_EQ(response.status, 200) << response.body;
     const FakeStore& store = world.store;
     EXPECT_EQ(
@@ -39,6 +39,7 @@ TEST_F(RoutesTest, PassesTheFilterOn) {
                                  {"a", "b"},
                                  {"c", "" }
     }));
+    EXPECT_EQ(store.filter.ids, (std::vector{JobId(9), JobId(7)}));
     EXPECT_EQ(store.order, ledger::JobOrder::kQueue);
     EXPECT_EQ(store.limit, 7U);
     EXPECT_EQ(store.after->rank, -5);
@@ -55,6 +56,9 @@ TEST_F(RoutesTest, RefusesParametersThatMeanNothing) {
           "/api/v1/jobs?limit=-1",
           "/api/v1/jobs?order=name",
           "/api/v1/jobs?label=x",
+          "/api/v1/jobs?id=",
+          "/api/v1/jobs?id=0",
+          "/api/v1/jobs?id=7,x",
           "/api/v1/jobs?label=a=b%01",
           "/api/v1/jobs?label=a%20b=c",
           "/api/v1/jobs?label==x",

@@ -1,5 +1,6 @@
 #include "api/event_channel.hpp"
 
+#include "api/gzip.hpp"
 #include "api/http_connection.hpp"
 
 namespace reeve::api {
@@ -36,8 +37,10 @@ void EventChannel::finish() {
 }
 
 ConnectionAnswer::ConnectionAnswer(
-    std::shared_ptr<HttpConnection> connection, std::shared_ptr<Mailbox> mailbox)
-    : connection_(std::move(connection)), mailbox_(std::move(mailbox)) {}
+    std::shared_ptr<HttpConnection> connection, std::shared_ptr<Mailbox> mailbox, bool accepts_gzip)
+    : connection_(std::move(connection)),
+      mailbox_(std::move(mailbox)),
+      accepts_gzip_(accepts_gzip) {}
 
 ConnectionAnswer::~ConnectionAnswer() {
     if (!is_answered_.load()) {
@@ -48,6 +51,7 @@ ConnectionAnswer::~ConnectionAnswer() {
 
 void ConnectionAnswer::answer(HttpResponse response) {
     if (!is_answered_.exchange(true)) {
+        compress(response, accepts_gzip_);  // Here: where lists are read, no event loop waits.
         post({.to = connection_, .what = AnswerMail{std::move(response)}});
     }
 }

@@ -36,7 +36,10 @@ class EventChannel final : public EventStream {
 /// The duty to answer one request of a connection.
 class ConnectionAnswer final : public AnswerSink {
   public:
-    ConnectionAnswer(std::shared_ptr<HttpConnection> connection, std::shared_ptr<Mailbox> mailbox);
+    ConnectionAnswer(
+        std::shared_ptr<HttpConnection> connection,
+        std::shared_ptr<Mailbox> mailbox,
+        bool accepts_gzip);
     ConnectionAnswer(const ConnectionAnswer&) = delete;
     ConnectionAnswer& operator=(const ConnectionAnswer&) = delete;
     ConnectionAnswer(ConnectionAnswer&&) = delete;
@@ -51,6 +54,7 @@ class ConnectionAnswer final : public AnswerSink {
 
     std::shared_ptr<HttpConnection> connection_;
     std::shared_ptr<Mailbox> mailbox_;
+    bool accepts_gzip_;
     std::atomic<bool> is_answered_ = false;
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "api/event_channel.hpp"
+#include "api/gzip.hpp"
 #include "api/problem.hpp"
 #include "base/assert.hpp"
 
@@ -183,7 +184,8 @@ void HttpConnection::on_complete() {
     request_.body = parser_->take_body();
     phase_ = Phase::kHandling;
     deadline_ = 0;  // The service has the time that it needs.
-    auto sink = std::make_shared<ConnectionAnswer>(shared_from_this(), host_->mailbox());
+    auto sink = std::make_shared<ConnectionAnswer>(
+        shared_from_this(), host_->mailbox(), accepts_gzip(request_.fields.accept_encoding));
     try {
         host_->service().handle(request_, Responder(sink));
     } catch (const std::exception& error) {  // Of a library, or no memory.

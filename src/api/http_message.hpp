@@ -44,6 +44,7 @@ struct HeaderFields {
     std::string_view origin = {};
     std::string_view authorization = {};
     std::string_view content_type = {};
+    std::string_view accept_encoding = {};
     std::optional<std::string_view> idempotency_key = {};
     std::optional<std::string_view> if_match = {};
     std::optional<std::string_view> last_event_id = {};

@@ -128,6 +128,7 @@ void RequestParser::fill(HttpRequest& request) const {
         .origin = view_of(message[http::field::origin]),
         .authorization = view_of(message[http::field::authorization]),
         .content_type = view_of(message[http::field::content_type]),
+        .accept_encoding = view_of(message[http::field::accept_encoding]),
         .idempotency_key = value_of(message, "Idempotency-Key"),
         .if_match = value_of(message, "If-Match"),
         .last_event_id = value_of(message, "Last-Event-ID"),

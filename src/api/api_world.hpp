@@ -305,6 +305,15 @@ class PromiseSink final : public AnswerSink {
         return stream;
     }
 
+    [[nodiscard]] std::shared_ptr<const AnswerWatch> watch() override {
+        auto watch = std::make_shared<AnswerWatch>();
+        if (has_client_gone) {
+            watch->give_up();
+        }
+        return watch;
+    }
+
+    bool has_client_gone = false;
     std::promise<HttpResponse> answered;
     std::shared_ptr<RecordedStream> stream;
 };
@@ -364,6 +373,7 @@ struct World {
     std::shared_ptr<RecordedStream> stream = {};  // Of the last answer, if it was one.
     bool allows_anonymous_compat = false;
     Audit* audit = nullptr;
+    bool has_client_gone = false;  // Who asks waits no more.
 
     /// The answer as a client gets it, held to the contract.
     HttpResponse ask(const Ask& ask) {
@@ -377,6 +387,7 @@ struct World {
         request.request_id = "id-1";
         request.body = ask.body;
         const auto sink = std::make_shared<PromiseSink>();
+        sink->has_client_gone = has_client_gone;
         std::uint64_t body_limit = 0;
         HttpResponse response;
         if (auto refusal = router.admit(request, body_limit)) {

@@ -43,6 +43,8 @@ class AuditingSink final : public AnswerSink {
     /// Before the answer, from the thread that is about to give it.
     void note_read_of(std::string_view owner) override { entry_.whose = owner; }
 
+    [[nodiscard]] std::shared_ptr<const AnswerWatch> watch() override { return inner_.watch(); }
+
     void note_denial(std::string_view owner, std::string_view detail) override {
         AuditEntry entry = entry_;
         entry.whose = owner;

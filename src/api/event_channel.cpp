@@ -56,6 +56,12 @@ void ConnectionAnswer::answer(HttpResponse response) {
     }
 }
 
+std::shared_ptr<const AnswerWatch> ConnectionAnswer::watch() {
+    auto watch = std::make_shared<AnswerWatch>();
+    post({.to = connection_, .what = WatchMail{watch}});
+    return watch;
+}
+
 std::shared_ptr<EventStream> ConnectionAnswer::open_stream(
     HttpResponse head, StreamCallbacks callbacks) {
     auto channel = std::make_shared<EventChannel>(connection_, mailbox_);

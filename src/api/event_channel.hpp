@@ -48,6 +48,7 @@ class ConnectionAnswer final : public AnswerSink {
 
     void answer(HttpResponse response) override;
     std::shared_ptr<EventStream> open_stream(HttpResponse head, StreamCallbacks callbacks) override;
+    [[nodiscard]] std::shared_ptr<const AnswerWatch> watch() override;
 
   private:
     void post(Mail mail);

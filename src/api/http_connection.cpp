@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kOutKept = 16 << 10;  // A larger buffer is given back between requests.
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view kHeartbeat = ":\n\n";
+constexpr std::size_t kReadAheadMax = 16 << 10;  // Of the next requests, while one is handled.
 constexpr std::size_t kRequestIdMax = 64;
 
 std::string_view phrase_of(int status) {
@@ -74,6 +75,10 @@ void HttpConnection::on_readable() {
     }
     const std::span<char> scratch = host_->scratch();
     const IoResult read = stream_->read_now(scratch);
+    if (phase_ == Phase::kHandling || phase_ == Phase::kWriting) {
+        read_ahead(read, {scratch.data(), read.bytes});
+        return;
+    }
     if (read.kind == IoResult::Kind::kClosed) {
         close();
         return;
@@ -83,6 +88,36 @@ void HttpConnection::on_readable() {
     }  // Else it is lingering or streaming: what the client still says is of no interest.
     if (is_reading() || phase_ == Phase::kStreaming || phase_ == Phase::kLingering) {
         read_on();
+    }
+}
+
+/// The answer is not there yet; it is being watched whether the client still wants it. Who has
+/// closed only its writing end gets an answer, too, if it does not take long.
+void HttpConnection::read_ahead(const IoResult& read, std::string_view fresh) {
+    if (read.kind == IoResult::Kind::kClosed) {
+        give_up_answer();
+        return;
+    }
+    if (read.kind == IoResult::Kind::kSome) {
+        pending_ += fresh;
+    }
+    if (phase_ == Phase::kHandling && pending_.size() < kReadAheadMax) {
+        read_on();
+    }
+}
+
+void HttpConnection::watch_for(std::shared_ptr<AnswerWatch> watch) {
+    watch_ = std::move(watch);
+    if (phase_ == Phase::kClosed || is_winding_up_) {
+        give_up_answer();
+    } else {
+        read_on();
+    }
+}
+
+void HttpConnection::give_up_answer() {
+    if (watch_) {
+        watch_->give_up();
     }
 }
 
@@ -205,6 +240,10 @@ void HttpConnection::turn_away() {
 }
 
 void HttpConnection::on_mail(Mail& mail) {
+    if (auto* wish = std::get_if<WatchMail>(&mail.what)) {
+        watch_for(std::move(wish->watch));
+        return;
+    }
     if (phase_ == Phase::kClosed) {
         if (auto* open = std::get_if<OpenStreamMail>(&mail.what)) {
             open->channel->close();
@@ -237,6 +276,7 @@ void HttpConnection::answer(HttpResponse response) {
     }
     render_problem(response, path(), request_.request_id);
     count(response);
+    watch_.reset();
     lingers_ = response.closes;
     closes_ = closes_ || response.closes;
     write_head(response, BodyEnds::kAtLength);
@@ -384,6 +424,8 @@ void HttpConnection::on_deadline() {
 
 void HttpConnection::wind_up() {
     closes_ = true;
+    is_winding_up_ = true;
+    give_up_answer();
     if (phase_ != Phase::kHandling && phase_ != Phase::kWriting && phase_ != Phase::kLingering) {
         close();
     }
@@ -395,6 +437,7 @@ void HttpConnection::close() {
     }
     phase_ = Phase::kClosed;
     deadline_ = 0;
+    give_up_answer();
     stream_->close();
     stream_.reset();  // With the loop's socket in it: what is left of us may outlive the loop.
     host_->give_back_body_bytes(std::exchange(body_bytes_, 0));

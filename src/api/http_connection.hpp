@@ -91,6 +91,9 @@ class HttpConnection final : public StreamUser,
     void read_on();
     [[nodiscard]] std::size_t consume(std::string_view input);
     void take_in(std::string_view fresh);
+    void read_ahead(const IoResult& read, std::string_view fresh);
+    void watch_for(std::shared_ptr<AnswerWatch> watch);
+    void give_up_answer();
     void begin_request();
     void on_head();
     void on_complete();
@@ -114,7 +117,8 @@ class HttpConnection final : public StreamUser,
     std::size_t sent_ = 0;  // Of out_.
     std::shared_ptr<EventChannel> channel_;
     StreamCallbacks callbacks_;
-    std::uint64_t deadline_ = 0;  // In ticks; 0 is none.
+    std::shared_ptr<AnswerWatch> watch_;  // Of the request that is handled. May be null.
+    std::uint64_t deadline_ = 0;          // In ticks; 0 is none.
     std::uint64_t body_bytes_ = 0;
     Phase phase_ = Phase::kIdle;
     bool is_consuming_ = false;
@@ -122,7 +126,8 @@ class HttpConnection final : public StreamUser,
     bool is_write_pending_ = false;
     bool closes_ = false;
     bool lingers_ = false;
-    bool is_finishing_ = false;  // A stream that ends once it is sent.
+    bool is_winding_up_ = false;  // The server stops.
+    bool is_finishing_ = false;   // A stream that ends once it is sent.
 };
 
 }  // namespace reeve::api

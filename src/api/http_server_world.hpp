@@ -63,6 +63,8 @@ class FakeService final : public HttpService {
                 {.drained = {}, .closed = [this] { stream_closed.set_value(); }}));
         } else if (target == "/wait") {
             waiting.set_value(responder);
+        } else if (target == "/watched") {
+            watched.set_value({responder, responder.watch()});
         } else if (target == "/large") {
             responder.send({.body = std::string(3 << 20, 'x')});
         } else if (target != "/never") {
@@ -77,6 +79,7 @@ class FakeService final : public HttpService {
     std::promise<std::shared_ptr<EventStream>> stream;
     std::promise<void> stream_closed;
     std::promise<Responder> waiting;
+    std::promise<std::pair<Responder, std::shared_ptr<const AnswerWatch>>> watched;
 };
 
 class HttpServerTest : public testing::Test {

@@ -33,9 +33,13 @@ struct FinishMail {
     bool is_cut_off = false;  // At once, without what still waits.
 };
 
+struct WatchMail {
+    std::shared_ptr<AnswerWatch> watch = {};
+};
+
 struct Mail {
     std::shared_ptr<HttpConnection> to = {};
-    std::variant<AnswerMail, OpenStreamMail, ChunkMail, FinishMail> what = {};
+    std::variant<AnswerMail, OpenStreamMail, ChunkMail, FinishMail, WatchMail> what = {};
 };
 
 /// A loop's letter box. Outlives the loop as long as somebody may still write: what comes after

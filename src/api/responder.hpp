@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -34,6 +35,18 @@ struct StreamCallbacks {
     std::function<void()> closed = {};   // Once, however the stream ended. May be empty, both.
 };
 
+/// Whether somebody still waits for the answer to one request. Any thread may ask.
+class AnswerWatch {
+  public:
+    /// The client has closed its end, or the server is stopping: an answer is of no use any more.
+    [[nodiscard]] bool is_in_vain() const noexcept { return is_in_vain_.load(); }
+
+    void give_up() noexcept { is_in_vain_.store(true); }
+
+  private:
+    std::atomic<bool> is_in_vain_ = false;
+};
+
 /// Where the answer to one request goes. The server has one; tests have another.
 class AnswerSink {
   public:
@@ -41,6 +54,11 @@ class AnswerSink {
     virtual void answer(HttpResponse response) = 0;
     virtual std::shared_ptr<EventStream> open_stream(
         HttpResponse head, StreamCallbacks callbacks) = 0;
+
+    /// For what takes long. Once for each request, before its answer.
+    [[nodiscard]] virtual std::shared_ptr<const AnswerWatch> watch() {
+        return std::make_shared<const AnswerWatch>();
+    }
 
     // For the audit log; only a sink that keeps one does something about it.
 
@@ -61,6 +79,8 @@ class Responder {
     void send(HttpResponse response) const { sink_->answer(std::move(response)); }
 
     void fail(Error error) const { sink_->answer(refuse(std::move(error))); }
+
+    [[nodiscard]] std::shared_ptr<const AnswerWatch> watch() const { return sink_->watch(); }
 
     void note_read_of(std::string_view owner) const { sink_->note_read_of(owner); }
 

@@ -32,6 +32,7 @@ struct Question {
     controller::WhatIf what_if = {};
     std::chrono::seconds horizon = {};
     std::size_t jobs_shown = 0;
+    Caller caller = {};
 };
 
 tl::unexpected<Error> in_field(const std::string& where, Error error) {
@@ -264,7 +265,7 @@ Result<Question> question_of(const HttpRequest& request) {
     if (!body) {
         return tl::unexpected<Error>(body.error());
     }
-    Question question{.what_if = {.user = request.caller.user}};
+    Question question{.what_if = {.user = request.caller.user}, .caller = request.caller};
     for (const auto& read : {read_jobs, read_nodes, read_projects, read_changes, read_policies}) {
         if (Result<void> done = read(*body, question.what_if); !done) {
             return tl::unexpected<Error>(std::move(done.error()));
@@ -370,7 +371,7 @@ struct Queue {
     bool has_more = false;
 };
 
-Result<Queue> queue_of(ledger::Reader& reader) {
+Result<Queue> queue_of(ledger::Reader& reader, const AnswerWatch& watch) {
     Queue queue;
     std::optional<ledger::JobCursor> after;
     do {
@@ -380,20 +381,31 @@ Result<Queue> queue_of(ledger::Reader& reader) {
         }
         std::ranges::move(page->rows, std::back_inserter(queue.rows));
         after = page->next;
-    } while (after && queue.rows.size() < controller::kScenarioJobsMax);
+    } while (after && queue.rows.size() < controller::kScenarioJobsMax && !watch.is_in_vain());
     queue.has_more = after.has_value();
     return queue;
+}
+
+HttpResponse in_vain() {
+    return refuse(
+        ErrorCode::kUnavailable,
+        "the simulation was stopped, as its client closed the connection or the server is "
+        "stopping; ask again");
 }
 
 HttpResponse simulate(
     ledger::Reader& reader,
     const ApiParts& parts,
     const Question& question,
-    const Caller& caller,
-    const Responder& responder) {
-    auto queue = queue_of(reader);
+    const Responder& responder,
+    const AnswerWatch& watch) {
+    const Caller& caller = question.caller;
+    auto queue = queue_of(reader, watch);
     if (!queue) {
         return refuse(std::move(queue.error()));
+    }
+    if (watch.is_in_vain()) {
+        return in_vain();
     }
     const auto view = parts.commands.view();  // After the queue: see SituationBuilder::add().
     Scenario now{.view = *view, .queue = std::move(queue->rows)};
@@ -406,11 +418,15 @@ HttpResponse simulate(
     }
     const auto limits_until = [&](Instant end) {
         return controller::ForecastLimits{
-            .horizon = question.horizon, .is_over = [&parts, end] { return parts.now() >= end; }};
+            .horizon = question.horizon,
+            .is_over = [&parts, &watch, end] { return watch.is_in_vain() || parts.now() >= end; }};
     };
     const Instant begin = parts.now();
     const Forecast before = controller::forecast(now, limits_until(begin + kTimeMax / 2));
     const Forecast after = controller::forecast(*then, limits_until(begin + kTimeMax));
+    if (watch.is_in_vain()) {
+        return in_vain();
+    }
     const Comparison compared = controller::compare(now, before, after, then->cancelled);
     JsonText json;
     json.begin_object();
@@ -478,9 +494,9 @@ std::vector<Route> simulation_routes(const ApiParts& parts) {
                  responder.note_read_of("*");
              }
              parts.reads.answer(
-                 responder, [&parts, turn, responder, question = *std::move(question),
-                             caller = request.caller](ledger::Reader& reader) {
-                     return simulate(reader, parts, question, caller, responder);
+                 responder, [&parts, turn, responder, watch = responder.watch(),
+                             question = *std::move(question)](ledger::Reader& reader) {
+                     return simulate(reader, parts, question, responder, *watch);
                  });
          }}
     };

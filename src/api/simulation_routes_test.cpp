@@ -41,6 +41,15 @@ TEST_F(SimulationTest, TellsBeforeAndAfterOfWhatTheCallerMaySee) {
     EXPECT_TRUE(has(all.body, R"("unchanged":2)")) << all.body;
 }
 
+TEST_F(SimulationTest, IsNotWorkedOutForAClientThatHasGone) {
+    world.has_client_gone = true;
+    const HttpResponse stopped = simulate("{}", kAda);
+    EXPECT_EQ(stopped.status, 503) << stopped.body;
+    EXPECT_TRUE(has(stopped.body, "the simulation was stopped")) << stopped.body;
+    world.has_client_gone = false;
+    EXPECT_EQ(simulate("{}", kAda).status, 200) << "the next one has its turn";
+}
+
 TEST_F(SimulationTest, OthersJobsAreNotThere) {
     const HttpResponse hidden = simulate(R"({"change_jobs":[{"id":9,"do":"cancel"}]})", kAda);
     EXPECT_EQ(hidden.status, 404);

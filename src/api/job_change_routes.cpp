@@ -288,8 +288,15 @@ class BulkAnswer {
     std::atomic<std::size_t> missing_;
 };
 
-void stop_jobs(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
-    const auto body = JsonBody::parse(request.body, {"ids", "force"});
+/// What POST jobs:stop and its like ask for.
+void control_jobs(
+    const ApiParts& parts,
+    const HttpRequest& request,
+    const Responder& responder,
+    ledger::Control wanted) {
+    const auto body = wanted == ledger::Control::kStop
+                          ? JsonBody::parse(request.body, {"ids", "force"})
+                          : JsonBody::parse(request.body, {"ids"});
     if (!body) {
         responder.fail(body.error());
         return;
@@ -305,8 +312,7 @@ void stop_jobs(const ApiParts& parts, const HttpRequest& request, const Responde
         ids.emplace_back(static_cast<std::uint64_t>(number));
     }
     const auto answer = std::make_shared<BulkAnswer>(responder, ids);
-    const ledger::Control control =
-        force->value_or(false) ? ledger::Control::kStopForced : ledger::Control::kStop;
+    const ledger::Control control = force->value_or(false) ? ledger::Control::kStopForced : wanted;
     for (std::size_t i = 0; i < ids.size(); ++i) {  // One command each: one refusal stops no other.
         parts.commands.submit(
             ledger::ControlJobs{
@@ -333,7 +339,6 @@ std::vector<Route> job_change_routes(const ApiParts& parts) {
     std::vector<Route> routes = {
         route("/api/v1/jobs", Permission::kJobsSubmit, with_parts(post_job)),
         route("/api/v1/jobs:batch", Permission::kJobsSubmit, with_parts(post_batch)),
-        route("/api/v1/jobs:stop", Permission::kJobsControl, with_parts(stop_jobs)),
     };
     routes[0].query = {"dry_run"};
     routes[1].body_max = kBatchBodyMax;
@@ -348,6 +353,11 @@ std::vector<Route> job_change_routes(const ApiParts& parts) {
             "/api/v1/jobs/{id}:" + word, Permission::kJobsControl,
             control_handler(parts, control)));
         routes.back().takes_if_match = true;
+        routes.push_back(route(
+            "/api/v1/jobs:" + word, Permission::kJobsControl,
+            [&parts, control](HttpRequest& request, const Responder& responder) {
+                control_jobs(parts, request, responder, control);
+            }));
     }
     return routes;
 }

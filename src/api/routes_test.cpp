@@ -404,6 +404,27 @@ TEST_F(RoutesTest, EachJobOfABulkStopAnswersForItself) {
     EXPECT_EQ(world.post("/api/v1/jobs:stop", R"({"ids":["7"]})").status, 400);
 }
 
+TEST_F(RoutesTest, EveryControlTakesSeveralJobs) {
+    world.commands.reply = ledger::Reply(ledger::Controlled{.element_count = 1});
+    const std::vector<std::pair<std::string, ledger::Control>> controls = {
+        {"stop",    ledger::Control::kStop   },
+        {"hold",    ledger::Control::kHold   },
+        {"release", ledger::Control::kRelease},
+        {"requeue", ledger::Control::kRequeue},
+    };
+    for (const auto& [word, control] : controls) {
+        world.commands.seen.clear();
+        const HttpResponse response = world.post("/api/v1/jobs:" + word, R"({"ids":[7,8]})", kAda);
+        EXPECT_EQ(response.body, R"({"items":[{"id":7,"changed":1},{"id":8,"changed":1}]})");
+        ASSERT_EQ(world.commands.seen.size(), 2U);
+        const auto& command = std::get<ledger::ControlJobs>(world.commands.seen[1]);
+        EXPECT_EQ(command.control, control);
+        EXPECT_EQ(command.targets.at(0).job, JobId(8));
+        EXPECT_EQ(command.actor.identity.user, "ada");
+    }
+    EXPECT_EQ(world.post("/api/v1/jobs:hold", R"({"ids":[7],"force":true})").status, 400);
+}
+
 TEST_F(RoutesTest, NodesAndQuarantineAreControlledByAdmins) {
     EXPECT_EQ(world.post("/api/v1/nodes/jw2:drain", "", kAda).status, 403);
     const HttpResponse drained = world.post("/api/v1/nodes/jw2:drain", R"({"reason":"fan swap"})");

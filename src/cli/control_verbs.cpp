@@ -9,7 +9,7 @@
 namespace reeve::cli {
 namespace {
 
-constexpr std::size_t kBatch = 1000;  // Of POST /jobs:stop.
+constexpr std::size_t kBatch = 1000;  // Of POST /jobs:stop and its like.
 
 /// What was done to each, for a person; and the worst of what went wrong.
 struct Outcome {
@@ -52,9 +52,8 @@ class ControlVerb : public Verb {
             session.note("No job of yours is meant by that.");
             return 0;
         }
-        const bool is_batch = action_ == "stop" && targets->size() > 1;
-        return is_batch ? stop_many(session, **client, *targets)
-                        : each(session, **client, *targets);
+        return targets->size() > 1 ? many(session, **client, *targets)
+                                   : each(session, **client, *targets);
     }
 
   private:
@@ -105,7 +104,7 @@ class ControlVerb : public Verb {
     }
 
     /// Whole jobs by the thousand, elements one by one.
-    [[nodiscard]] Result<int> stop_many(
+    [[nodiscard]] Result<int> many(
         Session& session, Client& client, const std::vector<Target>& targets) const {
         std::vector<Target> elements;
         std::vector<Target> jobs;
@@ -115,7 +114,7 @@ class ControlVerb : public Verb {
         int exit_code = 0;
         for (std::size_t from = 0; from < jobs.size(); from += kBatch) {
             const std::size_t to = std::min(jobs.size(), from + kBatch);
-            const auto code = stop_batch(session, client, {&jobs[from], to - from});
+            const auto code = batch(session, client, {&jobs[from], to - from});
             if (!code) {
                 return code;
             }
@@ -128,14 +127,15 @@ class ControlVerb : public Verb {
         return exit_code;
     }
 
-    [[nodiscard]] Result<int> stop_batch(
+    [[nodiscard]] Result<int> batch(
         Session& session, Client& client, std::span<const Target> jobs) const {
         std::string ids;
         for (const Target& job : jobs) {
             ids += (ids.empty() ? "" : ",") + std::to_string(job.job);
         }
         const auto answer = client.post(
-            "/api/v1/jobs:stop", R"({"ids":[)" + ids + (is_forced_ ? R"(],"force":true})" : "]}"));
+            "/api/v1/jobs:" + action_,
+            R"({"ids":[)" + ids + (is_forced_ ? R"(],"force":true})" : "]}"));
         return answer ? Result<int>(tell_rows(session, *answer)) : tl::unexpected(answer.error());
     }
 

@@ -135,10 +135,15 @@ std::string in_words(const Selector& selector) {
     return words;
 }
 
-/// All jobs of the selector, newest first.
-Result<std::vector<std::uint64_t>> all_of(Client& client, const Selector& selector) {
+/// `path` with one parameter more.
+std::string with(const std::string& path, const std::string& parameter) {
+    return path + (path.find('?') == std::string::npos ? "?" : "&") + parameter;
+}
+
+/// All jobs of a list, newest first.
+Result<std::vector<std::uint64_t>> all_of(Client& client, const std::string& path) {
     std::vector<std::uint64_t> ids;
-    const auto read = client.each_page(jobs_path(selector), [&ids](const Json& page) {
+    const auto read = client.each_page(with(path, "fields=id"), [&ids](const Json& page) {
         for (const JsonValue& job : page["items"].GetArray()) {
             ids.push_back(id_of(job));
         }
@@ -147,12 +152,37 @@ Result<std::vector<std::uint64_t>> all_of(Client& client, const Selector& select
     return read ? Result<std::vector<std::uint64_t>>(std::move(ids)) : tl::unexpected(read.error());
 }
 
-/// Errors: kNotFound, naming those of `named` that are not among the `jobs` of the selector.
+/// Those of `named` that match the selector, too. Only they are asked for, however many others do.
+Result<std::set<std::uint64_t>> matching_of(
+    Client& client, const std::vector<Target>& named, const Selector& selector) {
+    constexpr std::size_t kAtOnce = 500;  // Of the longest ids: half of what a request may be long.
+    std::set<std::uint64_t> asked;
+    for (const Target& target : named) {
+        asked.insert(target.job);
+    }
+    std::set<std::uint64_t> matching;
+    for (auto next = asked.begin(); next != asked.end();) {
+        std::vector<std::string> ids;
+        while (next != asked.end() && ids.size() < kAtOnce) {
+            ids.push_back(std::to_string(*next++));
+        }
+        const auto jobs = all_of(client, with(jobs_path(selector), "id=" + joined(ids)));
+        if (!jobs) {
+            return tl::unexpected(jobs.error());
+        }
+        matching.insert(jobs->begin(), jobs->end());
+    }
+    return matching;
+}
+
+/// Errors: kNotFound, naming those of `named` that do not match the selector.
 Result<void> expect_matches(
-    const std::vector<Target>& named,
-    const std::vector<std::uint64_t>& jobs,
-    const Selector& selector) {
-    const std::set<std::uint64_t> matching(jobs.begin(), jobs.end());
+    Client& client, const std::vector<Target>& named, const Selector& selector) {
+    const auto found = matching_of(client, named, selector);
+    if (!found) {
+        return tl::unexpected(found.error());
+    }
+    const std::set<std::uint64_t>& matching = *found;
     std::set<std::string> others;
     for (const Target& target : named) {
         if (!matching.contains(target.job)) {
@@ -301,13 +331,13 @@ Result<std::vector<Target>> look_up(Client& client, const TargetList& list) {
     if (!found || !list.selector) {
         return found;
     }
-    const auto jobs = all_of(client, *list.selector);
+    if (list.has_named()) {
+        auto matched = expect_matches(client, *found, *list.selector);
+        return matched ? std::move(found) : tl::unexpected(std::move(matched.error()));
+    }
+    const auto jobs = all_of(client, jobs_path(*list.selector));
     if (!jobs) {
         return tl::unexpected(jobs.error());
-    }
-    if (list.has_named()) {
-        auto matched = expect_matches(*found, *jobs, *list.selector);
-        return matched ? std::move(found) : tl::unexpected(std::move(matched.error()));
     }
     for (const std::uint64_t id : *jobs) {
         found->push_back({id, {}});

@@ -22,7 +22,7 @@ TEST(StopVerb, MeansTheCallersOwnThatHaveNotEnded) {
         asked_of(server),
         (Words{
             "GET "
-            "/api/v1/jobs?state=pending,scheduled,running,stopping&user=@me&label=a%3Db&limit=1000",
+            "/api/v1/jobs?state=pending,scheduled,running,stopping&user=@me&label=a%3Db&fields=id&limit=1000",
             R"(POST /api/v1/jobs:stop {"ids":[5,6],"force":true})"}));
     EXPECT_EQ(made.err, "5 is told to stop\nreeve: 6: it has ended\n");
     EXPECT_EQ(made.out, "");
@@ -141,6 +141,29 @@ TEST(QueueVerb, AJobAfterWatchIsATarget) {
     server.answer(403, R"({"code":"FORBIDDEN","detail":"enough"})");
     EXPECT_FALSE(call(server, "q", {"-w", "7"}).code);
     EXPECT_EQ(asked_of(server), Words{"GET /api/v1/jobs/7"});
+}
+
+TEST(ControlVerbs, SeveralJobsAreOneRequest) {
+    for (const char* verb : {"hold", "release", "requeue", "stop"}) {
+        FakeTransport server;
+        server.answer(
+            200,
+            R"({"items":[{"id":7,"changed":1},{"id":9,"error":{"code":"NOT_FOUND","detail":"there is no job 9"}}]})");
+        const Call made = call(server, verb, {"7", "9"});
+        EXPECT_EQ(made.code.value(), 1);
+        EXPECT_EQ(
+            asked_of(server),
+            Words{std::string("POST /api/v1/jobs:") + verb + R"( {"ids":[7,9]})"});
+        EXPECT_NE(made.err.find("9: there is no job 9"), std::string::npos) << made.err;
+    }
+    FakeTransport server;
+    server.answer(200, R"({"items":[{"id":7,"changed":1},{"id":8,"changed":1}]})");
+    server.answer(200, R"({"changed":1})");
+    EXPECT_EQ(call(server, "hold", {"7", "9_2", "8"}).code.value(), 0);
+    EXPECT_EQ(
+        asked_of(server), (Words{
+                              R"(POST /api/v1/jobs:hold {"ids":[7,8]})",
+                              R"(POST /api/v1/jobs/9:hold {"element":2})"}));
 }
 
 TEST(FreeVerb, RefusesAForecastByName) {

@@ -110,9 +110,7 @@ void write_gpu(
         write_gpu_sample(json, *sample);
         json.end_object();
     }
-    const std::string trouble = !gpu.is_present     ? "the node no longer reports it"
-                                : sample != nullptr ? sample->trouble
-                                                    : std::string();
+    const std::string trouble = trouble_of(picture, gpu);
     if (!trouble.empty()) {
         json.field("trouble", trouble);
     }
@@ -120,6 +118,21 @@ void write_gpu(
 }
 
 }  // namespace
+
+std::string trouble_of(const NodePicture& picture, const model::NodeGpu& gpu) {
+    if (!gpu.is_present) {
+        return "the node no longer reports it";
+    }
+    const model::GpuSample* sample = sample_of(picture.observed.get(), gpu.uuid);
+    return sample == nullptr ? std::string() : sample->trouble;
+}
+
+std::vector<std::shared_ptr<const controller::NodeStatus>> by_name(const controller::View& view) {
+    auto nodes = view.nodes;
+    std::ranges::sort(
+        nodes, [](const auto& a, const auto& b) { return a->record.name < b->record.name; });
+    return nodes;
+}
 
 std::string_view word_of(Availability availability) {
     switch (availability) {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "api/http_message.hpp"
 #include "api/json_text.hpp"
@@ -22,6 +24,13 @@ void write_node(JsonText& json, const NodePicture& picture);
 
 /// All GPUs of the node. Others' allocations are shown to `caller` without names.
 void write_node_gpus(JsonText& json, const NodePicture& picture, const Caller& caller);
+
+/// Why the GPU cannot be used; "" if it can.
+[[nodiscard]] std::string trouble_of(const NodePicture& picture, const model::NodeGpu& gpu);
+
+/// The nodes by name, as people look for them.
+[[nodiscard]] std::vector<std::shared_ptr<const controller::NodeStatus>> by_name(
+    const controller::View& view);
 
 /// "ready", "drained", "unreachable", "gated".
 [[nodiscard]] std::string_view word_of(scheduler::Availability availability);

@@ -23,14 +23,6 @@ NodePicture picture_of(const ApiParts& parts, const View& view, const NodeStatus
         .now = parts.now()};
 }
 
-/// The nodes by name, as people look for them.
-std::vector<std::shared_ptr<const NodeStatus>> by_name(const View& view) {
-    auto nodes = view.nodes;
-    std::ranges::sort(
-        nodes, [](const auto& a, const auto& b) { return a->record.name < b->record.name; });
-    return nodes;
-}
-
 /// {"items": […], "as_of": …} of what `write_items` writes.
 template <class WriteItems>
 HttpResponse list_of(

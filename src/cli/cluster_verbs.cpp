@@ -1,12 +1,9 @@
 // nodes, gpus, free, top: what there is, and what of it is free.
 #include <algorithm>
-#include <map>
 #include <ostream>
-#include <set>
 
 #include "base/text.hpp"
 #include "cli/verb.hpp"
-#include "model/records.hpp"
 
 namespace reeve::cli {
 namespace {
@@ -338,117 +335,71 @@ class GpuShowVerb final : public Verb {
     std::string name_;
 };
 
-/// What could start this instant on one node, of one model of GPU.
-struct FreeRow {
-    std::string node;
-    std::string model;
-    std::int64_t whole = 0;        // Untouched GPUs.
-    std::int64_t share_milli = 0;  // The largest share of one.
-    std::int64_t share_mib = 0;    // The most memory of one.
-};
-
 class FreeVerb final : public ListVerb {
   public:
     void add_options(CLI::App& app) override {
         app.add_option("-g,--gpu", model_, "Of this model only: a30");
         app.add_option("-m,--mem", memory_, "With so much GPU memory free: 20G");
-        app.add_option("--for", duration_)->group("");  // Hidden: only to refuse it by name.
+        app.add_option("--for", duration_, "Only what stays free so long: 2h");
+        app.add_option("-p,--project", project_, "As a job of this project finds it");
     }
 
     Result<int> run(Session& session) override {
-        if (!duration_.empty()) {
-            return fail(
-                ErrorCode::kInvalid,
-                "--for is not there yet: how long something stays free takes a forecast; `reeve "
-                "gpus` says when what is held ends");
+        const auto path = path_of(session);
+        auto client = path ? session.client() : tl::unexpected(path.error());
+        const auto list = client ? (*client)->get(*path) : tl::unexpected(client.error());
+        if (!list) {
+            return tl::unexpected(list.error());
         }
-        std::int64_t least = 0;
-        if (!memory_.empty()) {
-            const auto size = parse_size_mib(memory_);
-            if (!size) {
-                return fail(ErrorCode::kInvalid, "--mem: " + size.error().message);
-            }
-            least = *size;
-        }
-        auto client = session.client();
-        const auto nodes =
-            client ? (*client)->get("/api/v1/nodes") : tl::unexpected(client.error());
-        const auto gpus = nodes ? (*client)->get("/api/v1/gpus") : tl::unexpected(nodes.error());
-        if (!gpus) {
-            return tl::unexpected(gpus.error());
-        }
-        if (auto found = expect_model((*gpus)["items"]); !found) {
-            return tl::unexpected(std::move(found.error()));
-        }
-        const auto shown =
-            print_list(session.out(), free_list(*nodes, *gpus, least), listing(), session.look);
+        const auto shown = print_list(session.out(), *list, listing(), session.look);
         return shown ? Result<int>(0) : tl::unexpected(shown.error());
     }
 
   private:
-    /// Errors: kNotFound, with the models that there are.
-    [[nodiscard]] Result<void> expect_model(const JsonValue& gpus) const {
-        std::set<std::string> models;
-        for (const JsonValue& gpu : gpus.GetArray()) {
-            models.insert(text_at(gpu, "model") + simulated_mark(gpu));
-        }
-        const auto is_asked = [&](const JsonValue& gpu) {
-            return model::is_model(model_, text_at(gpu, "model"));
+    [[nodiscard]] Result<std::string> path_of(const Session& session) const {
+        std::string query;
+        const auto add = [&query](std::string_view name, const std::string& value) {
+            if (!value.empty()) {
+                query += (query.empty() ? "?" : "&") + std::string(name) + "=" + escaped(value);
+            }
         };
-        if (model_.empty() || std::ranges::any_of(gpus.GetArray(), is_asked)) {
-            return {};
+        const auto memory = memory_mib();
+        const auto run = run_s();
+        if (!memory || !run) {
+            return tl::unexpected(memory ? run.error() : memory.error());
         }
-        return fail(
-            ErrorCode::kNotFound,
-            "no GPU here is of model '" + model_ + "'; " +
-                (models.empty() ? "no node has a GPU" : "the models are: " + list_of(models)));
+        add("gpu", model_);
+        add("memory_mib", *memory);
+        add("for_s", *run);
+        add("project", project_.empty() ? session.project() : project_);
+        return "/api/v1/free" + query;
     }
 
-    [[nodiscard]] Json free_list(const Json& nodes, const Json& gpus, std::int64_t least) const {
-        std::map<std::string, const JsonValue*> ready;
-        for (const JsonValue& node : nodes["items"].GetArray()) {
-            if (text_at(node, "state") == "ready") {
-                ready[text_at(node, "name")] = &node;
-            }
+    /// "" if it is not asked for, and likewise the next one.
+    [[nodiscard]] Result<std::string> memory_mib() const {
+        if (memory_.empty()) {
+            return std::string();
         }
-        std::map<std::pair<std::string, std::string>, FreeRow> rows;
-        for (const JsonValue& gpu : gpus["items"].GetArray()) {
-            const std::string node = text_at(gpu, "node");
-            const std::string model = text_at(gpu, "model") + simulated_mark(gpu);
-            const std::int64_t memory = number_at(gpu, "memory_mib.free");
-            const bool is_asked = model_.empty() || model::is_model(model_, text_at(gpu, "model"));
-            if (!ready.contains(node) || !is_asked || memory < std::max<std::int64_t>(1, least) ||
-                number_at(gpu, "milli.free") < 1 || !text_at(gpu, "trouble").empty()) {
-                continue;
-            }
-            FreeRow& row = rows[{node, model}];
-            row.node = node;
-            row.model = model;
-            row.whole += number_at(gpu, "milli.free") == number_at(gpu, "milli.total") ? 1 : 0;
-            row.share_milli = std::max(row.share_milli, number_at(gpu, "milli.free"));
-            row.share_mib = std::max(row.share_mib, memory);
+        const auto size = parse_size_mib(memory_);
+        if (!size || *size < 1) {
+            return fail(
+                ErrorCode::kInvalid,
+                "--mem: " + (size ? "expects 1M or more, as 20G" : size.error().message));
         }
-        Json list(rapidjson::kObjectType);
-        JsonValue items(rapidjson::kArrayType);
-        for (const auto& [key, row] : rows) {
-            items.PushBack(row_of_free(row, *ready[row.node], list), list.GetAllocator());
-        }
-        list.AddMember("items", items, list.GetAllocator());
-        return list;
+        return std::to_string(*size);
     }
 
-    [[nodiscard]] static JsonValue row_of_free(
-        const FreeRow& row, const JsonValue& node, Json& list) {
-        auto& memory = list.GetAllocator();
-        JsonValue value(rapidjson::kObjectType);
-        value.AddMember("node", JsonValue(row.node.c_str(), memory), memory);
-        value.AddMember("model", JsonValue(row.model.c_str(), memory), memory);
-        value.AddMember("whole_gpus", row.whole, memory);
-        value.AddMember("largest_share_milli", row.share_milli, memory);
-        value.AddMember("largest_share_mib", row.share_mib, memory);
-        value.AddMember("cpu_millicores", number_at(node, "cpu_millicores.free"), memory);
-        value.AddMember("memory_mib", number_at(node, "memory_mib.free"), memory);
-        return value;
+    [[nodiscard]] Result<std::string> run_s() const {
+        if (duration_.empty()) {
+            return std::string();
+        }
+        const auto duration = parse_duration(duration_);
+        if (!duration || duration->count() < 1) {
+            return fail(
+                ErrorCode::kInvalid,
+                "--for: " + (duration ? "expects 1s or more, as 2h" : duration.error().message));
+        }
+        return std::to_string(duration->count());
     }
 
     static Listing listing() {
@@ -466,28 +417,43 @@ class FreeVerb final : public ListVerb {
         };
         listing.columns = {
             plain("NODE", "node"),
-            narrowed(plain("MODEL", "model"), {.cell = short_model}
-              ),
+            Column{
+                   .title = "MODEL",
+                   .cell = [](const JsonValue& row,
+                   const Look&) { return text_at(row, "model") + simulated_mark(row); },
+                   .path = "model",
+                   .narrow = {.cell = short_model}},
             plain("WHOLE GPUS", "whole_gpus"),
             Column{
-                                               .title = "OR A SHARE",
-                                               .cell = milli("largest_share_milli"),
-                                               .path = "largest_share_milli"},
+                   .title = "OR A SHARE",
+                   .cell = milli("largest_share_milli"),
+                   .path = "largest_share_milli"},
             Column{
-                                               .title = "OF MEMORY",
-                                               .cell = mib("largest_share_mib"),
-                                               .path = "largest_share_mib"},
+                   .title = "OF MEMORY",
+                   .cell = mib("largest_share_mib"),
+                   .path = "largest_share_mib"},
             Column{.title = "CPU", .cell = milli("cpu_millicores"), .path = "cpu_millicores"},
             Column{.title = "MEMORY", .cell = mib("memory_mib"), .path = "memory_mib"},
+            Column{
+                   .title = "UNTIL",
+                   .cell =
+                    [](const JsonValue& row, const Look& look) {
+                        const std::string until = text_at(row, "until");
+                        return until.empty() ? std::string("-") : time_in_words(until, look);
+                    }, .path = "until"},
         };
         listing.name = [](const JsonValue& row) { return text_at(row, "node"); };
-        listing.nothing = "Nothing of that is free now. `reeve gpus` says who holds what.";
+        listing.nothing =
+            "Nothing of that is free now, or stays so. `reeve gpus` says who holds what, and "
+            "`reeve "
+            "reservation list` what is reserved.";
         return listing;
     }
 
     std::string model_;
     std::string memory_;
     std::string duration_;
+    std::string project_;
 };
 
 class TopVerb final : public ListVerb {
@@ -558,7 +524,8 @@ std::vector<VerbRow> cluster_verbs() {
         {"gpu show",  "All about one GPU",                                 "GPU",     "  reeve gpu show GPU-1c2d\n",
          make_verb<GpuShowVerb>                                                                                                          },
         {"free",      "What could start this instant",                     "[flags]",
-         "  reeve free\n  reeve free --gpu a30 --mem 20G\n",                                                         make_verb<FreeVerb> },
+         "  reeve free\n  reeve free --gpu a30 --mem 20G\n  reeve free --for 2h            what a "
+         "job of two hours could take\n",                                                                            make_verb<FreeVerb> },
         {"top",       "The GPUs, live; once where it is no terminal",      "[flags]", "  reeve top\n",
          make_verb<TopVerb>                                                                                                              },
     };

@@ -55,7 +55,7 @@ TEST(Columns, EveryListHasThem) {
              Case{"nodes",           "cpu_free",   {none}      },
              Case{"gpus",            "held_by",    {none}      },
              Case{"top",             "uuid",       {none, none}},
-             Case{"free",            "or_a_share", {none, none}},
+             Case{"free",            "or_a_share", {none}      },
              Case{"project list",    "share",      {none}      },
              Case{"quarantine list", "task",       {none}      },
     }) {

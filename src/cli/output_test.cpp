@@ -35,7 +35,7 @@ const std::vector<Case>& cases() {
         {"node drain",      {"jw1"},               {R"({"name":"jw1"})"},               "node"                },
         {"gpus",            {},                    {kOne},                              "gpu-list"            },
         {"gpu show",        {"GPU-1"},             {R"({"items":[{"uuid":"GPU-1"}]})"}, "gpu"                 },
-        {"free",            {},                    {kEmpty, kEmpty},                    "free-list"           },
+        {"free",            {},                    {kEmpty},                            "free-list"           },
         {"top",             {},                    {kOne, kEmpty},                      "gpu-list"            },
         {"project list",    {},                    {kOne},                              "project-list"        },
         {"project show",    {"a"},                 {R"({"name":"a"})"},                 "project"             },

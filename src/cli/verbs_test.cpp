@@ -19,11 +19,12 @@ TEST(StopVerb, MeansTheCallersOwnThatHaveNotEnded) {
     const Call made = call(server, "stop", {"-l", "a=b", "--force"});
     EXPECT_EQ(made.code.value(), 1);
     EXPECT_EQ(
-        asked_of(server),
-        (Words{
-            "GET "
-            "/api/v1/jobs?state=pending,scheduled,running,stopping&user=@me&label=a%3Db&fields=id&limit=1000",
-            R"(POST /api/v1/jobs:stop {"ids":[5,6],"force":true})"}));
+        asked_of(server), (Words{
+                              "GET "
+                              "/api/v1/"
+                              "jobs?state=pending,scheduled,running,stopping&user=@me&label=a%3Db&"
+                              "fields=id&limit=1000",
+                              R"(POST /api/v1/jobs:stop {"ids":[5,6],"force":true})"}));
     EXPECT_EQ(made.err, "5 is told to stop\nreeve: 6: it has ended\n");
     EXPECT_EQ(made.out, "");
 }
@@ -166,17 +167,27 @@ TEST(ControlVerbs, SeveralJobsAreOneRequest) {
                               R"(POST /api/v1/jobs/9:hold {"element":2})"}));
 }
 
-TEST(FreeVerb, RefusesAForecastByName) {
+TEST(FreeVerb, AsksForWhatStaysFree) {
     FakeTransport server;
-    const Call made = call(server, "free", {"--for", "2h"});
-    ASSERT_FALSE(made.code);
-    EXPECT_EQ(made.code.error().code, ErrorCode::kInvalid);
-    EXPECT_NE(made.code.error().message.find("--for is not there yet"), std::string::npos);
-    CLI::App app;
-    const auto verb = std::ranges::find(verb_table(), "free", &VerbRow::name)->make();
-    verb->add_options(app);
-    EXPECT_EQ(app.help().find("--for"), std::string::npos);
-    EXPECT_EQ(nearest_flag(app, "--forr"), "");
+    server.answer(200, R"({"items":[]})");
+    const Call made =
+        call(server, "free", {"--for", "2h", "-g", "a30", "-m", "20G", "-p", "vision"});
+    EXPECT_EQ(made.code.value(), 0);
+    EXPECT_EQ(
+        asked_of(server),
+        Words{"GET /api/v1/free?gpu=a30&memory_mib=20480&for_s=7200&project=vision"});
+    FakeTransport none;
+    for (const Words& wrong : {
+             Words{"--for", "0s"},
+             Words{"--for", "x" },
+             Words{"--mem", "0" }
+    }) {
+        const Call refused = call(none, "free", wrong);
+        ASSERT_FALSE(refused.code) << wrong[1];
+        EXPECT_EQ(refused.code.error().code, ErrorCode::kInvalid);
+        EXPECT_TRUE(refused.code.error().message.starts_with(wrong[0] + ": "));
+    }
+    EXPECT_EQ(asked_of(none), Words{});
 }
 
 TEST(QueueVerb, NamesTheProjectsWhereThereIsNoSuchOne) {
@@ -216,27 +227,6 @@ constexpr const char* kTwoGpus =
     "memory_mib":{"free":24576,"total":24576}},
     {"uuid":"GPU-11110000-bb","model":"l4","node":"jw2","milli":{"free":0,"total":1000},
     "memory_mib":{"free":0,"total":24576}}]})";
-constexpr const char* kTwoNodes =
-    R"({"items":[{"name":"jw1","state":"ready"},{"name":"jw2","state":"ready"}]})";
-
-TEST(FreeVerb, NamesTheModelsWhereThereIsNoSuchOne) {
-    FakeTransport server;
-    server.answer(200, kTwoNodes);
-    server.answer(200, kTwoGpus);
-    const Call made = call(server, "free", {"--gpu", "h100"});
-    ASSERT_FALSE(made.code);
-    EXPECT_EQ(made.code.error().code, ErrorCode::kNotFound);
-    EXPECT_EQ(made.code.error().message, "no GPU here is of model 'h100'; the models are: a30, l4");
-    FakeTransport none;
-    none.answer(200, R"({"items":[]})");
-    none.answer(200, R"({"items":[]})");
-    EXPECT_TRUE(
-        call(none, "free", {"--gpu", "h100"}).code.error().message.ends_with("no node has a GPU"));
-    FakeTransport taken;
-    taken.answer(200, kTwoNodes);
-    taken.answer(200, kTwoGpus);
-    EXPECT_EQ(call(taken, "free", {"--gpu", "L4"}).code.value(), 0) << "there, and not free";
-}
 
 TEST(GpuShowVerb, TakesABeginningAndNoIndex) {
     struct Case {
@@ -435,25 +425,19 @@ TEST(RunVerb, AttachFollowsEveryElement) {
         << made.err;
 }
 
-TEST(FreeVerb, CountsDeviceByDeviceOnReadyNodes) {
-    const char* nodes =
-        R"({"items":[{"name":"jw2","state":"ready","cpu_millicores":{"free":3500},"memory_mib":{"free":2048}},
-        {"name":"jw3","state":"drained"}]})";
-    const char* gpus = R"({"items":[
-        {"node":"jw2","model":"NVIDIA A30","milli":{"free":1000,"total":1000},"memory_mib":{"free":24576,"total":24576}},
-        {"node":"jw2","model":"NVIDIA A30","milli":{"free":250,"total":1000},"memory_mib":{"free":6144,"total":24576}},
-        {"node":"jw2","model":"NVIDIA H100","milli":{"free":1000,"total":1000},"memory_mib":{"free":81920,"total":81920},"trouble":"lost"},
-        {"node":"jw3","model":"NVIDIA A30","milli":{"free":1000,"total":1000},"memory_mib":{"free":24576,"total":24576}}]})";
+TEST(FreeVerb, ShowsUntilWhen) {
     FakeTransport server;
-    server.answer(200, nodes);
-    server.answer(200, gpus);
+    server.answer(200, R"({"items":[
+        {"node":"jw2","model":"NVIDIA A30","simulated":true,"whole_gpus":1,"largest_share_milli":1000,
+         "largest_share_mib":24576,"cpu_millicores":3500,"memory_mib":2048,"until":"2026-11-30T12:00:00Z"},
+        {"node":"jw3","model":"NVIDIA A30","whole_gpus":0,"largest_share_milli":250,
+         "largest_share_mib":6144,"cpu_millicores":1000,"memory_mib":1024}]})");
     EXPECT_EQ(
-        call(server, "free", {"-g", "a30", "-o", "jsonl"}).out,
-        R"({"schema":"reeve.free/v1","node":"jw2","model":"NVIDIA A30","whole_gpus":1,"largest_share_milli":1000,"largest_share_mib":24576,"cpu_millicores":3500,"memory_mib":2048})"
-        "\n");
-    server.answer(200, nodes);
-    server.answer(200, gpus);
-    EXPECT_EQ(call(server, "free", {"-m", "25G", "-o", "jsonl"}).out, "");
+        call(server, "free", {"-o", "csv"}).out,
+        "node,model,whole_gpus,largest_share_milli,largest_share_mib,cpu_millicores,memory_mib,"
+        "until\n"
+        "jw2,NVIDIA A30,1,1000,24576,3500,2048,2026-11-30T12:00:00Z\n"
+        "jw3,NVIDIA A30,0,250,6144,1000,1024,\n");
 }
 
 TEST(ProjectSetVerb, ChangesOnlyWhatIsNamed) {

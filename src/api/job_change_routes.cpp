@@ -1,6 +1,8 @@
 // Changes of jobs: commands to the one writer, answered when they are durable.
 #include <atomic>
+#include <iterator>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -50,29 +52,157 @@ void mark_replay(HttpResponse& response, const ledger::Submitted& submitted) {
     }
 }
 
-/// What a dry run found: the job as it would be, and why it would wait.
-HttpResponse foretell(ledger::Reader& reader, const ApiParts& parts, const ledger::JobRow& job) {
-    constexpr JobId kLast(kIdMax);  // Behind all that wait with its priority.
-    const auto view = parts.commands.view();
-    std::optional<std::uint64_t> position;
-    if (job.record.counts[model::ElementState::kQueued] > 0) {
-        const auto found = reader.position(job.record.rank, kLast);
-        if (!found) {
-            return refuse(found.error());
-        }
-        position = *found;
+/// Where a job that is not submitted would be, behind all that wait with its priority; nothing if
+/// it would not be queued.
+Result<std::optional<std::uint64_t>> position_to_be(
+    ledger::Reader& reader, const ledger::JobRow& job) {
+    constexpr JobId kLast(kIdMax);
+    if (job.record.counts[model::ElementState::kQueued] == 0) {
+        return std::nullopt;
     }
-    const controller::Waiter waiter{.job = job, .is_submitted = false};
-    controller::Why why = controller::why_pending(waiter, position, *view, {.user = job.user});
-    controller::add_changes(why, waiter, *view, parts.now());
-    JsonText json;
+    const auto found = reader.position(job.record.rank, kLast);
+    return found ? Result<std::optional<std::uint64_t>>(*found)
+                 : tl::unexpected<Error>(found.error());
+}
+
+void write_trial(
+    JsonText& json,
+    const ApiParts& parts,
+    const controller::Waiter& waiter,
+    const controller::Why& why,
+    const controller::View& view) {
     json.begin_object();
-    json.field("elements", job.record.range.count());
+    json.field("elements", waiter.job.record.range.count());
     json.field("reason", reason_word(why));
     write_reasons(json, waiter, why);
+    write_as_of(json, view.incarnation, view.rev, parts.now());
+    json.end_object();
+}
+
+/// What a dry run found: the job as it would be, and why it would wait.
+HttpResponse foretell(ledger::Reader& reader, const ApiParts& parts, const ledger::JobRow& job) {
+    const auto view = parts.commands.view();
+    const auto position = position_to_be(reader, job);
+    if (!position) {
+        return refuse(position.error());
+    }
+    const controller::Waiter waiter{.job = job, .is_submitted = false};
+    controller::Why why = controller::why_pending(waiter, *position, *view, {.user = job.user});
+    controller::add_changes(why, waiter, *view, parts.now());
+    JsonText json;
+    write_trial(json, parts, waiter, why, *view);
+    return {.body = json.take()};
+}
+
+/// The same of each job of a batch, but for the changes. Those before it in the batch are before
+/// it in the queue; the room that they take is not counted.
+HttpResponse foretell_all(
+    ledger::Reader& reader, const ApiParts& parts, const std::vector<ledger::JobRow>& jobs) {
+    const auto view = parts.commands.view();
+    std::multiset<std::int64_t> ranks;  // Of those of the batch that are queued.
+    JsonText json;
+    json.begin_object();
+    json.key("items");
+    json.begin_array();
+    for (const ledger::JobRow& job : jobs) {
+        auto position = position_to_be(reader, job);
+        if (!position) {
+            return refuse(std::move(position.error()));
+        }
+        if (*position) {
+            **position += static_cast<std::uint64_t>(
+                std::distance(ranks.begin(), ranks.upper_bound(job.record.rank)));
+            ranks.insert(job.record.rank);
+        }
+        const controller::Waiter waiter{.job = job, .is_submitted = false};
+        write_trial(
+            json, parts, waiter,
+            controller::why_pending(waiter, *position, *view, {.user = job.user}), *view);
+    }
+    json.end_array();
     write_as_of(json, view->incarnation, view->rev, parts.now());
     json.end_object();
     return {.body = json.take()};
+}
+
+/// What is known of the job before it is checked.
+ledger::JobRow row_to_be(const ledger::Actor& actor, const model::JobTerms& terms) {
+    ledger::JobRow job;
+    job.user = actor.identity.user;
+    job.project = terms.project;
+    job.gpus = terms.gpus;
+    job.on = terms.on;
+    job.host = {.cpu_millicores = terms.cpu_millicores, .memory_mib = terms.memory_mib};
+    return job;
+}
+
+/// Collects what became of the trials of a batch: of all jobs together, and of each.
+class BatchTrial {
+  public:
+    BatchTrial(const ApiParts& parts, Responder responder, std::vector<ledger::JobRow> jobs)
+        : parts_(parts),
+          responder_(std::move(responder)),
+          jobs_(std::move(jobs)),
+          replies_(jobs_.size() + 1),
+          missing_(replies_.size()) {}
+
+    /// `at` 0: of all together; else of job `at` - 1.
+    void put(std::size_t at, Result<ledger::Reply> reply) {
+        replies_[at] = std::move(reply);
+        if (missing_.fetch_sub(1) == 1) {
+            send();
+        }
+    }
+
+  private:
+    void send() {
+        for (const auto& reply : replies_) {
+            if (!reply) {
+                responder_.fail(reply.error());
+                return;
+            }
+        }
+        for (std::size_t i = 0; i < jobs_.size(); ++i) {
+            jobs_[i].record = std::get<ledger::Checked>(*replies_[i + 1]).job;
+        }
+        parts_.reads.answer(
+            responder_, [&parts = parts_, jobs = std::move(jobs_)](ledger::Reader& reader) {
+                return foretell_all(reader, parts, jobs);
+            });
+    }
+
+    const ApiParts& parts_;
+    Responder responder_;
+    std::vector<ledger::JobRow> jobs_;
+    std::vector<Result<ledger::Reply>> replies_;  // Each slot is written once, by one callback.
+    std::atomic<std::size_t> missing_;
+};
+
+void try_batch(
+    const ApiParts& parts,
+    ledger::SubmitJobs command,
+    const std::vector<model::JobSpec>& specs,
+    const Responder& responder) {
+    command.is_dry_run = true;
+    std::vector<ledger::JobRow> jobs;
+    std::vector<ledger::SubmitJobs> each;
+    for (const model::JobSpec& spec : specs) {
+        jobs.push_back(row_to_be(command.actor, spec.terms));
+        each.push_back(command);
+        each.back().jobs.push_back({.terms = spec.terms});
+    }
+    for (const model::JobSpec& spec : specs) {
+        command.jobs.push_back({.terms = spec.terms});
+    }
+    const auto trial = std::make_shared<BatchTrial>(parts, responder, std::move(jobs));
+    parts.commands.submit(std::move(command), [trial](Result<ledger::Reply> reply) {
+        trial->put(0, std::move(reply));
+    });
+    for (std::size_t i = 0; i < each.size(); ++i) {
+        parts.commands.submit(std::move(each[i]), [trial, i](Result<ledger::Reply> reply) {
+            trial->put(i + 1, std::move(reply));
+        });
+    }
 }
 
 void try_job(
@@ -80,12 +210,7 @@ void try_job(
     ledger::SubmitJobs command,
     const model::JobSpec& spec,
     const Responder& responder) {
-    ledger::JobRow job;
-    job.user = command.actor.identity.user;
-    job.project = spec.terms.project;
-    job.gpus = spec.terms.gpus;
-    job.on = spec.terms.on;
-    job.host = {.cpu_millicores = spec.terms.cpu_millicores, .memory_mib = spec.terms.memory_mib};
+    ledger::JobRow job = row_to_be(command.actor, spec.terms);
     command.is_dry_run = true;
     command.jobs.push_back({.terms = spec.terms});
     parts.commands.submit(
@@ -137,8 +262,13 @@ void post_job(const ApiParts& parts, const HttpRequest& request, const Responder
 void post_batch(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
     auto command = submission(request);
     auto specs = model::parse_job_batch(request.body, kBatchMax);
-    if (!command || !specs) {
-        responder.fail(specs ? command.error() : specs.error());
+    const auto is_dry_run = truth_parameter(request, "dry_run");
+    if (!command || !specs || !is_dry_run) {
+        responder.fail(!specs ? specs.error() : !command ? command.error() : is_dry_run.error());
+        return;
+    }
+    if (*is_dry_run) {
+        try_batch(parts, *std::move(command), *specs, responder);
         return;
     }
     command->jobs.reserve(specs->size());
@@ -341,6 +471,7 @@ std::vector<Route> job_change_routes(const ApiParts& parts) {
         route("/api/v1/jobs:batch", Permission::kJobsSubmit, with_parts(post_batch)),
     };
     routes[0].query = {"dry_run"};
+    routes[1].query = {"dry_run"};
     routes[1].body_max = kBatchBodyMax;
     const std::vector<std::pair<std::string, ledger::Control>> controls = {
         {"stop",    ledger::Control::kStop   },

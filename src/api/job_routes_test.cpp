@@ -243,5 +243,39 @@ TEST_F(JobRoutesTest, ADryRunSaysWhatWouldComeOfIt) {
     EXPECT_FALSE(only_command<ledger::SubmitJobs>().is_dry_run);
 }
 
+TEST_F(JobRoutesTest, ADryRunOfABatchSaysWhatWouldComeOfEach) {
+    model::JobRecord record;
+    record.counts[ElementState::kQueued] = 1;
+    world.commands.reply = ledger::Reply(ledger::Checked{.job = record});
+    const std::string body =
+        R"({"jobs":[{"command":["a"],"resources":{"gpus":1}},{"command":["b"],"resources":{"gpus":1}}]})";
+    const HttpResponse response = world.post("/api/v1/jobs:batch?dry_run=1", body, kBob);
+    EXPECT_EQ(response.status, 200) << response.body;
+    EXPECT_TRUE(
+        has(response.body,
+            R"({"items":[{"elements":1,"reason":"gpu_short","state":"queued","position":3,)"))
+        << response.body;
+    EXPECT_TRUE(
+        has(response.body, R"({"elements":1,"reason":"gpu_short","state":"queued","position":4,)"))
+        << "behind the first one: " << response.body;
+    ASSERT_EQ(world.commands.seen.size(), 3U) << "together, for what they ask in all, and each";
+    for (std::size_t i = 0; i < 3; ++i) {
+        const auto& command = std::get<ledger::SubmitJobs>(world.commands.seen[i]);
+        EXPECT_TRUE(command.is_dry_run);
+        EXPECT_EQ(command.jobs.size(), i == 0 ? 2U : 1U);
+    }
+    int count = 0;
+    world.commands.decide = [&](const ledger::Command&) -> Result<ledger::Reply> {
+        if (++count == 1) {
+            return fail(ErrorCode::kQuota, "jobs[1]: too many wait");
+        }
+        return ledger::Reply(ledger::Checked{.job = record});
+    };
+    const HttpResponse refused = world.post("/api/v1/jobs:batch?dry_run=1", body, kBob);
+    EXPECT_EQ(refused.status, 422);
+    EXPECT_TRUE(has(refused.body, "jobs[1]: too many wait")) << refused.body;
+    EXPECT_EQ(world.post("/api/v1/jobs:batch?dry_run=yes", body).status, 400);
+}
+
 }  // namespace
 }  // namespace reeve::api

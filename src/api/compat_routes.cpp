@@ -13,7 +13,8 @@
 namespace reeve::api {
 namespace {
 
-constexpr std::string_view kUserLabel = "submitted-for";  // Whom the job is for, if not its owner.
+/// Whom the job is for, if not its owner. Anybody may have said so: the owner is known.
+constexpr std::string_view kUserLabel = "submitted-for";
 constexpr std::array<std::string_view, 4> kFields = {"user", "data_url", "config_file", "work_dir"};
 constexpr std::size_t kFieldCharacters = 4096;
 constexpr std::size_t kUserCharacters = 63;
@@ -157,6 +158,18 @@ void submit(const ApiParts& parts, const HttpRequest& request, const Responder& 
         });
 }
 
+/// Whose the job is, and whom it is said to be for: "reeve for ada". Who may not know is told of
+/// neither.
+std::string shown_user(const ApiParts& parts, const ledger::JobRow& job, const Caller& caller) {
+    const bool is_visible = caller.role == Role::kNone ? job.user == parts.compat.anonymous.user
+                                                       : may_see(caller, job.user);
+    if (!is_visible) {
+        return "other";
+    }
+    const auto label = job.labels.find(std::string(kUserLabel));
+    return label == job.labels.end() ? job.user : job.user + " for " + label->second;
+}
+
 HttpResponse status(ledger::Reader& reader, const ApiParts& parts, const Caller& caller) {
     using model::ElementState;
     const auto page = reader.jobs({}, ledger::JobOrder::kQueue, std::nullopt, kQueuedShown);
@@ -178,13 +191,8 @@ HttpResponse status(ledger::Reader& reader, const ApiParts& parts, const Caller&
     std::uint64_t position = 0;
     for (const ledger::JobRow& job : page->rows) {
         ++position;
-        const auto label = job.labels.find(std::string(kUserLabel));
-        const bool is_visible = caller.role == Role::kNone || may_see(caller, job.user);
         json.begin_object();
-        json.field(
-            "user", !is_visible                 ? std::string("other")
-                    : label != job.labels.end() ? label->second
-                                                : job.user);
+        json.field("user", shown_user(parts, job, caller));
         json.field("timestamp", job.record.submitted_at);
         json.field("job_id", job.record.id.value());
         json.field("position", position);

@@ -106,5 +106,35 @@ TEST_F(CompatTest, StatusHasItsThreeFields) {
     EXPECT_EQ(world.store.limit, 10U);
 }
 
+TEST_F(CompatTest, StatusNamesWhoeverRunsAJobAndNotWhomItIsSaidToBeFor) {
+    const auto queued = [](std::uint64_t id, const std::string& user, const std::string& label) {
+        ledger::JobRow row;
+        row.record.id = JobId(id);
+        row.record.submitted_at = kWorldNow;
+        row.record.counts[model::ElementState::kQueued] = 1;
+        row.user = user;
+        if (!label.empty()) {
+            row.labels = {
+                {"submitted-for", label}
+            };
+        }
+        return row;
+    };
+    world.allows_anonymous_compat = true;
+    world.store.jobs = {queued(5, "reeve", "root"), queued(6, "bob", "ada"), queued(7, "ada", "")};
+    const auto users = [&](std::uint32_t uid) {
+        const std::string body = world.get("/status", uid).body;
+        std::string found;
+        for (std::size_t at = 0; (at = body.find(R"("user":")", at)) != std::string::npos;) {
+            at += 8;
+            found += body.substr(at, body.find('"', at) - at) + ";";
+        }
+        return found;
+    };
+    EXPECT_EQ(users(kNobody), "reeve for root;other;other;");
+    EXPECT_EQ(users(kAda), "other;other;ada;");
+    EXPECT_EQ(users(kRoot), "reeve for root;bob for ada;ada;");
+}
+
 }  // namespace
 }  // namespace reeve::api

@@ -234,6 +234,29 @@ class NodesVerb final : public ListVerb {
     }
 };
 
+class NodeShowVerb final : public Verb {
+  public:
+    void add_options(CLI::App& app) override {
+        app.add_option("NODE", name_, "Name of the node")->required();
+    }
+
+    Result<int> run(Session& session) override {
+        auto client = session.client();
+        const auto node = client ? (*client)->get("/api/v1/nodes/" + escaped(name_))
+                                 : tl::unexpected(client.error());
+        if (!node) {
+            return tl::unexpected(node.error());
+        }
+        if (!print_document(session.out(), *node, "node", session.look.format)) {
+            session.out() << to_yaml(*node) << "\n";
+        }
+        return 0;
+    }
+
+  private:
+    std::string name_;
+};
+
 class GpusVerb final : public ListVerb {
   public:
     void add_options(CLI::App& /*app*/) override {}
@@ -518,6 +541,8 @@ std::vector<VerbRow> cluster_verbs() {
     return {
         {"nodes",     "The machines, and what of them is free",            "[flags]", nodes,                         make_verb<NodesVerb>},
         {"node list", "The same",                                          "[flags]", nodes,                         make_verb<NodesVerb>},
+        {"node show", "All about one node",                                "NODE",    "  reeve node show jw2\n",
+         make_verb<NodeShowVerb>                                                                                                         },
         {"gpus",      "The GPUs: what is reserved, what is used, by whom", "[flags]", gpus,
          make_verb<GpusVerb>                                                                                                             },
         {"gpu list",  "The same",                                          "[flags]", gpus,                          make_verb<GpusVerb> },

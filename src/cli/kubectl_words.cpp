@@ -20,6 +20,7 @@ constexpr auto kRows = std::to_array<Row>({
     {"get",      "gpu",     "gpus"        },
     {"get",      "project", "project list"},
     {"describe", "job",     "show"        },
+    {"describe", "node",    "node show"   },
     {"describe", "gpu",     "gpu show"    },
     {"describe", "project", "project show"},
     {"delete",   "job",     "stop"        },

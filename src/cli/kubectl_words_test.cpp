@@ -27,6 +27,7 @@ TEST(KubectlWords, BecomeOurs) {
         {{"get", "gpu"},                    {"gpus"}                },
         {{"get", "projects"},               {"project", "list"}     },
         {{"describe", "job", "7"},          {"show", "7"}           },
+        {{"describe", "node", "jw2"},       {"node", "show", "jw2"} },
         {{"describe", "gpu/GPU-1"},         {"gpu", "show", "GPU-1"}},
         {{"delete", "jobs", "-l", "a=b"},   {"stop", "-l", "a=b"}   },
     };

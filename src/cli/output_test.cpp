@@ -32,6 +32,7 @@ const std::vector<Case>& cases() {
         {"why",             {"7"},                 {R"({"state":"running"})"},          "why"                 },
         {"when",            {"7"},                 {R"({"kind":"held"})"},              "when"                },
         {"nodes",           {},                    {kOne},                              "node-list"           },
+        {"node show",       {"jw1"},               {R"({"name":"jw1"})"},               "node"                },
         {"node drain",      {"jw1"},               {R"({"name":"jw1"})"},               "node"                },
         {"gpus",            {},                    {kOne},                              "gpu-list"            },
         {"gpu show",        {"GPU-1"},             {R"({"items":[{"uuid":"GPU-1"}]})"}, "gpu"                 },

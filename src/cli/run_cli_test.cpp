@@ -129,7 +129,7 @@ TEST(RunCli, ExitCodes) {
         {"help, not a server's name",       {"-s", "--help"},                        2, "--help"                                                                       },
         {"a typo",                          {"stopp", "1"},                          2, "did you mean `reeve stop`?"                                                   },
         {"a typo in a noun's verb",         {"project", "lst"},                      2, "did you mean list?"                                                           },
-        {"a noun alone",                    {"node"},                                2, "takes list, drain, resume, lost"                                              },
+        {"a noun alone",                    {"node"},                                2, "takes list, show, drain, resume, lost"                                        },
         {"an unknown flag",                 {"q", "--al"},                           2, "did you mean --all?"                                                          },
         {"a bad format",                    {"version", "-o", "xml"},                2, "'xml' is not a format"                                                        },
         {"columns of what has none",

@@ -91,6 +91,10 @@ def main():
         for line in said(program, *verb.split(), "--help").split("\nGlobal:")[0].strip().splitlines():
             print(roff(line))
         print(".fi")
+    print(".SH GLOBAL FLAGS\nEvery verb that talks to a server has these, before its name or behind it.\n.PP\n.nf")
+    for line in said(program, "nodes", "--help").split("\nGlobal:\n")[1].rstrip().splitlines():
+        print(roff(line))
+    print(".fi")
     print(TAIL, end="")
 
 

@@ -13,6 +13,7 @@ namespace reeve {
 namespace {
 
 constexpr std::string_view kLabelsKey = "node.labels";
+constexpr std::string_view kPrioritiesKey = "scheduler.priorities";
 
 using Setter = std::function<Result<void>(ServerConfig&, const std::string&)>;
 
@@ -52,6 +53,54 @@ Result<std::map<std::string, std::string>> as_labels(const std::string& text) {
         return tl::unexpected<Error>(std::move(added.error()));
     }
     return labels;
+}
+
+template <std::int64_t Least>
+Result<std::int32_t> as_priority(const std::string& text) {
+    const Result<std::int64_t> value = parse_integer(text);
+    if (!value || *value < Least || *value > model::kPriorityMax) {
+        return fail(
+            ErrorCode::kInvalid, "a whole number from " + std::to_string(Least) + " to " +
+                                     std::to_string(model::kPriorityMax) + " was expected, not '" +
+                                     text + "'");
+    }
+    return static_cast<std::int32_t>(*value);
+}
+
+/// "urgent=100,low=-100".
+Result<std::map<std::string, std::int32_t>> as_priority_names(const std::string& text) {
+    constexpr std::size_t kMost = 64;
+    std::map<std::string, std::int32_t> names;
+    const std::vector<std::string> parts =
+        text.empty() ? std::vector<std::string>() : split(text, ',');
+    if (parts.size() > kMost) {
+        return fail(
+            ErrorCode::kInvalid, "up to " + std::to_string(kMost) + " names were expected, not " +
+                                     std::to_string(parts.size()));
+    }
+    for (const std::string& part : parts) {
+        const std::size_t equals = part.find('=');
+        if (equals == std::string::npos) {
+            return fail(
+                ErrorCode::kInvalid,
+                "'" + part + "' is no name with its number; write {urgent: 100, low: -100}");
+        }
+        const std::string name = part.substr(0, equals);
+        if (!model::fault_of_priority_name(name).empty()) {
+            return fail(
+                ErrorCode::kInvalid, "'" + name +
+                                         "' is no name of a priority, which has 1 to 63 of a-z 0-9 "
+                                         "_ - and begins with a letter");
+        }
+        const auto priority = as_priority<-model::kPriorityMax>(part.substr(equals + 1));
+        if (!priority) {
+            return fail(ErrorCode::kInvalid, name + ": " + priority.error().message);
+        }
+        if (!names.emplace(name, *priority).second) {
+            return fail(ErrorCode::kInvalid, "'" + name + "' is named twice");
+        }
+    }
+    return names;
 }
 
 Result<std::int64_t> as_count(const std::string& text) {
@@ -175,6 +224,10 @@ std::map<std::string, Setter> scheduling_setters() {
          set(as_min_run,                                             [](C& c) -> auto& { return c.ledger.scheduling.min_run; })        },
         {"scheduler.assumed_run",
          set(as_run,                                                 [](C& c) -> auto& { return c.ledger.scheduling.assumed_run; })    },
+        {"scheduler.priorities",
+         set(as_priority_names,                                      [](C& c) -> auto& { return c.priorities.names; })                 },
+        {"limits.priority",           // Not below 0, which is the priority of who says none.
+         set(as_priority<0>,              [](C& c) -> auto& { return c.priorities.users_most; })            },
         {"scheduler.ageing",
          set(as_ageing,                                              [](C& c) -> auto& { return c.ledger.scheduling.order.ageing; })   },
         {"fair_share.half_life",
@@ -282,7 +335,7 @@ Result<std::string> pairs_of(const std::string& key, const YAML::Node& map) {
     return joined;
 }
 
-/// A scalar, or a list of scalars joined by commas; of labels also a map, as "key=value".
+/// A scalar, or a list of scalars joined by commas; of two keys also a map, as "key=value".
 Result<std::string> text_of(const std::string& key, const YAML::Node& node) {
     if (node.IsScalar()) {
         return node.Scalar();
@@ -297,7 +350,7 @@ Result<std::string> text_of(const std::string& key, const YAML::Node& node) {
         }
         return joined;
     }
-    if (node.IsMap() && key == kLabelsKey) {
+    if (node.IsMap() && (key == kLabelsKey || key == kPrioritiesKey)) {
         return pairs_of(key, node);
     }
     return fail(ErrorCode::kInvalid, "configuration: " + key + " needs a value");
@@ -340,6 +393,7 @@ Result<void> settle(ServerConfig& config) {
             "scheduler.backfill has to be easy or conservative, not none");
     }
     scheduling.preemption = config.preemption.value_or(scheduling.preemption);
+    config.ledger.priorities = std::make_shared<const ledger::Priorities>(config.priorities);
     return {};
 }
 

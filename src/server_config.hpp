@@ -31,7 +31,8 @@ struct ServerConfig {
     std::vector<std::string> hosts = {};   // Names the server is reached by, beside localhost.
     std::vector<std::string> admins = {};  // User names.
 
-    ledger::LedgerOptions ledger = {};  // limits, gate, allow_root_jobs, scheduling.
+    ledger::LedgerOptions ledger = {};   // limits, gate, allow_root_jobs, scheduling.
+    ledger::Priorities priorities = {};  // In `ledger`, too, once all is read.
     std::optional<scheduler::PreemptionMode> preemption = {};  // Said, and not the default.
 
     std::string node_name = {};  // "": the host's.

@@ -265,7 +265,10 @@ Result<Question> question_of(const HttpRequest& request) {
     if (!body) {
         return tl::unexpected<Error>(body.error());
     }
-    Question question{.what_if = {.user = request.caller.user}, .caller = request.caller};
+    Question question{
+        .what_if = {.user = request.caller.user, .is_admin = request.caller.role == Role::kAdmin},
+        .caller = request.caller
+    };
     for (const auto& read : {read_jobs, read_nodes, read_projects, read_changes, read_policies}) {
         if (Result<void> done = read(*body, question.what_if); !done) {
             return tl::unexpected<Error>(std::move(done.error()));

@@ -309,7 +309,7 @@ constexpr auto kRefused = std::to_array<Refused>({
     {0,   "cpus-per-gpu",    "--cpus is the number for the whole job, such as --cpus 4"        },
     {0,   "ntasks-per-node", "the job starts its own processes; --cpus is for all of them"     },
     {'A', "account",         "--project names who pays"                                        },
-    {'q', "qos",             "--priority orders the jobs of a project, from -1000 to 1000"     },
+    {'q', "qos",             "--priority orders a project's jobs: -1000 to 1000, or a name"    },
     {0,   "exclusive",       "whole GPUs are a job's alone; ask for them with --gpus COUNT"    },
     {'b', "begin",           "a job waits for no time; --hold it, and `reeve release` it then" },
     {'i', "input",           "a job reads no input; let the script say COMMAND <FILE"          },

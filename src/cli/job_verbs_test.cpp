@@ -36,6 +36,21 @@ TEST(ShowVerb, ShowsTheJobAndItsTimeline) {
     }
 }
 
+TEST(ShowVerb, SaysThePriorityAndItsName) {
+    const auto show = [](const std::string& members) {
+        FakeTransport server;
+        server.answer(200, R"({"id":7,"state":"queued",)" + members + "}");
+        server.answer(200, R"({"items":[]})");
+        const std::string out = call(server, "show", {"7"}).out;
+        const std::size_t at = out.find("  priority ");
+        return at == std::string::npos ? "" : out.substr(at, out.find('\n', at) - at);
+    };
+    EXPECT_EQ(show(R"("priority":0,"spec":{})"), "");
+    EXPECT_EQ(show(R"("priority":-5,"spec":{"priority":-5})"), "  priority   -5");
+    EXPECT_EQ(show(R"("priority":100,"spec":{"priority":"urgent"})"), "  priority   100 (urgent)");
+    EXPECT_EQ(show(R"("priority":0,"spec":{"priority":"usual"})"), "  priority   0 (usual)");
+}
+
 TEST(ShowVerb, SaysThatTheLogWasCut) {
     const auto show = [](Result<HttpAnswer> page) {
         FakeTransport server;

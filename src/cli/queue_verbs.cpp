@@ -434,6 +434,16 @@ class ShowVerb final : public Verb {
         std::string end;
     };
 
+    /// "100 (urgent)", if it was asked for by that name; "" of 0.
+    static std::string priority_in_words(const JsonValue& job) {
+        const std::string number = text_at(job, "priority");
+        const std::string asked = text_at(job, "spec.priority");
+        if (asked.empty() || asked == number) {
+            return number == "0" ? "" : number;
+        }
+        return number + " (" + asked + ")";
+    }
+
     static void print_job(
         std::ostream& out, const JsonValue& job, const Shown& shown, const Look& look) {
         const Target& target = shown.target;
@@ -445,6 +455,7 @@ class ShowVerb final : public Verb {
         print_line(out, "on nodes", text_at(job, "on"));
         const auto limit = integer_at(job, "time_limit_s");
         print_line(out, "time limit", limit ? format_duration(std::chrono::seconds(*limit)) : "");
+        print_line(out, "priority", priority_in_words(job));
         const std::string reason = text_at(job, "reason");
         print_line(
             out, "waits",

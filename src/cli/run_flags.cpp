@@ -36,16 +36,33 @@ struct NumberFlag {
     Target target;
 };
 
+/// A number, or the name of one, which the server knows.
+Result<void> apply_priority(const std::string& text, model::JobTerms& terms) {
+    if (text.empty()) {
+        return {};
+    }
+    const auto number = parse_integer(text);
+    if (number && *number >= -model::kPriorityMax && *number <= model::kPriorityMax) {
+        terms.priority = static_cast<std::int32_t>(*number);
+        terms.priority_name.clear();
+        return {};
+    }
+    if (const std::string fault = model::fault_of_priority_name(text); !fault.empty()) {
+        return fail(ErrorCode::kInvalid, "--priority: " + fault);
+    }
+    terms.priority = 0;
+    terms.priority_name = text;
+    return {};
+}
+
 Result<void> apply_numbers(const RunFlags& flags, model::JobSpec& spec) {
     model::JobTerms& terms = spec.terms;
-    std::int64_t priority = terms.priority;
     std::int64_t retries = terms.retries_max;
     const auto rows = std::to_array<NumberFlag<std::int64_t*>>({
         {"--gpu-mem",       &RunFlags::gpu_memory,    parse_size_mib, &terms.gpus.memory_mib      },
         {"--cpus",          &RunFlags::cpus,          parse_milli,    &terms.cpu_millicores       },
         {"--mem",           &RunFlags::memory,        parse_size_mib, &terms.memory_mib           },
         {"--time",          &RunFlags::time,          parse_seconds,  &terms.time_limit_s         },
-        {"--priority",      &RunFlags::priority,      parse_integer,  &priority                   },
         {"--retry",         &RunFlags::retries,       parse_integer,  &retries                    },
         {"--retry-backoff", &RunFlags::retry_backoff, parse_seconds,  &terms.retry_backoff_s      },
         {"--grace",         &RunFlags::grace,         parse_seconds,  &spec.execution.stop_grace_s},
@@ -66,13 +83,12 @@ Result<void> apply_numbers(const RunFlags& flags, model::JobSpec& spec) {
         }
         *row.target = *value;
     }
-    if (std::abs(priority) > model::kPriorityMax) {
-        return fail(ErrorCode::kInvalid, "--priority: expects a whole number from -1000 to 1000");
+    if (auto done = apply_priority(flags.priority, terms); !done) {
+        return done;
     }
     if (retries < 0 || retries > model::kRetriesMax) {
         return fail(ErrorCode::kInvalid, "--retry: expects a whole number from 0 to 100");
     }
-    terms.priority = static_cast<std::int32_t>(priority);
     terms.retries_max = static_cast<std::int32_t>(retries);
     return {};
 }
@@ -251,7 +267,11 @@ void add_terms(CLI::App& app, RunFlags& flags) {
             "--after", flags.after,
             "ok:JOB, any:JOB or notok:JOB, by commas; JOB is an id, a name or last"),
         what);
-    group(app.add_option("--priority", flags.priority, "-1000 to 1000, higher first"), what);
+    group(
+        app.add_option(
+            "--priority", flags.priority,
+            "-1000 to 1000, higher first; or a name that the server gives one"),
+        what);
     group(app.add_flag("--hold", flags.is_held, "Do not start it before `reeve release`"), what);
     group(
         app.add_option("--retry", flags.retries, "Tries again when it fails, up to so often"),

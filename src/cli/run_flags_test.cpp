@@ -59,6 +59,7 @@ TEST(RunFlags, BecomeASpec) {
         {{"-c", "0.5", "-m", "8G"},                       R"(,"resources":{"cpus":0.5,"memory_mib":8192})"    },
         {{"--on", "gpu.model==A30 && zone!=b"},           R"(,"on":"gpu.model==A30 && zone!=b")"              },
         {{"-t", "2h30m"},                                 R"(,"time_limit_s":9000)"                           },
+        {{"--priority", "urgent"},                        R"(,"priority":"urgent")"                           },
         {{"--priority", "-5"},                            R"(,"priority":-5)"                                 },
         {{"--array", "1-100%8"},                          R"(,"array":{"first":1,"last":100,"max_running":8})"},
         {{"--after", "ok:1,any:2", "--after", "notok:3"},

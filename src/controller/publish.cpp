@@ -30,6 +30,7 @@ void Controller::publish() {
     next->at = state.now();
     next->element_counts = state.element_counts();
     next->limits = ledger_.options().limits;
+    next->priorities = ledger_.options().priorities;
     next->usage = state.usage_of_all();
     next->runs = state.foresight().runs();
     next->calibration = state.foresight().calibration();

@@ -347,7 +347,13 @@ class Maker {
             }
             row.on = to_string(*on);
         }
-        row.record.priority = terms.priority;
+        const auto priority = ledger::priority_of(
+            made_.view.priorities ? *made_.view.priorities : ledger::Priorities(), terms,
+            what_if_.is_admin);
+        if (!priority) {
+            return tl::unexpected<Error>(priority.error());
+        }
+        row.record.priority = *priority;
         row.record.time_limit_s = terms.time_limit_s;
         row.record.submitted_at = made_.view.at;
         row.record.range = terms.array.value_or(model::ArrayRange{});

@@ -60,6 +60,7 @@ struct ProjectLimits {
 /// What is to be taken as done.
 struct WhatIf {
     std::string user = {};  // Whose the hypothetical jobs are.
+    bool is_admin = false;  // That user, who may have any priority.
     std::vector<HypotheticalJobs> jobs = {};
     std::vector<std::string> drained = {};
     std::vector<std::string> resumed = {};

@@ -14,6 +14,7 @@
 
 #include "base/instant.hpp"
 #include "base/strong_id.hpp"
+#include "ledger/priorities.hpp"
 #include "model/booking.hpp"
 #include "model/records.hpp"
 #include "scheduler/booking.hpp"
@@ -114,6 +115,7 @@ struct View {
     std::array<std::uint64_t, model::kElementStates> element_counts =
         {};  // In memory, so not ended.
     model::Quota limits = {};
+    std::shared_ptr<const ledger::Priorities> priorities = {};
     model::Usage usage = {};
     scheduler::RunLeaves runs = {};                                  // How long things ran.
     std::shared_ptr<const scheduler::Calibration> calibration = {};  // Null: nothing is known.

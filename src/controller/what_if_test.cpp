@@ -185,6 +185,31 @@ TEST(WhatIf, HypotheticalJobsComeLast) {
         << "it waits for the others there";
 }
 
+TEST(WhatIf, HypotheticalJobsMayNameTheirPriority) {
+    Scenario scenario = small_scenario();
+    scenario.view.priorities = std::make_shared<const ledger::Priorities>(ledger::Priorities{
+        .names = {{"low", -1}, {"urgent", 100}},
+          .users_most = 0
+    });
+    const auto with_priority = [&](const std::string& name, bool is_admin) {
+        const WhatIf what_if{
+            .is_admin = is_admin,
+            .jobs = {
+                {.terms = {.gpus = {.count = 1}, .time_limit_s = 18'000, .priority_name = name}}}};
+        return scenario_of(scenario, what_if, [](JobId id) -> Result<ledger::JobRow> {
+            return tl::unexpected(ledger::no_job(id));
+        });
+    };
+    EXPECT_EQ(with_priority("low", false)->queue.back().record.priority, -1);
+    EXPECT_EQ(with_priority("urgent", true)->queue.back().record.priority, 100);
+    EXPECT_EQ(starts_of(with_priority("urgent", true)).at(100), 0) << "before the others";
+    EXPECT_GT(starts_of(with_priority("low", false)).at(100), 0);
+    EXPECT_EQ(
+        with_priority("high", false).error().message,
+        "priority: none is named 'high'; expects low (-1) or a number from -1000 to 0");
+    EXPECT_EQ(with_priority("urgent", false).error().code, ErrorCode::kPolicy);
+}
+
 TEST(WhatIf, WhatCannotBeIsRefusedByName) {
     EXPECT_EQ(refusal_of({.drained = {"x7"}}), "there is no node 'x7'; there are: n1");
     EXPECT_EQ(refusal_of({.removed = {"n11"}}), "there is no node 'n11'; did you mean 'n1'?");

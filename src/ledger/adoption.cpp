@@ -123,7 +123,8 @@ Result<ElementRecord> Ledger::put_adopted_job(const model::TaskOrder& order, Ins
         .user = intern_user(order.identity),
         .project = project->id,
         .request = *request,
-        .priority = terms.priority,
+        // It runs: a name that is known no more holds it up no more.
+        .priority = priority_of(*options_.priorities, terms, true).value_or(0),
         .retries_max = terms.retries_max,
         .retry_backoff_s = terms.retry_backoff_s,
         .time_limit_s = terms.time_limit_s,

@@ -148,7 +148,8 @@ TEST(Ledger, AnOperatorMakesAQuarantinedTaskAJobAgain) {
         .cluster_id = "c",
         .identity = {"ada", 1000, 1000},
         .project = "gone",
-        .spec_json = R"({"name":"old","command":["/bin/true"],"resources":{"gpus":1}})"
+        .spec_json = R"({"name":"old","command":["/bin/true"],"resources":{"gpus":1},)"
+                     R"("priority":"gone"})"
     };
     const Instant began = world.now + -std::chrono::hours(3);
     world.say(
@@ -162,6 +163,7 @@ TEST(Ledger, AnOperatorMakesAQuarantinedTaskAJobAgain) {
     EXPECT_EQ(
         world.ledger.state().job(JobId(500))->user, world.ledger.state().user_named("ada")->id);
     EXPECT_EQ(world.ledger.state().element({JobId(500), 0})->attempt, 3U);
+    EXPECT_EQ(world.ledger.state().job(JobId(500))->priority, 0) << "nothing is named so any more";
     EXPECT_EQ(adopt(world, key).error().code, ErrorCode::kNotFound);
     const JobId next = world.submit(one_gpu());
     EXPECT_GT(next, JobId(500));

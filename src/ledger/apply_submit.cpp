@@ -142,6 +142,10 @@ Result<void> Ledger::check_pending(ProjectId project, UserId user, std::int64_t 
 Result<void> Ledger::submit_one(
     const Actor& actor, UserId user, NewJob& job, const Lookups& lookups) {
     const model::JobTerms& terms = job.terms;
+    const Result<std::int32_t> priority = priority_of(*options_.priorities, terms, actor.is_admin);
+    if (!priority) {
+        return tl::unexpected<Error>(priority.error());
+    }
     const Result<model::RequestId> request = intern_request(terms);
     if (!request) {
         return tl::unexpected<Error>(request.error());
@@ -163,7 +167,7 @@ Result<void> Ledger::submit_one(
         .user = user,
         .project = project,
         .request = *request,
-        .priority = terms.priority,
+        .priority = *priority,
         .retries_max = terms.retries_max,
         .retry_backoff_s = terms.retry_backoff_s,
         .time_limit_s = terms.time_limit_s,

@@ -14,6 +14,7 @@
 #include "base/result.hpp"
 #include "ledger/change.hpp"
 #include "ledger/command.hpp"
+#include "ledger/priorities.hpp"
 #include "ledger/state.hpp"
 #include "ledger/store.hpp"
 #include "model/records.hpp"
@@ -29,8 +30,9 @@ struct Gate {
 };
 
 struct LedgerOptions {
-    scheduler::CoreOptions scheduling = {};                       // Placement and backfill.
-    model::Quota limits = {};                                     // Of the whole cluster.
+    scheduler::CoreOptions scheduling = {};  // Placement and backfill.
+    model::Quota limits = {};                // Of the whole cluster.
+    std::shared_ptr<const Priorities> priorities = std::make_shared<const Priorities>();
     std::uint64_t pending_elements_max = 10'000'000;              // Queue length, always in force.
     std::size_t requests_max = 200'000;                           // That differ at once. Likewise.
     std::size_t expressions_max = 10'000;                         // Of `on`, that do. Likewise.

@@ -62,9 +62,10 @@ struct JobTerms {
     GpuAsk gpus = {};
     std::string on = {};  // Which nodes, as in node_expression.hpp; "": any.
     std::int64_t cpu_millicores = 1000;
-    std::int64_t memory_mib = 0;    // 0: no limit, nothing reserved.
-    std::int64_t time_limit_s = 0;  // 0: none.
-    std::int32_t priority = 0;      // -1000..1000, higher first.
+    std::int64_t memory_mib = 0;     // 0: no limit, nothing reserved.
+    std::int64_t time_limit_s = 0;   // 0: none.
+    std::int32_t priority = 0;       // -1000..1000, higher first.
+    std::string priority_name = {};  // Of one that the server knows; "": `priority` holds.
     std::optional<ArrayRange> array = {};
     std::vector<Dependency> after = {};
     std::int32_t retries_max = 0;

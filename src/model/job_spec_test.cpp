@@ -219,6 +219,10 @@ TEST(JobSpecJson, RefusesAndSaysWhatItAccepts) {
          "resources.memory_mib: expects a whole number"},
         {"eleven years", run + R"("time_limit_s":347000000})",
          "time_limit_s: expects a whole number from 1 to 316224000, not 347000000"},
+        {"a name that no priority has", run + R"("priority":"Not One"})",
+         "priority: expects a whole number from -1000 to 1000 or a name, which has 1 to 63 of a-z"},
+        {"a priority that is neither", run + R"("priority":true})",
+         "priority: expects a whole number from -1000 to 1000 or a name, not a boolean"},
         {"a priority too high", run + R"("priority":1001})",
          "priority: expects a whole number from -1000 to 1000"},
         {"a name of blanks", run + R"("name":"  "})",
@@ -499,6 +503,16 @@ TEST(ParseJobSpec, WholeNumbersMayBeWrittenWithAPoint) {
     EXPECT_EQ(whole_of(9'007'199'254'740'991.0), 9'007'199'254'740'991);
     EXPECT_EQ(whole_of(9'007'199'254'740'992.0), std::nullopt);
     EXPECT_EQ(whole_of(-1e300), std::nullopt);
+}
+
+TEST(JobSpec, APriorityIsANumberOrAName) {
+    const auto spec = parse_job_spec(R"({"command":["a"],"priority":"urgent"})");
+    ASSERT_TRUE(spec);
+    EXPECT_EQ(spec->terms.priority_name, "urgent");
+    EXPECT_EQ(spec->terms.priority, 0);
+    const std::string json = to_json(*spec);
+    EXPECT_NE(json.find(R"("priority":"urgent")"), std::string::npos) << json;
+    EXPECT_EQ(parse_job_spec(json)->terms.priority_name, "urgent");
 }
 
 }  // namespace

@@ -406,6 +406,15 @@ constexpr MapRules kEnvironmentRules = {
     kEnvironmentMax, fault_of_environment_name, fault_of_argument};
 constexpr MapRules kLabelRules = {kLabelsMax, fault_of_label_key, fault_of_label_value};
 
+/// A number, or the name of one.
+Read read_priority(const Value& value, JobTerms& terms) {
+    if (value.IsString()) {
+        return read_text(value, terms.priority_name, fault_of_priority_name);
+    }
+    return value.IsNumber() ? read_integer(value, terms.priority, {-kPriorityMax, kPriorityMax})
+                            : wanted("a whole number from -1000 to 1000 or a name", value);
+}
+
 constexpr auto kTerms = &JobSpec::terms;
 constexpr auto kExecution = &JobSpec::execution;
 
@@ -419,7 +428,7 @@ constexpr auto kSpecFields = std::to_array<Field<JobSpec>>({
     {"resources", in<kTerms, object<kResourceFields, JobTerms>>},
     {"on", in<kTerms, text<&JobTerms::on, fault_of_node_expression>>},
     {"time_limit_s", in<kTerms, integer<&JobTerms::time_limit_s, 1, kTimeLimitMaxS>>},
-    {"priority", in<kTerms, integer<&JobTerms::priority, -kPriorityMax, kPriorityMax>>},
+    {"priority", in<kTerms, read_priority>},
     {"labels", in<kTerms, map<&JobTerms::labels, kLabelRules>>},
     {"array", in<kTerms, in<&JobTerms::array, read_array>>},
     {"after", in<kTerms, list<&JobTerms::after, kDependenciesMax, read_dependency>>},

@@ -148,7 +148,9 @@ void write_terms(Json& json, const JobTerms& terms) {
     if (terms.time_limit_s != 0) {
         json.number("time_limit_s", terms.time_limit_s);
     }
-    if (terms.priority != 0) {
+    if (!terms.priority_name.empty()) {
+        json.text("priority", terms.priority_name);
+    } else if (terms.priority != 0) {
         json.number("priority", terms.priority);
     }
     if (!terms.labels.empty()) {

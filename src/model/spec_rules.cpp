@@ -180,6 +180,20 @@ std::string fault_of_project(std::string_view project) {
     return "";
 }
 
+std::string fault_of_priority_name(std::string_view name) {
+    const auto is_allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || is_digit(c) || c == '_' || c == '-';
+    };
+    if (name.empty() || name.size() > kPriorityNameBytesMax ||
+        !std::ranges::all_of(name, is_allowed) || !is_letter(name.front())) {
+        return "expects a whole number from -1000 to 1000 or a name, which has 1 to 63 of a-z 0-9 "
+               "_ "
+               "- and begins with a letter, not " +
+               quoted(name);
+    }
+    return "";
+}
+
 std::string fault_of_gpu_model(std::string_view model) {
     const auto is_allowed = [](char c) {
         return is_letter(c) || is_digit(c) || c == '.' || c == '_' || c == '-';

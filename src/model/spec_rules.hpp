@@ -29,6 +29,7 @@ inline constexpr std::int64_t kMemoryMibMax = std::int64_t{1} << 40;
 inline constexpr std::int64_t kCpuMillicoresMax = 1'000'000'000;
 inline constexpr std::int64_t kTimeLimitMaxS = std::int64_t{10} * 366 * 86400;
 inline constexpr std::int64_t kPriorityMax = 1000;  // And the least is -1000.
+inline constexpr std::size_t kPriorityNameBytesMax = 63;
 inline constexpr std::int64_t kRetriesMax = 100;
 inline constexpr std::int64_t kRetryBackoffMaxS = 3600;
 inline constexpr std::int64_t kStopGraceMaxS = 86400;
@@ -56,6 +57,7 @@ inline constexpr std::int32_t kSignalMax = 64;
 /// All assume valid UTF-8 without NUL.
 [[nodiscard]] std::string fault_of_name(std::string_view name);
 [[nodiscard]] std::string fault_of_project(std::string_view project);
+[[nodiscard]] std::string fault_of_priority_name(std::string_view name);
 [[nodiscard]] std::string fault_of_gpu_model(std::string_view model);
 [[nodiscard]] std::string fault_of_environment_name(std::string_view name);
 [[nodiscard]] std::string fault_of_label_key(std::string_view key);

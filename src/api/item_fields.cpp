@@ -46,8 +46,14 @@ const std::vector<std::string_view>& fields_of_gpus() {
 }
 
 const std::vector<std::string_view>& fields_of_projects() {
-    static const std::vector<std::string_view> names = {
-        "name", "parent", "share", "fair_used_milli_s", "quota", "user_quota", "used"};
+    static const std::vector<std::string_view> names = {"name",
+                                                        "parent",
+                                                        "share",
+                                                        "fair_used_milli_s",
+                                                        "quota",
+                                                        "user_quota",
+                                                        "guaranteed_gpu_milli",
+                                                        "used"};
     return names;
 }
 

@@ -39,8 +39,9 @@ TEST_F(ItemFieldsTest, AFieldThatAListDoesNotHaveIsAnsweredWithThoseThatItHas) {
     const HttpResponse response = world.get("/api/v1/projects?fields=name,nome");
     EXPECT_EQ(response.status, 400) << response.body;
     EXPECT_TRUE(has(
-        response.body, R"(fields: there is no field \"nome\"; expects name, parent, share, )"
-                       R"(fair_used_milli_s, quota, user_quota, used, several joined by commas)"))
+        response.body,
+        R"(fields: there is no field \"nome\"; expects name, parent, share, )"
+        R"(fair_used_milli_s, quota, user_quota, guaranteed_gpu_milli, used, several joined by commas)"))
         << response.body;
     for (const char* target :
          {"/api/v1/jobs?fields=", "/api/v1/jobs?fields=id,", "/api/v1/jobs?fields=spec",

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -67,6 +70,15 @@ std::string holder_of(std::uint16_t port) {
     return who +
            "; end that, or give another (--listen, --status-listen), or take the next free one "
            "(--next-free-port)";
+}
+
+/// Logs an error unless it is the one before. Of one thread at a time.
+std::function<void(const Error&)> said_once(const std::string& what) {
+    return [what, last = std::make_shared<std::string>()](const Error& error) {
+        if (std::exchange(*last, error.message) != error.message) {
+            log_error(what, error);
+        }
+    };
 }
 
 }  // namespace
@@ -171,8 +183,8 @@ Result<void> Server::open_ledger() {
     cluster_id_ = (*opened)->header().cluster_id;
     writer_ = std::make_unique<controller::Writer>(*std::move(opened), platform::now_utc);
     writer_->on_trouble([](const Error& error) { log_error("writer", error); });
-    const auto trouble = [](const Error& error) { log_error("forecasts", error); };
-    const auto note = [this, trouble](std::vector<ledger::ForecastRecord> forecasts) {
+    const auto note = [this, trouble = said_once("forecasts")](
+                          std::vector<ledger::ForecastRecord> forecasts) {
         writer_->submit(ledger::NoteForecasts{std::move(forecasts)}, [trouble](const auto& noted) {
             if (!noted) {
                 trouble(noted.error());
@@ -186,7 +198,7 @@ Result<void> Server::open_ledger() {
         .queue = controller::queue_of(*store_),
         .note = note,
         .begin = platform::yield_to_others,
-        .trouble = trouble});
+        .trouble = said_once("forecasts")});
     return {};
 }
 

@@ -8,6 +8,8 @@ namespace {
 
 thread_local const Mailbox* own_mailbox = nullptr;
 
+constexpr std::size_t kPackedOnLoopMax = 262'144;  // Bytes: about 2 ms.
+
 }  // namespace
 
 void set_own_mailbox(const Mailbox* mailbox) noexcept {
@@ -51,7 +53,10 @@ ConnectionAnswer::~ConnectionAnswer() {
 
 void ConnectionAnswer::answer(HttpResponse response) {
     if (!is_answered_.exchange(true)) {
-        compress(response, accepts_gzip_);  // Here: where lists are read, no event loop waits.
+        // An event loop answers others, too: it packs nothing that takes more than a moment.
+        const bool is_on_loop = own_mailbox != nullptr;
+        compress(
+            response, accepts_gzip_ && (!is_on_loop || response.body.size() <= kPackedOnLoopMax));
         post({.to = connection_, .what = AnswerMail{std::move(response)}});
     }
 }

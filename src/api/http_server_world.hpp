@@ -65,6 +65,8 @@ class FakeService final : public HttpService {
             waiting.set_value(responder);
         } else if (target == "/watched") {
             watched.set_value({responder, responder.watch()});
+        } else if (target == "/middling") {
+            responder.send({.body = std::string(200'000, 'x')});
         } else if (target == "/large") {
             responder.send({.body = std::string(3 << 20, 'x')});
         } else if (target != "/never") {

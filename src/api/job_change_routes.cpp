@@ -15,6 +15,8 @@
 namespace reeve::api {
 namespace {
 
+/// Jobs that are tried together: why one waits is a look at every node.
+constexpr std::size_t kTrialsMax = 100;
 constexpr std::size_t kBatchMax = 1000;
 constexpr std::uint64_t kBatchBodyMax = 32ULL << 20;
 
@@ -261,8 +263,9 @@ void post_job(const ApiParts& parts, const HttpRequest& request, const Responder
 
 void post_batch(const ApiParts& parts, const HttpRequest& request, const Responder& responder) {
     auto command = submission(request);
-    auto specs = model::parse_job_batch(request.body, kBatchMax);
     const auto is_dry_run = truth_parameter(request, "dry_run");
+    auto specs =
+        model::parse_job_batch(request.body, is_dry_run.value_or(false) ? kTrialsMax : kBatchMax);
     if (!command || !specs || !is_dry_run) {
         responder.fail(!specs ? specs.error() : !command ? command.error() : is_dry_run.error());
         return;

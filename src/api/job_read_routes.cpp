@@ -245,7 +245,7 @@ HttpResponse why(
 
 /// By time limits alone, which takes a run of the scheduler, unless the job is too far behind.
 Result<controller::When> when_by_limits(
-    ledger::Reader& reader, const controller::View& view, const ledger::JobRow& job) {
+    ledger::Reader& reader, const ApiParts& parts, const ledger::JobRow& job) {
     const auto position = reader.position(job.record.rank, job.record.id);
     if (!position) {
         return tl::unexpected<Error>(position.error());
@@ -253,13 +253,14 @@ Result<controller::When> when_by_limits(
     if (*position > controller::kWhenJobsMax) {
         return controller::When{.kind = controller::WhenKind::kTooFar};
     }
-    return controller::read_queue(reader).map(
-        [&](const auto& queue) { return controller::when_starts(job, queue, view); });
+    return controller::read_queue(reader).map([&](const auto& queue) {
+        // After the queue: what starts between the two is then in both, and not in neither.
+        return controller::when_starts(job, queue, *parts.commands.view());
+    });
 }
 
 /// From the sheet at hand, if the job is in it.
 HttpResponse when(ledger::Reader& reader, const ApiParts& parts, const ledger::JobRow& job) {
-    const auto view = parts.commands.view();
     const auto sheet = parts.forecasts ? parts.forecasts() : nullptr;
     std::optional<controller::When> answer = controller::when_alone(job);
     const controller::Outlook* outlook = nullptr;
@@ -268,12 +269,13 @@ HttpResponse when(ledger::Reader& reader, const ApiParts& parts, const ledger::J
         outlook = known == sheet->jobs.end() ? nullptr : &known->second;
     }
     if (!answer && outlook == nullptr) {
-        auto by_limits = when_by_limits(reader, *view, job);
+        auto by_limits = when_by_limits(reader, parts, job);
         if (!by_limits) {
             return refuse(by_limits.error());
         }
         answer = *std::move(by_limits);
     }
+    const auto view = parts.commands.view();
     JsonText json;
     json.begin_object();
     write_when(json, job, answer ? *answer : outlook->by_limits, *view);

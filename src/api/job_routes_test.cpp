@@ -274,6 +274,12 @@ TEST_F(JobRoutesTest, ADryRunOfABatchSaysWhatWouldComeOfEach) {
     const HttpResponse refused = world.post("/api/v1/jobs:batch?dry_run=1", body, kBob);
     EXPECT_EQ(refused.status, 422);
     EXPECT_TRUE(has(refused.body, "jobs[1]: too many wait")) << refused.body;
+    std::string many = R"({"jobs":[)";
+    for (int i = 0; i <= 100; ++i) {
+        many += i == 0 ? "" : ",";
+        many += R"({"command":["true"]})";
+    }
+    EXPECT_EQ(world.post("/api/v1/jobs:batch?dry_run=1", many + "]}", kBob).status, 400);
     EXPECT_EQ(world.post("/api/v1/jobs:batch?dry_run=yes", body).status, 400);
 }
 

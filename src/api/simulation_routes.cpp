@@ -137,6 +137,25 @@ Result<void> read_nodes(const JsonBody& body, controller::WhatIf& what_if) {
     return {};
 }
 
+Result<controller::ProjectLimits> project_limits(const JsonBody& item) {
+    const auto name = item.text("name", kNameCharacters);
+    const auto quota = quota_of(item);
+    const auto guaranteed = guaranteed_of(item);
+    if (!name || !quota || !guaranteed) {
+        return tl::unexpected<Error>(
+            !name    ? name.error()
+            : !quota ? quota.error()
+                     : guaranteed.error());
+    }
+    if (!*name || !*quota) {
+        return fail(
+            ErrorCode::kInvalid,
+            std::string(*name ? "quota" : "name") + ": is missing; both name and quota are needed");
+    }
+    return controller::ProjectLimits{
+        .name = **name, .quota = **quota, .guaranteed_gpu_milli = *guaranteed};
+}
+
 Result<void> read_projects(const JsonBody& body, controller::WhatIf& what_if) {
     const auto items = body.objects(
         "projects", {"name", "quota", "guaranteed_gpu_milli"}, controller::kScenarioChangesMax);
@@ -144,24 +163,11 @@ Result<void> read_projects(const JsonBody& body, controller::WhatIf& what_if) {
         return tl::unexpected<Error>(items.error());
     }
     for (std::size_t i = 0; i < items->size(); ++i) {
-        const auto name = (*items)[i].text("name", kNameCharacters);
-        const auto quota = quota_of((*items)[i]);
-        const auto guaranteed = guaranteed_of((*items)[i]);
-        if (!name || !quota || !guaranteed) {
-            return in_field(
-                place_in("projects", i), !name    ? name.error()
-                                         : !quota ? quota.error()
-                                                  : guaranteed.error());
+        auto limits = project_limits((*items)[i]);
+        if (!limits) {
+            return in_field(place_in("projects", i), std::move(limits.error()));
         }
-        if (!*name || !*quota) {
-            return in_field(
-                place_in("projects", i), {ErrorCode::kInvalid,
-                                          std::string(*name ? "quota" : "name") +
-                                              ": is missing; both name and quota are needed",
-                                          {}});
-        }
-        what_if.quotas.push_back(
-            {.name = **name, .quota = **quota, .guaranteed_gpu_milli = *guaranteed});
+        what_if.quotas.push_back(*std::move(limits));
     }
     return {};
 }

@@ -36,7 +36,8 @@ std::optional<ForecastSheet> make_forecast_sheet(
         sheet.samples = kForecastSamples;
         return sheet;
     }
-    for (auto& [job, when] : when_each_starts(builder.situation(), view)) {
+    for (auto& [job, when] :
+         when_each_starts(builder.situation(), view, [&] { return !goes_on(false); })) {
         sheet.jobs.emplace(job, Outlook{.by_limits = std::move(when)});
     }
     const scheduler::SamplingOptions options{.samples = kForecastSamples, .seed = view.rev.value()};

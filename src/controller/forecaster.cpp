@@ -58,13 +58,13 @@ void Forecaster::run() {
         options_.begin();
     }
     while (rest(options_.rest)) {
-        const std::shared_ptr<const View> view = options_.view();
+        const Revision now = options_.view()->rev;
         const std::shared_ptr<const ForecastSheet> last = sheet();
-        if (last && last->rev == view->rev &&
+        if (last && last->rev == now &&
             (last->jobs.empty() || options_.clock() - last->at < kStale)) {
             continue;
         }
-        auto made = make(*view);
+        auto made = make();
         if (!made) {
             options_.trouble(made.error());
         } else if (*made) {
@@ -73,15 +73,17 @@ void Forecaster::run() {
     }
 }
 
-Result<std::optional<ForecastSheet>> Forecaster::make(const View& view) {
-    const Instant begun = std::max(options_.clock(), view.at);
+Result<std::optional<ForecastSheet>> Forecaster::make() {
     const auto queue = options_.queue();
     if (!queue) {
         return tl::unexpected<Error>(queue.error());
     }
-    history_.update(view.runs);
+    // After the queue: what starts between the two is then in both, and not in neither.
+    const std::shared_ptr<const View> view = options_.view();
+    const Instant begun = std::max(options_.clock(), view->at);
+    history_.update(view->runs);
     std::size_t done = 0;
-    return make_forecast_sheet(view, begun, *queue, history_, [&](bool is_sample_done) {
+    return make_forecast_sheet(*view, begun, *queue, history_, [&](bool is_sample_done) {
         if (!is_sample_done) {
             return !is_stopping_;
         }

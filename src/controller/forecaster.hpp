@@ -50,7 +50,7 @@ class Forecaster {
 
   private:
     void run();
-    [[nodiscard]] Result<std::optional<ForecastSheet>> make(const View& view);
+    [[nodiscard]] Result<std::optional<ForecastSheet>> make();
     void publish(ForecastSheet sheet);
     void note(std::vector<ledger::ForecastRecord> records);
     [[nodiscard]] bool rest(std::chrono::microseconds least);

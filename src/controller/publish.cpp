@@ -87,7 +87,9 @@ std::shared_ptr<const Bookings> Controller::bookings() {
 
 std::shared_ptr<const scheduler::ProjectTree> Controller::guarantees() const {
     const scheduler::ProjectTree& tree = ledger_.state().project_tree();
-    return tree.has_guarantees() ? std::make_shared<const scheduler::ProjectTree>(tree) : nullptr;
+    return tree.has_guarantees()
+               ? std::make_shared<const scheduler::ProjectTree>(tree.without_users())
+               : nullptr;
 }
 
 /// Null where no project has quotas of users.

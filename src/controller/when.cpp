@@ -32,7 +32,8 @@ bool first_starts(
     const scheduler::Situation& situation,
     const View& view,
     std::map<JobId, When>& starts,
-    const std::function<bool(JobId)>& is_enough) {
+    const std::function<bool(JobId)>& is_enough,
+    const std::function<bool()>& is_over = {}) {
     const std::map<NodeId, std::string> names = names_of(view);
     std::map<JobId, bool> has_limit;
     for (const scheduler::WaitingJob& each : situation.waiting) {
@@ -42,8 +43,9 @@ bool first_starts(
         situation.running, [](const auto& task) { return task.hold.limit.count() == 0; });
     When so_far{.kind = WhenKind::kExpected};
     so_far.without_limit = static_cast<std::uint64_t>(endless);
-    const bool is_whole =
-        scheduler::run_forward(situation, kMomentsMax, [&](const scheduler::Ahead& ahead) {
+    const bool is_whole = scheduler::run_forward(
+        situation, kMomentsMax,
+        [&](const scheduler::Ahead& ahead) {
             const auto [first, is_new] = starts.try_emplace(ahead.job, so_far);
             if (is_new) {
                 first->second.at = ahead.at;
@@ -53,7 +55,8 @@ bool first_starts(
             }
             so_far.without_limit += static_cast<std::uint64_t>(!has_limit.at(ahead.job));
             return !is_enough(ahead.job) && ++so_far.starts_before < kStartsMax;
-        });
+        },
+        is_over);
     return is_whole && so_far.starts_before < kStartsMax;
 }
 
@@ -89,10 +92,11 @@ std::optional<When> when_alone(const ledger::JobRow& job) {
     return std::nullopt;
 }
 
-std::map<JobId, When> when_each_starts(const scheduler::Situation& situation, const View& view) {
+std::map<JobId, When> when_each_starts(
+    const scheduler::Situation& situation, const View& view, const std::function<bool()>& is_over) {
     std::map<JobId, When> starts;
     const std::size_t all = situation.waiting.size();
-    first_starts(situation, view, starts, [&](JobId) { return starts.size() >= all; });
+    first_starts(situation, view, starts, [&](JobId) { return starts.size() >= all; }, is_over);
     return starts;
 }
 

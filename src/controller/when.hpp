@@ -44,9 +44,12 @@ inline constexpr std::size_t kWhenJobsMax = 2000;
 /// What can be said of `job` without a look at others: nothing if it is in the queue and may start.
 [[nodiscard]] std::optional<When> when_alone(const ledger::JobRow& job);
 
-/// As when_starts(), of each job of `situation` that starts. Those that do not are left out.
+/// As when_starts(), of each job of `situation` that starts; those that do not are left out. Ends
+/// with what it has once `is_over` (empty: never) says so.
 [[nodiscard]] std::map<JobId, When> when_each_starts(
-    const scheduler::Situation& situation, const View& view);
+    const scheduler::Situation& situation,
+    const View& view,
+    const std::function<bool()>& is_over = {});
 
 /// When `job` starts if nobody submits or stops anything, no node comes or goes, and all that runs
 /// or starts before takes its whole time limit (what has none: as long as is assumed). `queue` are

@@ -123,7 +123,7 @@ Result<ElementRecord> Ledger::put_adopted_job(const model::TaskOrder& order, Ins
         .user = intern_user(order.identity),
         .project = project->id,
         .request = *request,
-        // It runs: a name that is known no more holds it up no more.
+        // It runs already: 0 if its priority had a name that is gone by now.
         .priority = priority_of(*options_.priorities, terms, true).value_or(0),
         .retries_max = terms.retries_max,
         .retry_backoff_s = terms.retry_backoff_s,

@@ -288,6 +288,8 @@ class Line {
         payload.number_if_any("memory_mib_max", project.quota.memory_mib);
         payload.number_if_any("running_elements_max", project.quota.running_elements);
         payload.number_if_any("pending_elements_max", project.quota.pending_elements);
+        payload.number("share", project.share);
+        payload.number("guaranteed_gpu_milli", project.guaranteed_gpu_milli);
         finish(event, payload);
         return event;
     }

@@ -238,7 +238,6 @@ void Ledger::lose_attempt(const model::ElementKey& key, const std::string& why) 
     ElementRecord element = *state_.element(key);
     release(element.allocation);
     element.message = why;
-    learn_run(element, RunEnd::kCut);
     if (element.state == ElementState::kStopping) {
         end_by_stop(std::move(element));
     } else {

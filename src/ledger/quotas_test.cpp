@@ -131,6 +131,22 @@ TEST(Quotas, WhatIsGuaranteedIsLentToWhatCanBeStoppedAndGivenBack) {
     EXPECT_EQ(world.state(firm), "scheduled") << "nothing is guaranteed any more";
 }
 
+TEST(Quotas, WhatIsGuaranteedAboveIsDueToANewProjectAtOnce) {
+    World world(2);
+    ASSERT_TRUE(world.apply(guarantee("vision", 1)));
+    PutProject part = guarantee("detection", 0);
+    part.parent = "vision";
+    ASSERT_TRUE(world.apply(part));
+    model::JobTerms terms = one_gpu();
+    terms.is_preemptible = true;
+    world.submit(terms);
+    const JobId lent = world.submit(terms);
+    terms.is_preemptible = false;
+    terms.project = "detection";
+    world.submit(terms);
+    EXPECT_EQ(world.state(lent), "stopping");
+}
+
 TEST(Quotas, MoreGpusLetMoreBeLent) {
     World world(1);
     ASSERT_TRUE(world.apply(guarantee("vision", 1)));
@@ -147,7 +163,8 @@ TEST(Quotas, AGuaranteeIsWithinTheLimitAndWithinWhatTheProjectAboveIsGuaranteed)
     vision.quota.gpu_milli = 3000;
     EXPECT_EQ(
         world.apply(vision).error().message,
-        "guaranteed_gpu_milli: 4 GPUs are more than the project's limit of 3 GPUs");
+        "guaranteed_gpu_milli: the project would be guaranteed 4 GPUs, with all below it, and its "
+        "limit is 3 GPUs");
     ASSERT_TRUE(world.apply(guarantee("vision", 4)));
     PutProject part = guarantee("detection", 3);
     part.parent = "vision";
@@ -155,14 +172,20 @@ TEST(Quotas, AGuaranteeIsWithinTheLimitAndWithinWhatTheProjectAboveIsGuaranteed)
     part.name = "tracking";
     EXPECT_EQ(
         world.apply(part).error().message,
-        "guaranteed_gpu_milli: with it, the projects below 'vision' are guaranteed 6 GPUs, which "
-        "itself is guaranteed 4 GPUs");
+        "guaranteed_gpu_milli: project 'vision' would be guaranteed 4 GPUs, and those below it 6 "
+        "GPUs of them");
     part.guaranteed_gpu_milli = 1000;
     ASSERT_TRUE(world.apply(part));
     EXPECT_EQ(
         world.apply(guarantee("vision", 3)).error().message,
-        "guaranteed_gpu_milli: 3 GPUs are less than the 4 GPUs that are guaranteed to the projects "
-        "below it");
+        "guaranteed_gpu_milli: the project would be guaranteed 3 GPUs, and those below it 4 GPUs "
+        "of them");
+    vision = guarantee("vision", 0);
+    vision.quota.gpu_milli = 3000;
+    EXPECT_EQ(
+        world.apply(vision).error().message,
+        "guaranteed_gpu_milli: the project would be guaranteed 4 GPUs, with all below it, and its "
+        "limit is 3 GPUs");
     ASSERT_TRUE(world.apply(guarantee("vision", 0)));
 }
 

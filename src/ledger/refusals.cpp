@@ -1,6 +1,8 @@
 #include "ledger/refusals.hpp"
 
 #include <algorithm>
+#include <map>
+#include <ranges>
 
 #include "base/text.hpp"
 
@@ -120,39 +122,38 @@ std::string in_gpus(std::int64_t milli) {
 
 Result<void> check_guarantee(
     const model::ProjectRecord& project, const std::vector<const model::ProjectRecord*>& others) {
-    const std::int64_t own = project.guaranteed_gpu_milli;
     const auto refuse = [](const std::string& why) {
         return fail(ErrorCode::kInvalid, "guaranteed_gpu_milli: " + why);
     };
-    if (own > project.quota.gpu_milli.value_or(own)) {
-        return refuse(
-            in_gpus(own) + " are more than the project's limit of " +
-            in_gpus(*project.quota.gpu_milli));
+    std::map<ProjectId, const model::ProjectRecord*> all;
+    for (const model::ProjectRecord* other : others) {
+        all.emplace(other->id, other);
     }
-    const auto guaranteed_below = [&](ProjectId parent) {
-        std::int64_t sum = 0;
-        for (const model::ProjectRecord* other : others) {
-            const bool is_part = other->parent == parent && other->id != project.id;
-            sum += is_part ? other->guaranteed_gpu_milli : 0;
+    all.insert_or_assign(project.id, &project);
+    // Those below a project were made later than it, so that their ids are higher.
+    std::map<ProjectId, std::int64_t> parts;
+    for (const auto& [id, each] : all | std::views::reverse) {
+        if (each->parent) {
+            parts[*each->parent] += std::max(each->guaranteed_gpu_milli, parts[id]);
         }
-        return sum;
-    };
-    const std::int64_t parts = guaranteed_below(project.id);
-    if (own > 0 && parts > own) {
-        return refuse(
-            in_gpus(own) + " are less than the " + in_gpus(parts) +
-            " that are guaranteed to the projects below it");
     }
-    const auto parent = std::ranges::find_if(
-        others, [&](const model::ProjectRecord* other) { return other->id == project.parent; });
-    if (own == 0 || parent == others.end() || (*parent)->guaranteed_gpu_milli == 0) {
-        return {};
-    }
-    const std::int64_t all = guaranteed_below((*parent)->id) + own;
-    if (all > (*parent)->guaranteed_gpu_milli) {
-        return refuse(
-            "with it, the projects below '" + (*parent)->name + "' are guaranteed " + in_gpus(all) +
-            ", which itself is guaranteed " + in_gpus((*parent)->guaranteed_gpu_milli));
+    for (const model::ProjectRecord* at = &project; at != nullptr;) {
+        const std::int64_t own = at->guaranteed_gpu_milli;
+        const std::int64_t to_parts = parts[at->id];
+        const std::int64_t limit = at->quota.gpu_milli.value_or(std::max(own, to_parts));
+        const std::string whose = at == &project ? "the project" : "project '" + at->name + "'";
+        if (own > 0 && to_parts > own) {
+            return refuse(
+                whose + " would be guaranteed " + in_gpus(own) + ", and those below it " +
+                in_gpus(to_parts) + " of them");
+        }
+        if (std::max(own, to_parts) > limit) {
+            return refuse(
+                whose + " would be guaranteed " + in_gpus(std::max(own, to_parts)) +
+                ", with all below it, and its limit is " + in_gpus(limit));
+        }
+        const auto parent = at->parent ? all.find(*at->parent) : all.end();
+        at = parent == all.end() ? nullptr : parent->second;
     }
     return {};
 }

@@ -50,8 +50,9 @@ namespace reeve::ledger {
 /// True if a job that ended with `counts` is what was waited for.
 [[nodiscard]] bool has_happened(model::DependencyKind kind, const model::StateCounts& counts);
 
-/// What a project is guaranteed it may hold, and is a part of what the one above is guaranteed, if
-/// that is. `others` are all that there are, itself as it was or not. Errors: kInvalid.
+/// What a project and those below it are guaranteed, it may hold, as may all above it; and it is a
+/// part of what the one above is guaranteed, if that is. `others` are all that there are, itself as
+/// it was or not. Errors: kInvalid.
 [[nodiscard]] Result<void> check_guarantee(
     const model::ProjectRecord& project, const std::vector<const model::ProjectRecord*>& others);
 

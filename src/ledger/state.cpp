@@ -255,6 +255,7 @@ void State::apply(const Put<model::ProjectRecord>& put) {
         project_ids_.insert_or_assign(put.after->name, put.after->id);
     }
     put_in(projects_, either(put).id, put.after);
+    std::vector<ProjectId> above = tree_.above(either(put).id);
     if (put.after) {
         tree_.put(*put.after);
         fair_share_.put_project(*put.after);
@@ -265,6 +266,8 @@ void State::apply(const Put<model::ProjectRecord>& put) {
     is_fair_share_dirty_ = true;
     core_.free_quota({.project = either(put).id});  // A larger one may let something start.
     retell_dues(put);
+    std::ranges::copy(tree_.above(either(put).id), std::back_inserter(above));
+    free_guarantees(above);
     if (put.before && put.after && put.before->user_quota != put.after->user_quota) {
         for (const auto& [id, user] : users_) {
             core_.free_quota({.project = either(put).id, .user = id});
@@ -288,7 +291,7 @@ std::int64_t gpu_milli_of(const std::optional<model::NodeRecord>& node) {
 void State::apply(const Put<model::NodeRecord>& put) {
     const NodeId id = either(put).id;
     tree_.set_capacity(tree_.capacity() + gpu_milli_of(put.after) - gpu_milli_of(put.before));
-    free_guarantees(ProjectId(0));
+    free_guarantees({ProjectId(0)});
     if (put.before) {
         for (const model::NodeGpu& gpu : put.before->gpus) {
             gpu_ids_.erase(gpu.uuid);

@@ -254,7 +254,7 @@ class State {
     [[nodiscard]] UserId user_of(const model::AllocationRecord& allocation) const;
     void free_quota(const JobPut& put);
     void retell_dues(const Put<model::ProjectRecord>& put);
-    void free_guarantees(ProjectId id);
+    void free_guarantees(const std::vector<ProjectId>& projects);
     [[nodiscard]] bool is_preemptible(const model::AllocationRecord& allocation) const;
     void count_job(const model::JobRecord& job, std::int64_t sign);
     void count_allocation(const model::AllocationRecord& allocation, std::int64_t sign);

@@ -9,18 +9,19 @@ void State::retell_dues(const Put<model::ProjectRecord>& put) {
     const auto guaranteed = [](const std::optional<model::ProjectRecord>& record) {
         return record ? record->guaranteed_gpu_milli : 0;
     };
+    const ProjectId own = put.after ? put.after->id : put.before->id;
+    core_.put_due(own, tree_.due(own));  // A new one shares what is guaranteed above it.
     if (guaranteed(put.before) != guaranteed(put.after)) {
         for (const ProjectId id : tree_.all()) {
             core_.put_due(id, tree_.due(id));
         }
     }
-    free_guarantees(put.after ? put.after->id : put.before->id);
 }
 
-/// Less is kept for others than before, of the project or of all above it.
-void State::free_guarantees(ProjectId id) {
-    for (const ProjectId at : tree_.above(id)) {
-        core_.free_quota({.project = at, .is_guarantee = true});
+/// Less is kept for others than before, of these.
+void State::free_guarantees(const std::vector<ProjectId>& projects) {
+    for (const ProjectId id : projects) {
+        core_.free_quota({.project = id, .is_guarantee = true});
     }
 }
 

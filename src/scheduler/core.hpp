@@ -383,6 +383,7 @@ class Core {
     std::set<AskKey> blocked_;      // With someone waiting.
     std::map<QuotaHolder, std::set<GroupKey>> without_quota_;
     std::map<ProjectId, Due> dues_;  // Of projects that something was ever due to.
+    std::size_t open_dues_ = 0;      // To so many of them something is.
     std::set<NodeId> grown_;         // Have more free than at the last look.
     std::set<NodeId> let_go_;        // What was promised of them no longer is.
     std::set<AskKey> hopeless_;      // Until nodes come, go, or change what they could hold.

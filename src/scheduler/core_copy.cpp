@@ -23,6 +23,7 @@ Core::Core(const Core& other) : Core(other.options_) {
     }
     for (const auto& [project, due] : other.dues_) {
         dues_[project].gpu_milli = due.gpu_milli;
+        open_dues_ += static_cast<std::size_t>(due.gpu_milli > 0);
     }
     for (const auto& [key, group] : other.groups_) {
         for (const Place& place : group.jobs) {

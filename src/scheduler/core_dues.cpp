@@ -39,6 +39,9 @@ void Core::set_tier(Group& group, Place::Tier tier) {
 }
 
 void Core::put_due(ProjectId project, std::int64_t gpu_milli) {
+    if (gpu_milli == 0 && !dues_.contains(project)) {
+        return;
+    }
     const auto [found, is_new] = dues_.try_emplace(project);
     Due& due = found->second;
     if (is_new) {
@@ -49,6 +52,8 @@ void Core::put_due(ProjectId project, std::int64_t gpu_milli) {
         }
     }
     const std::int64_t before = std::exchange(due.gpu_milli, gpu_milli);
+    open_dues_ += static_cast<std::size_t>(gpu_milli > 0);
+    open_dues_ -= static_cast<std::size_t>(before > 0);
     const auto tier = gpu_milli > before ? Place::Tier::kDue : Place::Tier::kOther;
     const std::int64_t less = std::min(before, gpu_milli);
     const std::int64_t more = std::max(before, gpu_milli);

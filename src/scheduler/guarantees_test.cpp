@@ -130,6 +130,7 @@ struct Ask {
     std::int32_t priority = 0;
     bool is_preemptible = false;
     seconds run = kHour;
+    std::int64_t cpus = 0;
 };
 
 CoreWorld world_of(
@@ -149,7 +150,8 @@ CoreWorld world_of(
 }
 
 JobId submit(CoreWorld& world, const Ask& ask) {
-    const model::Request request{.gpus = model::WholeGpus{.count = ask.gpus}};
+    const model::Request request{
+        .host = {.cpu_millicores = ask.cpus * 1000}, .gpus = model::WholeGpus{.count = ask.gpus}};
     return world.submit(
         {.priority = ask.priority,
          .project = ProjectId(ask.project),
@@ -218,6 +220,15 @@ TEST(Guarantees, NobodyComesBelowTheirOwn) {
     EXPECT_EQ(world.preemptions().size(), 1U);
 }
 
+TEST(Guarantees, NothingIsHadBackFromTheProjectItself) {
+    CoreWorld world = world_of(1, 3, {project(1, 2)});
+    submit(world, {.project = 1, .is_preemptible = true, .cpus = 60});
+    EXPECT_EQ(world.schedule().size(), 1U);
+    submit(world, {.project = 1, .cpus = 10});
+    EXPECT_TRUE(world.schedule().empty()) << "of 64 CPUs, 4 are left";
+    EXPECT_TRUE(world.preemptions().empty());
+}
+
 TEST(Guarantees, WhatCannotBeStoppedIsNotLentTo) {
     CoreWorld world = world_of(1, 4, {project(1, 3), project(2, 0)});
     const JobId firm = submit(world, {.project = 2});
@@ -256,6 +267,47 @@ TEST(Guarantees, ACopyOfTheCoreKnowsWhatIsDue) {
     EXPECT_EQ(start->group.project, ProjectId(1));
     world.core().put_due(ProjectId(1), 0);
     EXPECT_FALSE(copy.was_told_the_same(world.core()));
+}
+
+TEST(Guarantees, WhatIsEndingIsGoneAlreadyForWhoseItWas) {
+    // More is guaranteed than there is.
+    CoreWorld world = world_of(1, 4, {project(1, 2), project(2, 2), project(3, 3)});
+    for (int i = 0; i < 4; ++i) {
+        submit(world, {.project = 2, .is_preemptible = true});
+    }
+    EXPECT_EQ(world.schedule().size(), 4U);
+    submit(world, {.project = 1, .gpus = 2});
+    EXPECT_TRUE(world.schedule().empty());
+    EXPECT_EQ(stopping(world).size(), 2U);
+    submit(world, {.project = 3, .gpus = 3, .priority = 5});
+    EXPECT_TRUE(world.schedule().empty());
+    EXPECT_EQ(stopping(world).size(), 2U) << "two are left, and guaranteed";
+}
+
+TEST(Guarantees, ManyOfWhichFewMayBeTakenAreSoonGivenUp) {
+    CoreWorld world = world_of(1, 8, {project(1, 8), project(2, 7)});
+    const auto share = world.put_request({.gpus = model::GpuShare{.milli = 125}});
+    for (int i = 0; i < 60; ++i) {
+        world.submit(
+            {.project = ProjectId(2),
+             .request = share,
+             .limit = planning_limit(kHour),
+             .is_preemptible = true},
+            kHour, true);
+    }
+    EXPECT_EQ(world.schedule().size(), 60U);
+    submit(world, {.project = 1, .gpus = 8});
+    EXPECT_TRUE(world.schedule().empty());
+    EXPECT_TRUE(world.preemptions().empty());
+}
+
+TEST(Guarantees, WhatIsJustEnoughIsDue) {
+    CoreWorld world = world_of(1, 1, {project(1, 0), project(2, 0)});
+    submit(world, {.project = 2, .priority = 9});
+    const JobId due = submit(world, {.project = 1});
+    world.core().put_due(ProjectId(1), 999);
+    world.core().put_due(ProjectId(1), 1000);
+    EXPECT_EQ(world.schedule(), std::vector{due});
 }
 
 // ---- Against trying all.

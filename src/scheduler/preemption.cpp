@@ -47,7 +47,7 @@ bool Core::has_stoppable(const Group& group) const {
 /// Keeps preemptible_: a hold is there from now on (+1), or no more (-1).
 void Core::count_preemptible(const Hold& hold, int sign) {
     // Whoever holds more may have more than is guaranteed to them.
-    is_preemption_due_ = is_preemption_due_ || (sign > 0 && !dues_.empty());
+    is_preemption_due_ = is_preemption_due_ || (sign > 0 && !hold.is_ending && open_dues_ > 0);
     if (!hold.preemptible || hold.is_ending) {
         return;
     }
@@ -112,6 +112,13 @@ class Core::Wish {
     [[nodiscard]] const model::Request& request() const { return *group_.ask->request; }
 
     [[nodiscard]] const Loans& loans() const { return loans_; }
+
+    /// What was told to stop, its project will not have much longer.
+    void count_as_gone(const Hold& hold) {
+        if (hold.is_ending && hold.preemptible) {
+            loans_.take(hold.preemptible->project, gpu_milli_of(hold));
+        }
+    }
 
     /// True if what `project` holds is lent to it by whoever guarantees the job its GPUs.
     [[nodiscard]] bool may_have_lent_to(ProjectId project) const {
@@ -300,7 +307,14 @@ std::optional<Preemption> Core::preempt(Instant now, const ProjectTree& projects
     }
     is_preemption_due_ = false;
     const Group& group = found->second;
-    const Wish wish(group, projects);
+    Wish wish(group, projects);
+    if (projects.has_guarantees()) {
+        for (const auto& [id, node] : nodes_) {
+            for (const auto& [hold_id, hold] : node.timeline.holds()) {
+                wish.count_as_gone(hold);
+            }
+        }
+    }
     const auto count = static_cast<std::size_t>(group.key.nodes);
     const std::vector<Scene> scenes = scenes_for(group, wish, now);
     if (scenes.size() < count) {

@@ -122,6 +122,14 @@ std::optional<QuotaHolder> ProjectTree::without_quota_for(
     return is_preemptible ? std::nullopt : without_guarantees_for(id, more.gpu_milli);
 }
 
+ProjectTree ProjectTree::without_users() const {
+    ProjectTree copy;
+    copy.all_ = all_;
+    copy.capacity_milli_ = capacity_milli_;
+    copy.projects_ = projects_;
+    return copy;
+}
+
 // ---- Guarantees.
 
 std::int64_t ProjectTree::guaranteed_of(const Holder& holder) {

@@ -40,6 +40,9 @@ class ProjectTree {
 
     void set_limits(const model::Quota& limits) { all_.quota = limits; }
 
+    /// A copy that knows projects alone.
+    [[nodiscard]] ProjectTree without_users() const;
+
     /// What there is to guarantee: thousandths of GPUs of all nodes.
     void set_capacity(std::int64_t gpu_milli) { capacity_milli_ = gpu_milli; }
 

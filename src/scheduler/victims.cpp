@@ -83,6 +83,7 @@ class Search {
         for (std::size_t i = next; i + missing <= stoppable_.size() && tried_ <= kVictimSetsMax;
              ++i) {
             if (!stoppable_[i].is_in(loans_)) {
+                ++tried_;  // Else a tree of sets that all are too much would be walked whole.
                 continue;
             }
             NodeView& view = views_[chosen_.size() + 1];

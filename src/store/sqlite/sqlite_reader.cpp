@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -70,7 +72,9 @@ class SqliteReader final : public ledger::Reader {
 
     [[nodiscard]] Result<std::optional<std::uint64_t>> id_named(
         Index index, const std::string& name);
+    [[nodiscard]] Result<Transaction> begin();
     [[nodiscard]] Result<std::string> name_of(Index index, std::uint64_t id);
+    [[nodiscard]] Result<model::RequestRecord> request_of(model::RequestId id);
     [[nodiscard]] Result<std::optional<Wanted>> wanted_of(const ledger::JobFilter& filter);
     [[nodiscard]] Result<std::optional<ledger::JobRow>> find_row(JobId id);
     [[nodiscard]] Result<void> fill_row(ledger::JobRow& row);
@@ -82,6 +86,11 @@ class SqliteReader final : public ledger::Reader {
     std::unique_ptr<Database> database_;
     JobList list_;
     std::array<Statement, kStatements> statements_ = {};
+
+    // What rows of one page have in common is read once: they are of few users and ask for few
+    // things. Of the transaction that begins a page.
+    std::map<std::pair<Index, std::uint64_t>, std::string> names_;
+    std::map<model::RequestId, model::RequestRecord> requests_;
 };
 
 tl::unexpected<Error> no_job(JobId id) {
@@ -148,13 +157,37 @@ Result<std::optional<std::uint64_t>> SqliteReader::id_named(Index index, const s
     return *has_row ? std::optional(run.read_unsigned()) : std::optional<std::uint64_t>();
 }
 
+Result<Transaction> SqliteReader::begin() {
+    names_.clear();
+    requests_.clear();
+    return Transaction::begin_read(*database_);
+}
+
 Result<std::string> SqliteReader::name_of(Index index, std::uint64_t id) {
+    if (const auto known = names_.find({index, id}); known != names_.end()) {
+        return known->second;
+    }
     Run run(at(index));
     auto has_row = run.unsigned_integer(id).step();
     if (!has_row) {
         return tl::unexpected(std::move(has_row.error()));
     }
-    return *has_row ? run.read_string() : std::string();
+    return names_.emplace(std::pair(index, id), *has_row ? run.read_string() : std::string())
+        .first->second;
+}
+
+/// One that asks for nothing if there is none.
+Result<model::RequestRecord> SqliteReader::request_of(model::RequestId id) {
+    if (const auto known = requests_.find(id); known != requests_.end()) {
+        return known->second;
+    }
+    Run run(at(kRequest));
+    auto has_row = run.id(id).step();
+    if (!has_row) {
+        return tl::unexpected(std::move(has_row.error()));
+    }
+    return requests_.emplace(id, *has_row ? read_request(run) : model::RequestRecord())
+        .first->second;
 }
 
 /// Nothing if no job can match: nobody has that name.
@@ -193,7 +226,7 @@ Result<ledger::JobPage> SqliteReader::jobs(
     ledger::JobOrder order,
     const std::optional<ledger::JobCursor>& after,
     std::size_t limit) {
-    auto transaction = Transaction::begin_read(*database_);
+    auto transaction = begin();
     if (!transaction) {
         return tl::unexpected(std::move(transaction.error()));
     }
@@ -283,17 +316,13 @@ Result<void> SqliteReader::fill_texts(ledger::JobRow& row) {
 }
 
 Result<void> SqliteReader::fill_request(ledger::JobRow& row) {
-    Run run(at(kRequest));
-    auto has_row = run.id(row.record.request).step();
-    if (!has_row) {
-        return tl::unexpected(std::move(has_row.error()));
+    auto request = request_of(row.record.request);
+    if (!request) {
+        return tl::unexpected(std::move(request.error()));
     }
-    if (*has_row) {
-        model::RequestRecord request = read_request(run);
-        row.gpus = std::move(request.gpus);
-        row.host = request.host;
-        row.on = std::move(request.on);
-    }
+    row.gpus = std::move(request->gpus);
+    row.host = request->host;
+    row.on = std::move(request->on);
     return {};
 }
 
@@ -310,7 +339,7 @@ Result<void> SqliteReader::fill_element(ledger::JobRow& row) {
 }
 
 Result<ledger::JobRow> SqliteReader::job(JobId id) {
-    auto transaction = Transaction::begin_read(*database_);
+    auto transaction = begin();
     if (!transaction) {
         return tl::unexpected(std::move(transaction.error()));
     }
@@ -342,7 +371,7 @@ Result<bool> SqliteReader::has_job(JobId id) {
 
 Result<ledger::ElementPage> SqliteReader::elements(
     JobId id, const ElementCursor& after, std::size_t limit) {
-    auto transaction = Transaction::begin_read(*database_);
+    auto transaction = begin();
     if (!transaction) {
         return tl::unexpected(std::move(transaction.error()));
     }
@@ -401,7 +430,7 @@ Result<std::vector<model::ControlRecord>> SqliteReader::controls(JobId id, std::
 }
 
 Result<std::uint64_t> SqliteReader::position(std::int64_t rank, JobId id) {
-    auto transaction = Transaction::begin_read(*database_);
+    auto transaction = begin();
     if (!transaction) {
         return tl::unexpected(std::move(transaction.error()));
     }
@@ -460,7 +489,7 @@ Result<std::vector<std::uint64_t>> SqliteReader::positions(
 }
 
 Result<ledger::EventPage> SqliteReader::events(Revision since, std::size_t limit) {
-    auto transaction = Transaction::begin_read(*database_);
+    auto transaction = begin();
     if (!transaction) {
         return tl::unexpected(std::move(transaction.error()));
     }

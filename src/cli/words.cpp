@@ -46,6 +46,7 @@ constexpr auto kReasons = std::to_array<Wording>({
     {"array_limit",      "as many of its elements run as it allows"            },
     {"cluster_limit",    "as many jobs run as the server allows"               },
     {"quota",            "its project's quota is used up"                      },
+    {"guarantee",        "what is left is lent to preemptible jobs only"       },
     {"gpu_short",        "waits for GPUs"                                      },
     {"cpu_short",        "waits for CPUs"                                      },
     {"memory_short",     "waits for memory"                                    },

@@ -118,42 +118,54 @@ std::string in_gpus(std::int64_t milli) {
     return format_milli(milli) + " GPUs";
 }
 
-}  // namespace
+using Projects = std::map<ProjectId, const model::ProjectRecord*>;
 
-Result<void> check_guarantee(
-    const model::ProjectRecord& project, const std::vector<const model::ProjectRecord*>& others) {
-    const auto refuse = [](const std::string& why) {
-        return fail(ErrorCode::kInvalid, "guaranteed_gpu_milli: " + why);
-    };
-    std::map<ProjectId, const model::ProjectRecord*> all;
-    for (const model::ProjectRecord* other : others) {
-        all.emplace(other->id, other);
-    }
-    all.insert_or_assign(project.id, &project);
-    // Those below a project were made later than it, so that their ids are higher.
+/// What all right below each project are guaranteed, with all below them.
+std::map<ProjectId, std::int64_t> guaranteed_below(const Projects& projects) {
     std::map<ProjectId, std::int64_t> parts;
-    for (const auto& [id, each] : all | std::views::reverse) {
+    // Those below a project were made later than it, so that their ids are higher.
+    for (const auto& [id, each] : projects | std::views::reverse) {
         if (each->parent) {
             parts[*each->parent] += std::max(each->guaranteed_gpu_milli, parts[id]);
         }
     }
+    return parts;
+}
+
+/// Why a project cannot be guaranteed what it is to be, with so much to those below it; "" if it
+/// can.
+std::string fault_of_guarantee(const model::ProjectRecord& project, std::int64_t to_parts) {
+    const std::int64_t own = project.guaranteed_gpu_milli;
+    const std::int64_t all = std::max(own, to_parts);
+    if (own > 0 && to_parts > own) {
+        return " would be guaranteed " + in_gpus(own) + ", and those below it " +
+               in_gpus(to_parts) + " of them";
+    }
+    if (project.quota.gpu_milli && all > *project.quota.gpu_milli) {
+        return " would be guaranteed " + in_gpus(all) + ", with all below it, and its limit is " +
+               in_gpus(*project.quota.gpu_milli);
+    }
+    return "";
+}
+
+}  // namespace
+
+Result<void> check_guarantee(
+    const model::ProjectRecord& project, const std::vector<const model::ProjectRecord*>& others) {
+    Projects projects;
+    for (const model::ProjectRecord* other : others) {
+        projects.emplace(other->id, other);
+    }
+    projects.insert_or_assign(project.id, &project);
+    std::map<ProjectId, std::int64_t> parts = guaranteed_below(projects);
     for (const model::ProjectRecord* at = &project; at != nullptr;) {
-        const std::int64_t own = at->guaranteed_gpu_milli;
-        const std::int64_t to_parts = parts[at->id];
-        const std::int64_t limit = at->quota.gpu_milli.value_or(std::max(own, to_parts));
-        const std::string whose = at == &project ? "the project" : "project '" + at->name + "'";
-        if (own > 0 && to_parts > own) {
-            return refuse(
-                whose + " would be guaranteed " + in_gpus(own) + ", and those below it " +
-                in_gpus(to_parts) + " of them");
+        if (const std::string fault = fault_of_guarantee(*at, parts[at->id]); !fault.empty()) {
+            std::string whose = "guaranteed_gpu_milli: ";
+            whose += at == &project ? "the project" : "project '" + at->name + "'";
+            return fail(ErrorCode::kInvalid, whose + fault);
         }
-        if (std::max(own, to_parts) > limit) {
-            return refuse(
-                whose + " would be guaranteed " + in_gpus(std::max(own, to_parts)) +
-                ", with all below it, and its limit is " + in_gpus(limit));
-        }
-        const auto parent = at->parent ? all.find(*at->parent) : all.end();
-        at = parent == all.end() ? nullptr : parent->second;
+        const auto parent = at->parent ? projects.find(*at->parent) : projects.end();
+        at = parent == projects.end() ? nullptr : parent->second;
     }
     return {};
 }

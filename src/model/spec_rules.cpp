@@ -91,34 +91,42 @@ std::optional<std::int64_t> whole_of(double number) {
     return is_whole ? std::optional(static_cast<std::int64_t>(number)) : std::nullopt;
 }
 
+namespace {
+
+// A look at each byte of every submission: by table, and texts in a loop of their own.
+constexpr std::array<bool, 256> kOpensOrCloses = [] {
+    std::array<bool, 256> table = {};
+    for (const char c : std::string_view("\"{}[]")) {
+        table.at(static_cast<unsigned char>(c)) = true;
+    }
+    return table;
+}();
+
+/// Where the text that begins at `from` ends: its last quote, or the end of all.
+std::size_t end_of_text(std::string_view json, std::size_t from) {
+    std::size_t at = from + 1;
+    for (; at < json.size() && json[at] != '"'; ++at) {
+        at += json[at] == '\\' ? 1U : 0U;
+    }
+    return at;
+}
+
+}  // namespace
+
 bool is_nested_deeper(std::string_view json, int depth) {
-    // A look at each byte of every submission: by table, and texts in a loop of their own.
-    static constexpr std::array<bool, 256> kIsOfInterest = [] {
-        std::array<bool, 256> table = {};
-        for (const char c : std::string_view("\"{}[]")) {
-            table.at(static_cast<unsigned char>(c)) = true;
-        }
-        return table;
-    }();
     int open = 0;
-    for (std::size_t i = 0; i < json.size(); ++i) {
+    for (std::size_t i = 0; i < json.size() && open <= depth; ++i) {
         const char c = json[i];
-        if (!kIsOfInterest[static_cast<unsigned char>(c)]) {
+        if (!kOpensOrCloses[static_cast<unsigned char>(c)]) {
             continue;
         }
         if (c == '"') {
-            for (++i; i < json.size() && json[i] != '"'; ++i) {
-                i += json[i] == '\\' ? 1U : 0U;
-            }
-        } else if (c == '{' || c == '[') {
-            if (++open > depth) {
-                return true;
-            }
+            i = end_of_text(json, i);
         } else {
-            --open;
+            open += c == '{' || c == '[' ? 1 : -1;
         }
     }
-    return false;
+    return open > depth;
 }
 
 std::string default_name(const Execution& execution) {

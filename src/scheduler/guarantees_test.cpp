@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -345,47 +346,58 @@ std::optional<Verdict> verdict_of(
     return is_enough ? std::optional(verdict) : std::nullopt;
 }
 
+/// The best of all sets of what runs.
+std::optional<Verdict> brute_force(const CoreWorld& world, std::int64_t gpus) {
+    std::vector<JobId> all;
+    all.reserve(world.running().size());
+    for (const auto& [id, job] : world.running()) {
+        all.push_back(id);
+    }
+    std::optional<Verdict> best;
+    for (unsigned code = 0; code < (1U << all.size()); ++code) {
+        std::set<JobId> victims;
+        std::ranges::copy_if(all, std::inserter(victims, victims.end()), [&](const JobId& id) {
+            return (code >> static_cast<unsigned>(&id - all.data()) & 1U) != 0;
+        });
+        const auto verdict = verdict_of(world, victims, gpus);
+        best = verdict && (!best || *verdict < *best) ? verdict : best;
+    }
+    return best;
+}
+
+/// A node on which two projects hold something.
+CoreWorld lent_world(SeededRandom& random) {
+    CoreWorld world = world_of(
+        1, 6,
+        {project(1, pick(random, 1, 2)), project(2, pick(random, 0, 2)),
+         project(3, pick(random, 0, 2))});
+    for (int i = 0; i < 6; ++i) {
+        submit(
+            world, {.project = static_cast<std::uint64_t>(pick(random, 2, 3)),
+                    .gpus = pick(random, 1, 2),
+                    .priority = static_cast<std::int32_t>(pick(random, 0, 1)),
+                    .is_preemptible = !one_in(random, 4)});
+        world.start_all();
+        for (const auto& [id, job] : std::map(world.waiting())) {
+            world.cancel(id);
+        }
+        world.wait(seconds(pick(random, 1, 100)));
+    }
+    return world;
+}
+
 TEST(GuaranteesOracle, VictimsAreThoseOfTryingAll) {
     int stopped = 0;
     for (std::uint64_t seed = 1; seed <= 600; ++seed) {
         SCOPED_TRACE(seed);
         SeededRandom random(seed);
-        CoreWorld world = world_of(
-            1, 6,
-            {project(1, pick(random, 1, 2)), project(2, pick(random, 0, 2)),
-             project(3, pick(random, 0, 2))});
-        for (int i = 0; i < 6; ++i) {
-            submit(
-                world, {.project = static_cast<std::uint64_t>(pick(random, 2, 3)),
-                        .gpus = pick(random, 1, 2),
-                        .priority = static_cast<std::int32_t>(pick(random, 0, 1)),
-                        .is_preemptible = !one_in(random, 4)});
-            world.start_all();
-            for (const auto& [id, job] : std::map(world.waiting())) {
-                world.cancel(id);
-            }
-            world.wait(seconds(pick(random, 1, 100)));
-        }
+        CoreWorld world = lent_world(random);
         const std::int64_t gpus = world.projects().guaranteed(ProjectId(1)) / model::kWholeGpuMilli;
         submit(world, {.project = 1, .gpus = gpus, .priority = -3});
         if (!world.schedule().empty()) {
             continue;
         }
-        std::vector<JobId> all;
-        for (const auto& [id, job] : world.running()) {
-            all.push_back(id);
-        }
-        std::optional<Verdict> best;
-        for (unsigned code = 0; code < (1U << all.size()); ++code) {
-            std::set<JobId> victims;
-            for (std::size_t i = 0; i < all.size(); ++i) {
-                if ((code >> i & 1U) != 0) {
-                    victims.insert(all[i]);
-                }
-            }
-            const auto verdict = verdict_of(world, victims, gpus);
-            best = verdict && (!best || *verdict < *best) ? verdict : best;
-        }
+        const std::optional<Verdict> best = brute_force(world, gpus);
         ASSERT_EQ(world.preemptions().size(), best ? 1U : 0U);
         if (best) {
             EXPECT_EQ(verdict_of(world, stopping(world), gpus), best);

@@ -98,27 +98,29 @@ struct Core::Choice {
 /// For whom something is to be stopped, and what may be had back from others.
 class Core::Wish {
   public:
-    Wish(const Group& group, const ProjectTree& projects)
+    Wish(const Group& group, const ProjectTree& projects, const std::map<NodeId, Node>& nodes)
         : group_(group),
           projects_(projects),
           guarantor_(
               group.tier == Place::Tier::kDue
                   ? projects.guarantor(group.key.project, group.gpu_milli)
                   : std::nullopt),
-          loans_(projects, group.key.project) {}
+          loans_(projects, group.key.project) {
+        if (!projects.has_guarantees()) {
+            return;
+        }
+        for (const auto& [id, node] : nodes) {
+            for (const auto& [hold_id, hold] : node.timeline.holds()) {
+                count_as_gone(hold);
+            }
+        }
+    }
 
     [[nodiscard]] const GroupKey& group() const { return group_.key; }
 
     [[nodiscard]] const model::Request& request() const { return *group_.ask->request; }
 
     [[nodiscard]] const Loans& loans() const { return loans_; }
-
-    /// What was told to stop, its project will not have much longer.
-    void count_as_gone(const Hold& hold) {
-        if (hold.is_ending && hold.preemptible) {
-            loans_.take(hold.preemptible->project, gpu_milli_of(hold));
-        }
-    }
 
     /// True if what `project` holds is lent to it by whoever guarantees the job its GPUs.
     [[nodiscard]] bool may_have_lent_to(ProjectId project) const {
@@ -130,6 +132,13 @@ class Core::Wish {
     }
 
   private:
+    /// What was told to stop, its project will not have much longer.
+    void count_as_gone(const Hold& hold) {
+        if (hold.is_ending && hold.preemptible) {
+            loans_.take(hold.preemptible->project, gpu_milli_of(hold));
+        }
+    }
+
     const Group& group_;
     const ProjectTree& projects_;
     std::optional<ProjectId> guarantor_;
@@ -307,14 +316,7 @@ std::optional<Preemption> Core::preempt(Instant now, const ProjectTree& projects
     }
     is_preemption_due_ = false;
     const Group& group = found->second;
-    Wish wish(group, projects);
-    if (projects.has_guarantees()) {
-        for (const auto& [id, node] : nodes_) {
-            for (const auto& [hold_id, hold] : node.timeline.holds()) {
-                wish.count_as_gone(hold);
-            }
-        }
-    }
+    const Wish wish(group, projects, nodes_);
     const auto count = static_cast<std::size_t>(group.key.nodes);
     const std::vector<Scene> scenes = scenes_for(group, wish, now);
     if (scenes.size() < count) {

@@ -89,10 +89,10 @@ std::string fault_of_json(const Value& schema, const AnswerSeen& answer) {
     Document whole;
     whole.CopyFrom(*followed(&schema), whole.GetAllocator());
     auto& allocator = whole.GetAllocator();
-    static const rapidjson::Pointer kItem("/properties/items/items");
-    static const rapidjson::Pointer kWholeItem("/properties/items/items/anyOf/0");
-    if (const Value* item = kWholeItem.Get(whole); item != nullptr && !answer.is_choice) {
-        kItem.Set(whole, Value(*item, allocator));
+    static const rapidjson::Pointer each("/properties/items/items");
+    static const rapidjson::Pointer whole_item("/properties/items/items/anyOf/0");
+    if (const Value* item = whole_item.Get(whole); item != nullptr && !answer.is_choice) {
+        each.Set(whole, Value(*item, allocator));
     }
     whole.AddMember("components", Value(contract()["components"], allocator), allocator);
     const rapidjson::SchemaDocument compiled(whole);

@@ -48,6 +48,18 @@ YAML::Node followed(const YAML::Node& document, const YAML::Node& node) {
     return at;
 }
 
+/// What of a query a parameter is, if it is one.
+void add_parameter(Operation& operation, const YAML::Node& parameter) {
+    if (parameter["in"].as<std::string>() != "query") {
+        return;
+    }
+    operation.query.insert(parameter["name"].as<std::string>());
+    const YAML::Node items = parameter["schema"]["items"];
+    for (const auto& field : items ? items["enum"] : YAML::Node()) {
+        operation.item_fields.insert(field.as<std::string>());
+    }
+}
+
 Operations operations_in(const std::string& file) {
     const YAML::Node document = YAML::LoadFile(std::string(REEVE_API_DIR) + "/" + file);
     const std::map<std::string, std::string> methods = {
@@ -67,14 +79,7 @@ Operations operations_in(const std::string& file) {
             Operation operation{
                 .permission = item.second["x-permission"].as<std::string>(), .query = {}};
             for (const auto& named : item.second["parameters"]) {
-                const YAML::Node parameter = followed(document, named);
-                if (parameter["in"].as<std::string>() == "query") {
-                    operation.query.insert(parameter["name"].as<std::string>());
-                    const YAML::Node items = parameter["schema"]["items"];
-                    for (const auto& field : items ? items["enum"] : YAML::Node()) {
-                        operation.item_fields.insert(field.as<std::string>());
-                    }
-                }
+                add_parameter(operation, followed(document, named));
             }
             found.emplace(method->second + " " + path.first.as<std::string>(), operation);
         }

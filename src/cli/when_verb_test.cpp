@@ -23,11 +23,13 @@ TEST(WhenVerb, GivesTheIntervalAndWhatItRestsOn) {
     const Call said = call(server, "when", {"7"});
     ASSERT_TRUE(said.code) << said.code.error().message;
     EXPECT_EQ(asked_of(server)[0], "GET /api/v1/jobs/7/when");
+    constexpr const char* kSamples =
+        "  from 40 samples of run times at revision 8, 12s old; of 50 past forecasts 82 % were "
+        "inside\n";
     for (const char* part :
          {"(2126-11-30T08:00:00Z) to in ", "(2126-11-30T09:00:00Z), with 80 % confidence\n",
-          "  from 40 samples of run times at revision 8, 12s old; of 50 past forecasts 82 % were "
-          "inside\n",
-          "  by time limits alone it starts in ", "(2126-12-01T08:00:00Z) on n1, after 3 tasks"}) {
+          kSamples, "  by time limits alone it starts in ",
+          "(2126-12-01T08:00:00Z) on n1, after 3 tasks"}) {
         EXPECT_NE(said.out.find(part), std::string::npos) << part << "\n" << said.out;
     }
 }

@@ -68,7 +68,7 @@ void Ledger::settle_forecast(JobId job) {
     change.after = {
         .number = number,
         .outcome = scheduler::outcome_of(made->said, between(made->at, state_.now()))};
-    put(std::move(change));
+    put(change);
     drop_forecast(job);
 }
 

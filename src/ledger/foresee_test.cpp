@@ -23,7 +23,8 @@ model::JobTerms named(const std::string& name, std::int64_t limit_s) {
 }
 
 /// Runs a job for an hour, and lets it end so.
-void run_for_an_hour(World& world, const model::JobTerms& terms, model::TaskOutcome outcome) {
+void run_for_an_hour(
+    World& world, const model::JobTerms& terms, const model::TaskOutcome& outcome) {
     const JobId job = world.submit(terms);
     world.start(job);
     world.now = world.now + hours(1);

@@ -13,7 +13,7 @@ ledger::RunStatsRecord stats_of(std::uint64_t user, int runs, std::uint64_t told
     auto stats = std::make_shared<scheduler::RunStats>();
     for (int i = 0; i < runs; ++i) {
         stats->add(
-            {.run_s = 100 * i * i,
+            {.run_s = std::int64_t{100} * i * i,
              .limit_s = i % 2 == 0 ? 0 : 1'000'000,
              .end = i % 3 == 0 ? scheduler::RunEnd::kCut : scheduler::RunEnd::kEnded});
     }

@@ -112,22 +112,24 @@ using Limits = std::map<std::string, std::int64_t>;  // By field.
 Result<void> set_limit(Limits& quota, const std::string& part) {
     const std::size_t equals = part.find('=');
     const std::string word = part.substr(0, equals);
+    const bool is_guaranteed = word == kGuaranteed.word;
     const auto* const found = std::ranges::find(kLimitWords, word, &LimitWord::word);
-    const LimitWord* const limit = word == kGuaranteed.word ? &kGuaranteed : found;
-    if (equals == std::string::npos || limit == kLimitWords.end()) {
+    // What follows the words in memory may be the guarantee: their end says nothing about it.
+    if (equals == std::string::npos || (!is_guaranteed && found == kLimitWords.end())) {
         return wrong("--quota", part, kQuotaForm);
     }
+    const LimitWord& limit = is_guaranteed ? kGuaranteed : *found;
     const std::string value = part.substr(equals + 1);
-    if (value == "none" && limit != &kGuaranteed) {
-        quota.erase(limit->field);
+    if (value == "none" && !is_guaranteed) {
+        quota.erase(limit.field);
         return {};
     }
     const auto amount =
-        value == "0" || value == "none" ? Result<std::int64_t>(0) : limit->parse(value);
+        value == "0" || value == "none" ? Result<std::int64_t>(0) : limit.parse(value);
     if (!amount || *amount < 0) {
         return wrong("--quota", part, "a limit; write a number from 0 on, or none");
     }
-    quota[limit->field] = *amount;
+    quota[limit.field] = *amount;
     return {};
 }
 

@@ -253,6 +253,27 @@ std::vector<std::uint64_t> sorted(const std::vector<std::vector<std::uint64_t>>&
     return ids;
 }
 
+TEST_F(Sqlite, TheLogIsCopiedBackBesideTheWriterAndBegunAnew) {
+    constexpr int kLogPages = 400;
+    constexpr std::uint64_t kPageBytes = 4096;
+    const auto store = open_sqlite({.path = path(), .log_pages_max = kLogPages}).value();
+    Script changes(store->open_epoch().value());
+    add_people(changes);
+    const auto bytes_of = [](const std::string& file) {
+        return platform::read_file(file, kFileBytesMax).value().size();
+    };
+    std::uint64_t log_bytes_max = 0;
+    for (std::uint64_t id = 1; id <= 300; ++id) {
+        changes.submit(
+            job_in(id, ElementState::kQueued),
+            {.name = "n", .spec_json = std::string(10 * kPageBytes, 'x')});
+        ASSERT_TRUE(changes.commit(*store));
+        log_bytes_max = std::max<std::uint64_t>(log_bytes_max, bytes_of(path() + "-wal"));
+    }
+    EXPECT_GT(bytes_of(path()), 2000 * kPageBytes) << "nothing was copied back";
+    EXPECT_LT(log_bytes_max, 5 * kLogPages * kPageBytes);
+}
+
 TEST_F(Sqlite, APageThatHasToLookAtManyIsShortAndGoesOn) {
     const auto store = open();
     Script changes(store->open_epoch().value());

@@ -7,13 +7,12 @@ namespace {
 
 // No mmap_size on either: a disk that fails under a mapped page is a SIGBUS, not an error.
 
-// Pages are 4 KiB. wal_autocheckpoint: copying the log back costs a commit some ms; at 4,000 pages
-// (16 MiB) it is seldom, and the log still fits the page cache. secure_delete is on in Debian's
-// build, and would write every freed page.
+// Pages are 4 KiB. wal_autocheckpoint: the log is copied back beside the writer (Checkpointer).
+// secure_delete is on in Debian's build, and would write every freed page.
 constexpr const char* kWriterSettings = R"sql(
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
-PRAGMA wal_autocheckpoint = 4000;
+PRAGMA wal_autocheckpoint = 0;
 PRAGMA journal_size_limit = 67108864;
 PRAGMA secure_delete = OFF;
 PRAGMA foreign_keys = OFF;

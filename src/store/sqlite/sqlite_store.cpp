@@ -12,6 +12,7 @@
 #include "platform/os_random.hpp"
 #include "store/sqlite/change_log.hpp"
 #include "store/sqlite/change_writer.hpp"
+#include "store/sqlite/checkpointer.hpp"
 #include "store/sqlite/connection.hpp"
 #include "store/sqlite/database.hpp"
 #include "store/sqlite/database_files.hpp"
@@ -102,6 +103,7 @@ class Store final : public SqliteStore {
     std::uint64_t last_job_ = 0;
     std::uint64_t last_allocation_ = 0;
     std::uint64_t new_requests_ = 0;  // Since they were last pruned.
+    std::unique_ptr<Checkpointer> checkpointer_ = {};
 };
 
 std::string Store::sql_of(Index index) {
@@ -135,6 +137,11 @@ Result<void> Store::prepare() {
         }
         statements_.at(i) = std::move(*statement);
     }
+    auto checkpointer = Checkpointer::start(*database_, options_.log_pages_max);
+    if (!checkpointer) {
+        return tl::unexpected(std::move(checkpointer.error()));
+    }
+    checkpointer_ = std::move(*checkpointer);
     return {};
 }
 

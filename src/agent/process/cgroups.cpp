@@ -5,7 +5,9 @@
 #include <sstream>
 
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/process/device_filter.hpp"
@@ -141,12 +143,30 @@ Result<void> make_cgroup(const CgroupPaths& paths, const CgroupLimits& limits) {
 }
 
 Result<void> join_cgroup(const CgroupPaths& paths) {
+    const std::string_view file = paths.kind == CgroupKind::kV1 ? "/tasks" : "/cgroup.procs";
     for (const std::string& directory : directories_of(paths)) {
-        if (Result<void> joined = write_control(directory + "/cgroup.procs", "0"); !joined) {
+        if (Result<void> joined = write_control(directory + std::string(file), "0"); !joined) {
             return joined;
         }
     }
     return {};
+}
+
+ForkedInto fork_into_cgroup(const CgroupPaths& paths) {
+    if (paths.kind == CgroupKind::kV2) {
+        const platform::UniqueFd group(
+            open(paths.memory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        clone_args how = {};
+        how.flags = CLONE_INTO_CGROUP;
+        how.exit_signal = SIGCHLD;
+        how.cgroup = static_cast<decltype(how.cgroup)>(group.get());
+        const auto pid =
+            group.is_open() ? static_cast<pid_t>(syscall(SYS_clone3, &how, sizeof how)) : -1;
+        if (pid >= 0) {
+            return {.pid = pid, .is_in_group = true};
+        }
+    }
+    return {.pid = fork(), .is_in_group = false};
 }
 
 std::vector<std::int32_t> pids_in_cgroup(const CgroupPaths& paths) {

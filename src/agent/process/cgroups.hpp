@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "base/result.hpp"
 
 namespace reeve::agent::process {
@@ -79,8 +81,20 @@ class CgroupTree {
 /// Errors: as fail_errno(), naming the file.
 [[nodiscard]] Result<void> make_cgroup(const CgroupPaths& paths, const CgroupLimits& limits);
 
-/// Moves the calling process into the group.
+/// Moves the calling process, which has one thread, into the group. With v1 by its thread: that one
+/// moves itself without waiting, where to move a process waits until every processor has passed a
+/// quiescent state, some 10 ms on a machine with little to do (cgroup_attach_lock() in the kernel's
+/// kernel/cgroup/cgroup.c).
 [[nodiscard]] Result<void> join_cgroup(const CgroupPaths& paths);
+
+struct ForkedInto {
+    pid_t pid = -1;  // As of fork(), which sets errno.
+    bool is_in_group = false;
+};
+
+/// fork(), of a process with one thread. With v2 and a kernel from 5.7 on (CLONE_INTO_CGROUP) the
+/// child begins in the group, which spares it that wait; else it has to join.
+[[nodiscard]] ForkedInto fork_into_cgroup(const CgroupPaths& paths);
 
 [[nodiscard]] std::vector<std::int32_t> pids_in_cgroup(const CgroupPaths& paths);
 

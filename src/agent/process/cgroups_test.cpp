@@ -1,11 +1,15 @@
 #include "agent/process/cgroups.hpp"
 
+#include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -162,6 +166,69 @@ TEST_F(FakeMachine, V1IsTakenWhereV2HasNoControllers) {
     EXPECT_EQ(get("/cg/memory/box/reeve/t/memory.limit_in_bytes"), "1048576");
     EXPECT_EQ(get("/cg/pids/reeve/t/pids.max"), "9");
     EXPECT_EQ(get("/cg/devices/reeve/t/devices.deny"), "c 195:63 rwm") << "the last of many";
+    ASSERT_TRUE(join_cgroup(paths));
+    EXPECT_EQ(get("/cg/memory/box/reeve/t/tasks"), "0");
+}
+
+/// A cgroup2 of the kernel's own, which may be mounted beside v1: its controllers do not matter.
+class RealV2 : public testing::Test {
+  protected:
+    void SetUp() override {
+        std::string pattern = testing::TempDir() + "reeve-cgroup2-XXXXXX";
+        mount_point = mkdtemp(pattern.data());
+        if (mount("none", mount_point.c_str(), "cgroup2", 0, nullptr) != 0) {
+            GTEST_SKIP() << "cannot mount a cgroup2: " << std::strerror(errno);
+        }
+        group = mount_point + "/reeve-test-" + std::to_string(getpid());
+        if (mkdir(group.c_str(), 0755) != 0) {
+            GTEST_SKIP() << "cannot make a group in a cgroup2: " << std::strerror(errno);
+        }
+    }
+
+    void TearDown() override {
+        if (!group.empty()) {
+            rmdir(group.c_str());
+        }
+        umount2(mount_point.c_str(), MNT_DETACH);
+        EXPECT_EQ(rmdir(mount_point.c_str()), 0);
+    }
+
+    static CgroupPaths paths_at(const std::string& at) {
+        return {CgroupKind::kV2, at, at, at, at, at, at};
+    }
+
+    std::string mount_point;
+    std::string group;
+};
+
+TEST_F(RealV2, AChildBeginsInItsGroup) {
+    const CgroupPaths paths = paths_at(group);
+    std::array<int, 2> end = {};
+    ASSERT_EQ(pipe(end.data()), 0);
+    const ForkedInto forked = fork_into_cgroup(paths);
+    if (forked.pid == 0) {
+        char none = 0;
+        close(end[1]);
+        _exit(read(end[0], &none, 1) == 0 ? 7 : 8);
+    }
+    ASSERT_GT(forked.pid, 0);
+    EXPECT_TRUE(forked.is_in_group);
+    EXPECT_EQ(pids_in_cgroup(paths), std::vector<std::int32_t>{forked.pid});
+    close(end[1]);
+    int status = 0;
+    ASSERT_EQ(waitpid(forked.pid, &status, 0), forked.pid);
+    EXPECT_EQ(WEXITSTATUS(status), 7);
+    close(end[0]);
+}
+
+TEST_F(RealV2, AChildWhoseGroupIsGoneHasToJoin) {
+    const CgroupPaths paths = paths_at(group + "/gone");
+    const ForkedInto forked = fork_into_cgroup(paths);
+    if (forked.pid == 0) {
+        _exit(0);
+    }
+    EXPECT_FALSE(forked.is_in_group);
+    EXPECT_EQ(waitpid(forked.pid, nullptr, 0), forked.pid);
 }
 
 TEST(GroupName, DiffersBetweenServersThatCountTheirJobsAlike) {

@@ -208,7 +208,7 @@ void Shim::start_command() {
     files_ = UniqueFd(files[0]);
     const UniqueFd to_files(files[1]);
     const bool is_split = streams_[1].write_end.is_open();
-    const ChildSetup setup = {
+    ChildSetup setup = {
         .directory = input_.directory,
         .cgroup = plan_.cgroup,
         .pids_max = plan_.limits.pids_max,
@@ -217,7 +217,9 @@ void Shim::start_command() {
         .failure = failure.get(),
         .files = to_files.get(),
     };
-    main_ = fork();
+    const ForkedInto forked = fork_into_cgroup(plan_.cgroup);
+    main_ = forked.pid;
+    setup.is_in_group = forked.is_in_group;
     if (main_ == 0) {
         become_command(setup);
     }

@@ -45,10 +45,10 @@ class Child {
         umask(022);
         connect_output();
         load_plan();
-        if (setup_.cgroup.kind != CgroupKind::kNone) {
-            join_group();
-        } else {
+        if (setup_.cgroup.kind == CgroupKind::kNone) {
             limit_processes();
+        } else if (!setup_.is_in_group) {
+            join_group();
         }
         open_script();
         become_user();

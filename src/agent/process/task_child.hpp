@@ -30,6 +30,7 @@ struct StartFailure {
 struct ChildSetup {
     std::string directory = {};  // Of the task.
     CgroupPaths cgroup = {};
+    bool is_in_group = false;  // Already.
     std::int64_t pids_max = 0;
     int output = -1;
     int errors = -1;   // The same one, unless the output is split.

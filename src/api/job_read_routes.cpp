@@ -90,12 +90,16 @@ HttpResponse list_jobs(
         write_job(json, job, *view, extras);
     }
     json.end_items();
+    HttpResponse response;
     if (page->next) {
-        json.field("next", encode(*page->next));
+        std::string next = encode(*page->next);
+        json.field("next", next);
+        response.headers.emplace_back("X-Reeve-Next-Cursor", std::move(next));
     }
     write_as_of(json, view->incarnation, page->as_of, parts.now());
     json.end_object();
-    return {.body = json.take()};
+    response.body = json.take();
+    return response;
 }
 
 enum class Include : std::uint8_t { kNothing, kSpec };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
 #include "base/assert.hpp"
@@ -10,17 +11,6 @@
 
 namespace reeve::api {
 namespace {
-
-/// What RapidJSON wants of an output, over a string that can be moved out.
-struct StringOutput {
-    using Ch = char;
-
-    void Put(char c) { text.push_back(c); }  // NOLINT(readability-identifier-naming): RapidJSON's
-
-    void Flush() {}  // NOLINT(readability-identifier-naming): RapidJSON's
-
-    std::string text;
-};
 
 /// `text` with each byte that is not part of a valid sequence replaced by U+FFFD.
 std::string mended(std::string_view text) {
@@ -44,8 +34,9 @@ std::string mended(std::string_view text) {
 }  // namespace
 
 struct JsonText::Writer {
-    StringOutput output;
-    rapidjson::Writer<StringOutput> json = rapidjson::Writer<StringOutput>(output);
+    rapidjson::StringBuffer output;  // Into which RapidJSON writes runs of bytes, not each alone.
+    rapidjson::Writer<rapidjson::StringBuffer> json =
+        rapidjson::Writer<rapidjson::StringBuffer>(output);
 
     // Only within items of which some fields are not wanted:
     ItemFields fields = {};
@@ -180,7 +171,7 @@ void JsonText::write_unsigned(std::uint64_t number) {
 
 std::string JsonText::take() {
     REEVE_ASSERT(writer_->json.IsComplete(), "every object and array was closed");
-    return std::move(writer_->output.text);
+    return {writer_->output.GetString(), writer_->output.GetSize()};
 }
 
 }  // namespace reeve::api

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <system_error>
+#include <utility>
 
 namespace reeve::cli {
 namespace {
@@ -39,16 +41,16 @@ std::string limited(const std::string& target, std::size_t rows) {
            "limit=" + std::to_string(rows);
 }
 
-/// The rows of `page` behind those of `all`, and its `next` in the place of theirs.
-void append_page(Json& all, const Json& page) {
+/// Moves the rows of `page`, which has the memory of `all`, behind those of `all`, and its `next`
+/// to the place of theirs.
+void append_page(Json& all, Json& page) {
     auto& memory = all.GetAllocator();
-    const JsonValue* rows = find(page, "items");
-    for (rapidjson::SizeType i = 0; rows != nullptr && i < rows->Size(); ++i) {
-        all["items"].PushBack(JsonValue((*rows)[i], memory), memory);
+    for (JsonValue& row : page["items"].GetArray()) {
+        all["items"].PushBack(row.Move(), memory);
     }
     all.RemoveMember("next");
-    if (const JsonValue* next = find(page, "next"); next != nullptr) {
-        all.AddMember("next", JsonValue(*next, memory), memory);
+    if (const auto next = page.FindMember("next"); next != page.MemberEnd()) {
+        all.AddMember("next", next->value.Move(), memory);
     }
 }
 
@@ -193,8 +195,7 @@ Result<Json> Client::put(const std::string& target, const std::string& body) {
     return send_json({.method = "PUT", .target = target, .body = body}, kTries);
 }
 
-Result<Json> Client::get_page(const std::string& target, std::size_t rows) {
-    auto page = get(target);
+Result<Json> Client::read_page(Result<Json> page, std::size_t rows) {
     if (!page) {
         return page;
     }
@@ -208,22 +209,48 @@ Result<Json> Client::get_page(const std::string& target, std::size_t rows) {
     return page;
 }
 
-Result<Json> Client::get_all(const std::string& target, std::size_t rows_max) {
-    const std::string base = limited(target, std::min(rows_max, kPageRows));
-    auto all = get_page(base, 0);
-    while (all) {
-        const std::size_t rows = (*all)["items"].Size();
-        const std::string next = text_at(*all, "next");
-        if (next.empty() || rows >= rows_max) {
-            break;
-        }
-        const auto page = get_page(base + "&cursor=" + escaped(next), rows);
-        if (!page) {
-            return tl::unexpected(page.error());
-        }
-        append_page(*all, *page);
+/// Of a thread of its own; not valid where there is none to be had.
+std::future<Result<HttpAnswer>> Client::ask_ahead(std::string target) {
+    try {
+        return std::async(
+            std::launch::async, [this, target = std::move(target)] { return get_bytes(target); });
+    } catch (const std::system_error&) {
+        return {};  // The user has as many processes as they may: it is asked for later.
     }
-    return all;
+}
+
+Result<Json> Client::get_all(const std::string& target, std::size_t rows_max) {
+    const std::size_t page_rows = std::min(rows_max, kPageRows);
+    const std::string base = limited(target, page_rows);
+    Json all;
+    std::string next;
+    std::future<Result<HttpAnswer>> coming;
+    for (std::size_t rows = 0;;) {
+        const std::string at = next.empty() ? base : base + "&cursor=" + escaped(next);
+        const auto answer = coming.valid() ? coming.get() : get_bytes(at);
+        if (!answer) {
+            return tl::unexpected(answer.error());
+        }
+        // One request is under way at a time, and none while this thread asks itself.
+        next = answer->next_cursor;
+        if (!next.empty() && rows + page_rows < rows_max) {
+            coming = ask_ahead(base + "&cursor=" + escaped(next));
+        }
+        auto page = read_page(parse_json(answer->body, all.GetAllocator()), rows);
+        if (!page) {
+            return page;
+        }
+        rows += (*page)["items"].Size();
+        next = text_at(*page, "next");
+        if (all.IsNull()) {
+            all.JsonValue::Swap(*page);  // The values alone: the memory stays that of `all`.
+        } else {
+            append_page(all, *page);
+        }
+        if (next.empty() || rows >= rows_max) {
+            return all;
+        }
+    }
 }
 
 Result<void> Client::each_page(
@@ -232,7 +259,7 @@ Result<void> Client::each_page(
     std::string cursor;
     std::size_t rows = 0;
     do {
-        const auto page = get_page(cursor.empty() ? base : base + "&cursor=" + cursor, rows);
+        const auto page = read_page(get(cursor.empty() ? base : base + "&cursor=" + cursor), rows);
         if (!page) {
             return tl::unexpected(page.error());
         }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <future>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,7 +58,7 @@ class Client {
     [[nodiscard]] Result<Json> put(const std::string& target, const std::string& body);
 
     /// All pages of a list, `rows_max` rows at most, as one {items, as_of}. `target` has a query or
-    /// none.
+    /// none. While a page is read, the next one is on its way.
     [[nodiscard]] Result<Json> get_all(const std::string& target, std::size_t rows_max);
 
     /// Tells `look` each page of a list, however many there are, until it says stop.
@@ -97,8 +98,10 @@ class Client {
     [[nodiscard]] Result<Json> send_json(const HttpRequest& request, int tries);
     void back_off(int attempt);
 
-    /// One page, of which `rows` others came before. Errors: kUnavailable: it is no list.
-    [[nodiscard]] Result<Json> get_page(const std::string& target, std::size_t rows);
+    [[nodiscard]] std::future<Result<HttpAnswer>> ask_ahead(std::string target);
+
+    /// A page that has come, before which `rows` others came. Errors: kUnavailable: it is no list.
+    [[nodiscard]] Result<Json> read_page(Result<Json> page, std::size_t rows);
 
     Transport& transport_;
     Random& random_;

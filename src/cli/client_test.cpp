@@ -104,6 +104,41 @@ TEST(Client, JoinsThePagesOfAList) {
     EXPECT_EQ(world.server.asked[1].target, "/api/v1/jobs?state=done&limit=1000&cursor=a:1");
 }
 
+TEST(Client, AsksForTheNextPageWhileItReadsOne) {
+    World world;
+    const auto page = [](const std::string& items, const std::string& next) {
+        const std::string named = next.empty() ? "" : R"(,"next":")" + next + "\"";
+        return HttpAnswer{
+            .status = 200,
+            .body = R"({"items":[)" + items + "]" + named + "}",
+            .next_cursor = next};
+    };
+    world.server.answers = {page("1", "a:1"), page("2", "a:2"), page("3", "")};
+    const auto all = world.client.get_all("/x", 2001);
+    ASSERT_TRUE(all);
+    EXPECT_EQ(to_compact((*all)["items"]), "[1,2,3]");
+    ASSERT_EQ(world.server.asked.size(), 3U);
+    EXPECT_EQ(world.server.asked[2].target, "/x?limit=1000&cursor=a:2");
+
+    world.server.asked.clear();
+    world.server.answers = {page("1", "a:1"), page("2", "a:2")};
+    EXPECT_FALSE(world.client.get_all("/x", 3000)) << "there is no third answer";
+    EXPECT_EQ(world.server.asked.size(), 3U);
+
+    world.server.asked.clear();
+    world.server.answers = {
+        HttpAnswer{.status = 200, .body = "no JSON", .next_cursor = "a:1"},
+        page("2", "")
+    };
+    EXPECT_FALSE(world.client.get_all("/x", 3000));
+    EXPECT_EQ(world.server.asked.size(), 2U) << "what was asked ahead has come before it returns";
+
+    world.server.asked.clear();
+    world.server.answers = {page("1,2", "a:1")};
+    EXPECT_TRUE(world.client.get_all("/x", 2)) << "no more is asked for than is wanted";
+    EXPECT_EQ(world.server.asked.size(), 1U);
+}
+
 TEST(Client, StopsAtTheRowsAskedForAndKeepsTheWayOn) {
     World world;
     world.server.answer(200, R"({"items":[1,2],"next":"b"})");

@@ -73,6 +73,8 @@ std::size_t on_header(char* bytes, std::size_t size, std::size_t count, void* us
             transfer.answer.next_offset = line.substr(value);
         } else if (name == "x-reeve-log-dropped") {
             transfer.answer.log_dropped = line.substr(value);
+        } else if (name == "x-reeve-next-cursor") {
+            transfer.answer.next_cursor = line.substr(value);
         }
     }
     const bool is_end = line.empty() && transfer.listener != nullptr && transfer.status() == 200;

@@ -60,8 +60,9 @@ void emit(YAML::Emitter& out, const JsonValue& value, std::string_view schema = 
 
 }  // namespace
 
-Result<Json> parse_json(std::string_view text) {
-    Json json;
+namespace {
+
+Result<Json> parsed(Json json, std::string_view text) {
     json.Parse<rapidjson::kParseIterativeFlag>(text.data(), text.size());
     if (json.HasParseError()) {
         return fail(
@@ -69,6 +70,16 @@ Result<Json> parse_json(std::string_view text) {
             "the server's answer is not JSON; is it a Reeve server? (-s names another one)");
     }
     return json;
+}
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text) {
+    return parsed(Json(), text);
+}
+
+Result<Json> parse_json(std::string_view text, Json::AllocatorType& memory) {
+    return parsed(Json(&memory), text);
 }
 
 const JsonValue* find(const JsonValue& object, std::string_view path) {

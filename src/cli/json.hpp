@@ -18,6 +18,9 @@ using JsonValue = rapidjson::Value;
 /// Errors: kUnavailable: the server said something that is not JSON.
 [[nodiscard]] Result<Json> parse_json(std::string_view text);
 
+/// The same with the memory of another document, into which it may then be moved.
+[[nodiscard]] Result<Json> parse_json(std::string_view text, Json::AllocatorType& memory);
+
 /// A member by its path ("elements.total"); null if it is not there.
 [[nodiscard]] const JsonValue* find(const JsonValue& object, std::string_view path);
 

@@ -22,6 +22,7 @@ struct HttpAnswer {
     std::string body = {};
     std::string next_offset = {};  // Of X-Reeve-Next-Offset.
     std::string log_dropped = {};  // Of X-Reeve-Log-Dropped.
+    std::string next_cursor = {};  // Of X-Reeve-Next-Cursor.
 };
 
 /// What becomes of a stream.

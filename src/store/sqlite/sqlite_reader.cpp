@@ -50,7 +50,6 @@ class SqliteReader final : public ledger::Reader {
         kUserId,
         kProjectId,
         kJob,
-        kTexts,
         kUserName,
         kProjectName,
         kRequest,
@@ -78,7 +77,6 @@ class SqliteReader final : public ledger::Reader {
     [[nodiscard]] Result<std::optional<Wanted>> wanted_of(const ledger::JobFilter& filter);
     [[nodiscard]] Result<std::optional<ledger::JobRow>> find_row(JobId id);
     [[nodiscard]] Result<void> fill_row(ledger::JobRow& row);
-    [[nodiscard]] Result<void> fill_texts(ledger::JobRow& row);
     [[nodiscard]] Result<void> fill_request(ledger::JobRow& row);
     [[nodiscard]] Result<void> fill_element(ledger::JobRow& row);
     [[nodiscard]] Result<bool> has_job(JobId id);
@@ -99,11 +97,14 @@ tl::unexpected<Error> no_job(JobId id) {
 
 std::string SqliteReader::sql_of(Index index) {
     switch (index) {
-        case kHead:        return "SELECT incarnation, last_rev FROM meta";
-        case kUserId:      return "SELECT id FROM users WHERE name = ?";
-        case kProjectId:   return "SELECT id FROM projects WHERE name = ?";
-        case kJob:         return "SELECT " + std::string(kJobColumns) + " FROM jobs WHERE id = ?";
-        case kTexts:       return "SELECT name, labels FROM job_texts WHERE id = ?";
+        case kHead:      return "SELECT incarnation, last_rev FROM meta";
+        case kUserId:    return "SELECT id FROM users WHERE name = ?";
+        case kProjectId: return "SELECT id FROM projects WHERE name = ?";
+        case kJob:
+            return "SELECT " + std::string(kJobColumns) +
+                   ", text_name, labels FROM jobs LEFT JOIN "
+                   "(SELECT id AS text_id, name AS text_name, labels FROM job_texts) "
+                   "ON text_id = id WHERE id = ?";
         case kUserName:    return "SELECT name FROM users WHERE id = ?";
         case kProjectName: return "SELECT name FROM projects WHERE id = ?";
         case kRequest:
@@ -279,6 +280,8 @@ Result<std::optional<ledger::JobRow>> SqliteReader::find_row(JobId id) {
             return std::optional<ledger::JobRow>();
         }
         row.record = read_job(run);
+        row.name = run.read_string();
+        row.labels = unpack_labels(run.read_text());
     }
     if (auto done = fill_row(row); !done) {
         return tl::unexpected(std::move(done.error()));
@@ -297,22 +300,8 @@ Result<void> SqliteReader::fill_row(ledger::JobRow& row) {
         return tl::unexpected(std::move(project.error()));
     }
     row.project = std::move(*project);
-    return fill_texts(row).and_then([&] { return fill_request(row); }).and_then([&] {
-        return row.record.range.count() == 1 ? fill_element(row) : Result<void>();
-    });
-}
-
-Result<void> SqliteReader::fill_texts(ledger::JobRow& row) {
-    Run run(at(kTexts));
-    auto has_row = run.id(row.record.id).step();
-    if (!has_row) {
-        return tl::unexpected(std::move(has_row.error()));
-    }
-    if (*has_row) {
-        row.name = run.read_string();
-        row.labels = unpack_labels(run.read_text());
-    }
-    return {};
+    return fill_request(row).and_then(
+        [&] { return row.record.range.count() == 1 ? fill_element(row) : Result<void>(); });
 }
 
 Result<void> SqliteReader::fill_request(ledger::JobRow& row) {
@@ -327,6 +316,9 @@ Result<void> SqliteReader::fill_request(ledger::JobRow& row) {
 }
 
 Result<void> SqliteReader::fill_element(ledger::JobRow& row) {
+    if (row.record.next == 0 && row.record.taken.empty()) {
+        return {};  // None has left the queue: there is no record.
+    }
     Run run(at(kLastAttempt));
     auto has_row = run.id(row.record.id).step();
     if (!has_row) {

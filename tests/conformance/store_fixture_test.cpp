@@ -108,6 +108,8 @@ model::JobRecord job_in(std::uint64_t id, model::ElementState state) {
         .request = model::RequestId(1),
         .submitted_at = kStart};
     job.counts[state] = 1;
+    const bool waits = state == model::ElementState::kQueued || state == model::ElementState::kHeld;
+    job.next = waits ? 0 : 1;  // What has left the queue has a record, or ended before.
     if (is_end(state)) {
         job.ended_at = kStart;
     }

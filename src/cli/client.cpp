@@ -41,9 +41,17 @@ std::string limited(const std::string& target, std::size_t rows) {
            "limit=" + std::to_string(rows);
 }
 
+std::string at_cursor(const std::string& target, const std::string& cursor) {
+    return target + "&cursor=" + escaped(cursor);
+}
+
 /// Moves the rows of `page`, which has the memory of `all`, behind those of `all`, and its `next`
-/// to the place of theirs.
+/// to the place of theirs. The first page becomes `all`.
 void append_page(Json& all, Json& page) {
+    if (all.IsNull()) {
+        all.JsonValue::Swap(page);  // The values alone: the memory stays that of `all`.
+        return;
+    }
     auto& memory = all.GetAllocator();
     for (JsonValue& row : page["items"].GetArray()) {
         all["items"].PushBack(row.Move(), memory);
@@ -224,17 +232,17 @@ Result<Json> Client::get_all(const std::string& target, std::size_t rows_max) {
     const std::string base = limited(target, page_rows);
     Json all;
     std::string next;
+    std::size_t rows = 0;
     std::future<Result<HttpAnswer>> coming;
-    for (std::size_t rows = 0;;) {
-        const std::string at = next.empty() ? base : base + "&cursor=" + escaped(next);
-        const auto answer = coming.valid() ? coming.get() : get_bytes(at);
+    do {
+        const auto answer =
+            coming.valid() ? coming.get() : get_bytes(next.empty() ? base : at_cursor(base, next));
         if (!answer) {
             return tl::unexpected(answer.error());
         }
         // One request is under way at a time, and none while this thread asks itself.
-        next = answer->next_cursor;
-        if (!next.empty() && rows + page_rows < rows_max) {
-            coming = ask_ahead(base + "&cursor=" + escaped(next));
+        if (!answer->next_cursor.empty() && rows + page_rows < rows_max) {
+            coming = ask_ahead(at_cursor(base, answer->next_cursor));
         }
         auto page = read_page(parse_json(answer->body, all.GetAllocator()), rows);
         if (!page) {
@@ -242,15 +250,9 @@ Result<Json> Client::get_all(const std::string& target, std::size_t rows_max) {
         }
         rows += (*page)["items"].Size();
         next = text_at(*page, "next");
-        if (all.IsNull()) {
-            all.JsonValue::Swap(*page);  // The values alone: the memory stays that of `all`.
-        } else {
-            append_page(all, *page);
-        }
-        if (next.empty() || rows >= rows_max) {
-            return all;
-        }
-    }
+        append_page(all, *page);
+    } while (!next.empty() && rows < rows_max);
+    return all;
 }
 
 Result<void> Client::each_page(

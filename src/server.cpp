@@ -13,6 +13,7 @@
 
 #include "agent/process/log_reader.hpp"
 #include "agent/process/task_directory.hpp"
+#include "api/job_json.hpp"
 #include "base/text.hpp"
 #include "cli/job_file.hpp"
 #include "cli/yaml_json.hpp"
@@ -197,6 +198,14 @@ Result<void> Server::open_ledger() {
         .view = [this] { return writer_->view(); },
         .queue = controller::queue_of(*store_),
         .note = note,
+        .look =
+            [this](const auto& queue, const auto& view, Instant at, const auto& goes_on) {
+                const auto reason = [&](const ledger::JobRow& job, std::uint64_t position) {
+                    return api::reason_word(
+                        controller::why_pending(job, position, view, {.is_admin = true}));
+                };
+                reasons_.look(queue, at, reason, goes_on);
+            },
         .begin = platform::yield_to_others,
         .trouble = said_once("forecasts")});
     return {};
@@ -507,6 +516,7 @@ Result<void> Server::start_api() {
         .version = kVersion,
         .backup = [this](const std::string& path) { return back_up(path); },
         .forecasts = [this] { return forecaster_->sheet(); },
+        .reasons = [this](JobId job) { return reasons_.of(job); },
         .http_counters = [this] { return http_ ? &http_->counters() : nullptr; },
         .writer_counters = &writer_->counters(),
         .audit_counters = audit_ ? &audit_->counters() : nullptr});

@@ -29,6 +29,7 @@
 #include "api/task_logs.hpp"
 #include "base/result.hpp"
 #include "controller/forecaster.hpp"
+#include "controller/reason_log.hpp"
 #include "controller/writer.hpp"
 #include "model/gpu_source.hpp"
 #include "platform/files.hpp"
@@ -127,6 +128,7 @@ class Server {
     std::optional<platform::FileLock> lock_;
     std::unique_ptr<store_sqlite::SqliteStore> store_;
     std::unique_ptr<controller::Writer> writer_;
+    controller::ReasonLog reasons_;
     std::unique_ptr<controller::Forecaster> forecaster_;
     std::string cluster_id_;
 

@@ -386,6 +386,22 @@ void write_why(JsonText& json, const controller::Waiter& waiter, const controlle
     write_reasons(json, waiter, why);
 }
 
+void write_history(JsonText& json, const std::vector<controller::ReasonSpan>& spans) {
+    if (spans.empty()) {
+        return;
+    }
+    json.key("history");
+    json.begin_array();
+    for (const controller::ReasonSpan& span : spans) {
+        json.begin_object();
+        json.field("reason", span.reason);
+        json.field("since", span.since);
+        json.field("seen", span.seen);
+        json.end_object();
+    }
+    json.end_array();
+}
+
 void write_reasons(JsonText& json, const controller::Waiter& waiter, const controller::Why& why) {
     const model::JobRecord& record = waiter.job.record;
     json.field("state", model::word_of(waiter.state.value_or(model::state_of(record.counts))));

@@ -6,6 +6,7 @@
 
 #include "api/json_text.hpp"
 #include "controller/forecast_sheet.hpp"
+#include "controller/reason_log.hpp"
 #include "controller/view.hpp"
 #include "controller/when.hpp"
 #include "controller/why.hpp"
@@ -34,6 +35,9 @@ void write_element(
     const model::ElementRecord& element,
     const controller::View& view,
     const std::optional<model::AllocationRecord>& allocation);
+
+/// "history", if there is any.
+void write_history(JsonText& json, const std::vector<controller::ReasonSpan>& spans);
 
 /// "forecast", if samples say when it starts.
 void write_forecast(

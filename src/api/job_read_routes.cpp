@@ -242,6 +242,9 @@ HttpResponse why(
     JsonText json;
     json.begin_object();
     write_why(json, waiter, why);
+    if (parts.reasons && !waiter.state) {
+        write_history(json, parts.reasons(waiter.job.record.id));
+    }
     write_as_of(json, view->incarnation, view->rev, parts.now());
     json.end_object();
     return {.body = json.take()};

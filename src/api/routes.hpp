@@ -17,6 +17,7 @@
 #include "api/sample_board.hpp"
 #include "api/task_logs.hpp"
 #include "controller/forecast_sheet.hpp"
+#include "controller/reason_log.hpp"
 #include "controller/writer.hpp"
 #include "model/job_spec.hpp"
 
@@ -53,6 +54,9 @@ struct ApiParts {
 
     /// What samples say of the queue; null while there are none. Empty: nobody makes any.
     std::function<std::shared_ptr<const controller::ForecastSheet>()> forecasts = {};
+
+    /// What a job waited for until now. Empty: nobody keeps it.
+    std::function<std::vector<controller::ReasonSpan>(JobId)> reasons = {};
 
     // For /metrics. The counters' owners come later than the routes; each may be null.
     std::function<const HttpCounters*()> http_counters = {};

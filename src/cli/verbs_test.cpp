@@ -440,6 +440,26 @@ TEST(FreeVerb, ShowsUntilWhen) {
         "jw3,NVIDIA A30,0,250,6144,1000,1024,\n");
 }
 
+TEST(WhyVerb, SaysWhatItHasWaitedFor) {
+    const std::string head =
+        R"({"id":7,"state":"queued","position":1,"binding_count":1,"blockers":[{"kind":"quota","text":"a"}],)"
+        R"("changes":[],"history":[)";
+    const std::string first =
+        R"({"reason":"gpu_short","since":"1970-01-01T00:00:00Z","seen":"1970-01-01T00:10:00Z"})";
+    const std::string second =
+        R"(,{"reason":"quota","since":"1970-01-01T00:10:02Z","seen":"1970-01-01T00:20:00Z"})";
+    const std::string job =
+        R"({"id":7,"name":"train","user":"ann","project":"vision","state":"queued"})";
+    for (const bool has_two : {false, true}) {
+        FakeTransport server;
+        server.answer(200, head + first + (has_two ? second : "") + "]}");
+        server.answer(200, job);
+        const std::string out = call(server, "why", {"7"}).out;
+        EXPECT_EQ(out.find("for 10m2s ") != std::string::npos, has_two) << out;
+        EXPECT_EQ(out.find("its project's quota is used up") != std::string::npos, has_two) << out;
+    }
+}
+
 TEST(ProjectSetVerb, ChangesOnlyWhatIsNamed) {
     FakeTransport server;
     server.answer(200, R"({"name":"v","quota":{"gpu_milli":4000,"memory_mib":1024}})");

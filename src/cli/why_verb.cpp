@@ -116,6 +116,7 @@ class WhyVerb final : public Verb {
             << time_of_job(*job, session.look.now) << "  asks for "
             << resources_in_words(find(*job, "resources")) << "\n";
         print_blockers(out, *why, *job, session.look);
+        print_history(out, *why, session.look);
         return {};
     }
 
@@ -175,6 +176,33 @@ class WhyVerb final : public Verb {
         if (is_new_job && find(why, "reservation") != nullptr) {
             out << "  (submit that, then stop this one, which gives up the room kept for it)\n";
         }
+    }
+
+    /// What it waited for until now, unless that is just what was said.
+    static void print_history(std::ostream& out, const JsonValue& why, const Look& look) {
+        const JsonValue* spans = find(why, "history");
+        if (spans == nullptr || !spans->IsArray() || spans->Empty()) {
+            return;
+        }
+        const bool waits = find(why, "position") != nullptr;
+        if (waits && spans->Size() == 1) {
+            return;
+        }
+        std::vector<std::vector<std::string>> rows;
+        for (rapidjson::SizeType i = 0; i < spans->Size(); ++i) {
+            const JsonValue& span = (*spans)[i];
+            const bool is_last = i + 1 == spans->Size();
+            const std::string since = text_at(span, "since");
+            std::string end = text_at(is_last ? span : (*spans)[i + 1], is_last ? "seen" : "since");
+            if (is_last && waits) {
+                end.clear();
+            }
+            rows.push_back(
+                {"  since " + relative_time(since, look.now),
+                 "for " + time_between(since, end, look.now),
+                 reason_in_words(text_at(span, "reason"))});
+        }
+        out << table_text(rows, look);
     }
 
     static void print_reservation(

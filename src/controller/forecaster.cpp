@@ -11,7 +11,8 @@ using std::chrono::microseconds;
 constexpr int kRestsPerWork = 3;                 // A quarter of the time is work.
 constexpr std::chrono::seconds kStale(60);       // Then again, though nothing changed.
 constexpr std::chrono::seconds kSheetTakes(30);  // With its rests; then what there is has to do.
-constexpr std::size_t kNotedMax = 500;           // Forecasts at a time: the writer stores them.
+constexpr std::chrono::milliseconds kLookTakes(100);  // Of a processor.
+constexpr std::size_t kNotedMax = 500;  // Forecasts at a time: the writer stores them.
 
 }  // namespace
 
@@ -81,6 +82,15 @@ Result<std::optional<ForecastSheet>> Forecaster::make() {
     // After the queue: what starts between the two is then in both, and not in neither.
     const std::shared_ptr<const View> view = options_.view();
     const Instant begun = std::max(options_.clock(), view->at);
+    if (options_.look) {
+        const microseconds until = options_.worked() + kLookTakes;
+        options_.look(*queue, *view, begun, [this, until] {
+            return !is_stopping_ && options_.worked() < until;
+        });
+        if (!rest(microseconds(0))) {
+            return std::optional<ForecastSheet>();
+        }
+    }
     history_.update(view->runs);
     std::size_t done = 0;
     return make_forecast_sheet(*view, begun, *queue, history_, [&](bool is_sample_done) {

@@ -25,6 +25,15 @@ struct ForecasterOptions {
     std::function<std::shared_ptr<const View>()> view = {};  // The newest; never null.
     std::function<Result<std::vector<ledger::JobRow>>()> queue = {};     // As read_queue() has it.
     std::function<void(std::vector<ledger::ForecastRecord>)> note = {};  // Keeps them, or not.
+
+    /// Is shown the queue before each sheet is made, and ends when `goes_on` is false. May be
+    /// empty.
+    std::function<void(
+        const std::vector<ledger::JobRow>& queue,
+        const View& view,
+        Instant at,
+        const std::function<bool()>& goes_on)>
+        look = {};
     std::function<void()> begin = {};                // First on its thread: lowers its priority.
     std::function<void(const Error&)> trouble = {};  // The queue could not be read.
     std::chrono::milliseconds rest = std::chrono::seconds(1);  // Between two sheets, at least.

@@ -64,6 +64,19 @@ Result<std::vector<scheduler::Backfill>> parse_backfills(const std::string& text
     return parse_names<scheduler::Backfill>("--backfill", text, scheduler::parse_backfill);
 }
 
+Result<std::int64_t> parse_node_scale(const std::string& text) {
+    constexpr std::int64_t kMost = 100'000;
+    const auto nth = parse_integer(text.starts_with("1/") ? text.substr(2) : "");
+    if (!nth || *nth < 1 || *nth > kMost) {
+        return fail(
+            ErrorCode::kInvalid,
+            "--scale-nodes: 1/N was expected, with N from 1 to 100000 (1/10: "
+            "every tenth node), not '" +
+                text + "'");
+    }
+    return *nth;
+}
+
 Result<simulate::Cluster> read_cluster(const std::string& name) {
     if (simulate::is_cluster_spec(name)) {
         auto cluster = simulate::parse_cluster_spec(name);

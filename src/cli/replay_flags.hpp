@@ -30,6 +30,9 @@ struct ReplayInput {
 [[nodiscard]] Result<std::vector<scheduler::Policy>> parse_policies(const std::string& text);
 [[nodiscard]] Result<std::vector<scheduler::Backfill>> parse_backfills(const std::string& text);
 
+/// "1/10" gives 10. Errors: kInvalid.
+[[nodiscard]] Result<std::int64_t> parse_node_scale(const std::string& text);
+
 /// A node list, or a cluster in short. Errors: of the file; kInvalid, saying what was expected.
 [[nodiscard]] Result<simulate::Cluster> read_cluster(const std::string& name);
 

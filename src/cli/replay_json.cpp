@@ -64,17 +64,22 @@ JsonValue summary_json(const ReplaySummary& summary, Json& json) {
     members.add_fixed("wait_mean_s", summary.wait_ms.mean, kThousandths);
     members.add_fixed("wait_median_s", summary.wait_ms.median, kThousandths);
     members.add_fixed("wait_p90_s", summary.wait_ms.p90, kThousandths);
+    members.add_fixed("wait_p95_s", summary.wait_ms.p95, kThousandths);
     members.add_fixed("wait_p99_s", summary.wait_ms.p99, kThousandths);
     members.add_fixed("wait_max_s", summary.wait_ms.max, kThousandths);
     members.add_fixed("slowdown_mean", summary.slowdown_milli.mean, kThousandths);
     members.add_fixed("slowdown_median", summary.slowdown_milli.median, kThousandths);
     members.add_fixed("slowdown_p90", summary.slowdown_milli.p90, kThousandths);
+    members.add_fixed("slowdown_p95", summary.slowdown_milli.p95, kThousandths);
     members.add_fixed("slowdown_p99", summary.slowdown_milli.p99, kThousandths);
     members.add_fixed("slowdown_max", summary.slowdown_milli.max, kThousandths);
     members.add_fixed("gpu_use_percent", summary.gpu_use_to_last_submission, kHundredths);
     members.add_fixed("gpu_use_to_end_percent", summary.gpu_use_to_end, kHundredths);
     members.add_fixed("cpu_use_percent", summary.cpu_use_to_last_submission, kHundredths);
     members.add_fixed("cpu_use_to_end_percent", summary.cpu_use_to_end, kHundredths);
+    members.add_fixed(
+        "gpu_stranded_to_last_submission_percent", summary.gpu_stranded_to_last_submission,
+        kHundredths);
     members.add_fixed("gpu_stranded_percent", summary.gpu_stranded, kHundredths);
     members.add_fixed("makespan_s", summary.makespan_ms, kThousandths);
     members.add("waiting_max", summary.waiting_max);
@@ -201,6 +206,7 @@ Listing replay_listing(bool has_gpus) {
     add(duration_column("WAIT", "summary.wait_mean_s"));
     add(wide(duration_column("MEDIAN", "summary.wait_median_s")));
     add(wide(duration_column("P90", "summary.wait_p90_s")));
+    add(wide(duration_column("P95", "summary.wait_p95_s")));
     add(duration_column("P99", "summary.wait_p99_s"));
     add(wide(duration_column("MAX", "summary.wait_max_s")));
     add(plain("SLOWDOWN", "summary.slowdown_mean"));

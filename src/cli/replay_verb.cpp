@@ -12,6 +12,7 @@
 #include "platform/signals.hpp"
 #include "simulate/replay.hpp"
 #include "simulate/report.hpp"
+#include "simulate/scaling.hpp"
 #include "simulate/trace_format.hpp"
 
 namespace reeve::cli {
@@ -54,7 +55,13 @@ class ReplayVerb final : public ListVerb {
         app.add_option(
             "--backfill", backfills_,
             names_of(scheduler::kBackfills) + " (easy); several with commas");
-        app.add_option("--seed", seeds_, "Of the random policy (42); inflation: 42,43 or 42-51");
+        app.add_option(
+            "--seed", seeds_, "Of the random policy and --shuffle (42); inflation: 42,43 or 42-51");
+        app.add_option(
+               "--speed-up", speed_up_, "Jobs come N times as fast, and run as long as ever")
+            ->check(CLI::Range(1, 1'000'000));
+        app.add_option("--scale-nodes", scale_nodes_, "1/N: every Nth node of the cluster alone");
+        app.add_flag("--shuffle", is_shuffled_, "Which job comes when is made up, by --seed");
         app.add_option("--html", html_, "Write a report with pictures to this file");
         app.add_option("--csv", csv_, "Write a row for each job to this file");
         app.add_flag("--jobs", has_jobs_, "Each job in the JSON, too");
@@ -101,6 +108,13 @@ class ReplayVerb final : public ListVerb {
         if (!cluster) {
             return tl::unexpected(std::move(cluster.error()));
         }
+        if (!scale_nodes_.empty()) {
+            const auto nth = parse_node_scale(scale_nodes_);
+            if (!nth) {
+                return tl::unexpected(nth.error());
+            }
+            cluster = simulate::every_nth_node(*cluster, *nth);
+        }
         auto text = read_trace_text(trace_);
         if (!text) {
             return tl::unexpected(std::move(text.error()));
@@ -138,6 +152,13 @@ class ReplayVerb final : public ListVerb {
                 "--html, --csv and --backfill are of replays; the inflation experiment, which this "
                 "is (--arrived, --mix, --experiment inflation, or a pod list without times), has "
                 "no use for them");
+        }
+        if (is_inflation && (is_shuffled_ || speed_up_ > 1)) {
+            return fail(
+                ErrorCode::kInvalid,
+                "--shuffle and --speed-up are of replays; the inflation experiment shuffles "
+                "anyway, "
+                "and has no times");
         }
         if (is_inflation && !format_.empty() && format_ != "openb") {
             return fail(
@@ -183,7 +204,19 @@ class ReplayVerb final : public ListVerb {
             return fail(ErrorCode::kInvalid, "--format: " + format.error().message);
         }
         format_ = (*format)->name;
-        return (*format)->parse(trace_, input_.trace_text, input_.cluster);
+        auto workload = (*format)->parse(trace_, input_.trace_text, input_.cluster);
+        if (workload && is_shuffled_) {
+            simulate::shuffle_jobs(*workload, input_.seeds.front());
+            workload->notes.push_back(
+                "jobs come at the times of others, by seed " +
+                std::to_string(input_.seeds.front()));
+        }
+        if (workload && speed_up_ > 1) {
+            simulate::speed_up(*workload, speed_up_);
+            workload->notes.push_back(
+                "jobs come " + std::to_string(speed_up_) + " times as fast as in the trace");
+        }
+        return workload;
     }
 
     Result<int> replay(const Session& session, const simulate::Workload& workload) {
@@ -198,7 +231,7 @@ class ReplayVerb final : public ListVerb {
         simulate::Report report{
             .trace = trace_,
             .format = format_,
-            .cluster = cluster_,
+            .cluster = cluster_ + (scale_nodes_.empty() ? "" : ", " + scale_nodes_ + " of it"),
             .machines = input_.cluster,
             .workload = workload};
         for (const std::string& note : workload.notes) {
@@ -282,6 +315,9 @@ class ReplayVerb final : public ListVerb {
     std::string experiment_;
     std::optional<std::int64_t> arrived_percent_;
     std::string mix_;
+    std::int64_t speed_up_ = 1;
+    std::string scale_nodes_;
+    bool is_shuffled_ = false;
 
     ReplayInput input_;
     std::vector<scheduler::Backfill> parsed_backfills_;

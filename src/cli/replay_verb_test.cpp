@@ -278,5 +278,45 @@ TEST_F(ReplayVerb, SaysWhatIsWrong) {
     EXPECT_NE(err.str().find("nodes.csv"), std::string::npos) << err.str();
 }
 
+TEST_F(ReplayVerb, MakesATraceBusier) {
+    write_jobs();
+    const std::vector<std::string> scaled = {"--trace",
+                                             folder + "/jobs.csv",
+                                             "--cluster",
+                                             "4x2xA100",
+                                             "--scale-nodes",
+                                             "1/3",
+                                             "--speed-up",
+                                             "2",
+                                             "--shuffle",
+                                             "--seed",
+                                             "7",
+                                             "--jobs",
+                                             "-o",
+                                             "json"};
+    ASSERT_EQ(run_bare(scaled), 0) << err.str();
+    const auto said = parse_json(out.str());
+    ASSERT_TRUE(said);
+    EXPECT_EQ(text_at(*said, "cluster"), "4x2xA100, 1/3 of it");
+    EXPECT_EQ(integer_at(*said, "nodes"), 2) << "the first and the fourth";
+    EXPECT_EQ(integer_at(*said, "gpus"), 4);
+    const JsonValue& jobs = *find((*said)["items"][0], "jobs");
+    ASSERT_EQ(jobs.Size(), 3U);
+    EXPECT_EQ(jobs[0]["submitted_s"].GetDouble(), 100);
+    EXPECT_EQ(jobs[1]["submitted_s"].GetDouble(), 100);
+    EXPECT_EQ(jobs[2]["submitted_s"].GetDouble(), 101);
+    EXPECT_NE(err.str().find("2 times as fast"), std::string::npos) << err.str();
+}
+
+TEST_F(ReplayVerb, RefusesOtherScalesOfNodes) {
+    write_jobs();
+    for (const std::string scale : {"10", "1/0", "2/3", "1/x", "1/100001"}) {
+        EXPECT_NE(replay({"--scale-nodes", scale}), 0);
+        EXPECT_NE(err.str().find("--scale-nodes: 1/N was expected"), std::string::npos);
+    }
+    EXPECT_NE(run({"--shuffle"}), 0) << "of a list without times";
+    EXPECT_NE(err.str().find("inflation"), std::string::npos) << err.str();
+}
+
 }  // namespace
 }  // namespace reeve::cli

@@ -140,6 +140,8 @@ class Page {
              [](const S& s) { return s.wait_ms.median; }},
             {"p90", [](const S& s) { return duration_of(s.wait_ms.p90); },
              [](const S& s) { return s.wait_ms.p90; }},
+            {"p95", [](const S& s) { return duration_of(s.wait_ms.p95); },
+             [](const S& s) { return s.wait_ms.p95; }},
             {"p99", [](const S& s) { return duration_of(s.wait_ms.p99); },
              [](const S& s) { return s.wait_ms.p99; }},
             {"max", [](const S& s) { return duration_of(s.wait_ms.max); },

@@ -66,14 +66,14 @@ Use use_between(
     return use;
 }
 
-std::int64_t stranded_mean(const ReplayOutcome& outcome) {
-    const Instant horizon = horizon_of(outcome);
+std::int64_t stranded_mean(const ReplayOutcome& outcome, Instant horizon) {
     double sum = 0;
     double time = 0;
     for (std::size_t i = 0; i < outcome.samples.size(); ++i) {
         const ReplaySample& sample = outcome.samples[i];
         const Instant until = i + 1 < outcome.samples.size() ? outcome.samples[i + 1].at : horizon;
-        const auto ms = static_cast<double>(ms_between(sample.at, std::max(until, sample.at)));
+        const auto ms = static_cast<double>(
+            ms_between(sample.at, std::max(std::min(until, horizon), sample.at)));
         sum += ms * static_cast<double>(sample.gpu_milli_stranded);
         time += ms;
     }
@@ -99,6 +99,7 @@ Distribution distribution_of(std::vector<std::int64_t> values) {
         .mean = quotients + (remainders + count / 2) / count,
         .median = percentile(values, 50),
         .p90 = percentile(values, 90),
+        .p95 = percentile(values, 95),
         .p99 = percentile(values, 99),
         .max = values.back()};
 }
@@ -152,7 +153,7 @@ ReplaySummary summarize(
         .jobs = workload.jobs.size(),
         .wait_ms = distribution_of(waits_ms(workload, outcome)),
         .slowdown_milli = distribution_of(slowdowns_milli(workload, outcome)),
-        .gpu_stranded = stranded_mean(outcome),
+        .gpu_stranded = stranded_mean(outcome, horizon_of(outcome)),
         .makespan_ms =
             ms_between(outcome.first_at, std::max(outcome.first_at, outcome.last_end_at)),
         .waiting_max = outcome.waiting_max,
@@ -167,6 +168,7 @@ ReplaySummary summarize(
     // A replay that was stopped early never came to the last submission.
     const Instant end = horizon_of(outcome);
     const Instant last = std::min(outcome.last_submission_at, end);
+    summary.gpu_stranded_to_last_submission = stranded_mean(outcome, last);
     const Use early = use_between(cluster, workload, outcome, last);
     const Use all = use_between(cluster, workload, outcome, end);
     const auto share = [&](double use, std::int64_t total, Instant until) {

@@ -17,6 +17,7 @@ struct Distribution {
     std::int64_t mean = 0;  // To the nearest.
     std::int64_t median = 0;
     std::int64_t p90 = 0;
+    std::int64_t p95 = 0;
     std::int64_t p99 = 0;
     std::int64_t max = 0;
 
@@ -49,7 +50,8 @@ struct ReplaySummary {
     std::int64_t cpu_use_to_last_submission = 0;
     std::int64_t cpu_use_to_end = 0;
 
-    /// Free, but on GPUs of which a part is in use; a mean over the whole time, by the samples.
+    // Free, but on GPUs of which a part is in use; means over the same times, by the samples.
+    std::int64_t gpu_stranded_to_last_submission = 0;
     std::int64_t gpu_stranded = 0;
 
     std::int64_t makespan_ms = 0;  // From the first submission to the last end.

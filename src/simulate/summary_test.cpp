@@ -71,13 +71,18 @@ TEST(Summary, AddsUpWhatHappened) {
     EXPECT_EQ(summary.backfilled, 1U);
     // Waits 0, 50, 90, 49.
     EXPECT_EQ(
-        summary.wait_ms,
-        (Distribution{
-            .mean = 47'250, .median = 49'000, .p90 = 90'000, .p99 = 90'000, .max = 90'000}));
+        summary.wait_ms, (Distribution{
+                             .mean = 47'250,
+                             .median = 49'000,
+                             .p90 = 90'000,
+                             .p95 = 90'000,
+                             .p99 = 90'000,
+                             .max = 90'000}));
     // (0+100)/100, (50+50)/50, (90+100)/100, (49+1)/10: a run of 1 s counts as 10.
     EXPECT_EQ(
         summary.slowdown_milli,
-        (Distribution{.mean = 2475, .median = 1900, .p90 = 5000, .p99 = 5000, .max = 5000}));
+        (Distribution{
+            .mean = 2475, .median = 1900, .p90 = 5000, .p95 = 5000, .p99 = 5000, .max = 5000}));
     // To 200: 2 GPUs for 100 s, a quarter for 50 s and for 1 s, of 4 for 100 s.
     EXPECT_EQ(summary.gpu_use_to_last_submission, 5319) << "53.1875 %, rounded";
     EXPECT_EQ(summary.gpu_use_to_end, 2659);
@@ -85,6 +90,7 @@ TEST(Summary, AddsUpWhatHappened) {
     EXPECT_EQ(summary.cpu_use_to_last_submission, 1250);
     EXPECT_EQ(summary.cpu_use_to_end, 5625);
     EXPECT_EQ(summary.gpu_stranded, 500) << "0.8 of 4 GPUs for 50 s of 200";
+    EXPECT_EQ(summary.gpu_stranded_to_last_submission, 1000) << "for 50 s of 100";
     EXPECT_EQ(summary.makespan_ms, 200'000);
     EXPECT_EQ(summary.waiting_max, 3U);
     EXPECT_EQ(summary.decisions, 17U);
@@ -137,10 +143,11 @@ TEST(Distribution, TakesTheNearestRank) {
     }
     EXPECT_EQ(
         distribution_of(values),
-        (Distribution{.mean = 101, .median = 100, .p90 = 180, .p99 = 198, .max = 200}))
+        (Distribution{.mean = 101, .median = 100, .p90 = 180, .p95 = 190, .p99 = 198, .max = 200}))
         << "100.5 is rounded up";
     EXPECT_EQ(
-        distribution_of({7}), (Distribution{.mean = 7, .median = 7, .p90 = 7, .p99 = 7, .max = 7}));
+        distribution_of({7}),
+        (Distribution{.mean = 7, .median = 7, .p90 = 7, .p95 = 7, .p99 = 7, .max = 7}));
     EXPECT_EQ(distribution_of({}), Distribution{});
     constexpr std::int64_t kLarge = INT64_MAX - 1;
     EXPECT_EQ(distribution_of({kLarge, kLarge, kLarge}).mean, kLarge) << "no sum that overflows";

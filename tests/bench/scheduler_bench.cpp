@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -15,6 +16,8 @@
 
 #include "platform/files.hpp"
 #include "simulate/inflation.hpp"
+#include "simulate/scaling.hpp"
+#include "simulate/summary.hpp"
 
 namespace reeve {
 namespace {
@@ -200,6 +203,55 @@ void print_curve(const std::string& traces) {
     }
 }
 
+/// openb as it came and went, on a quarter of its nodes, where it is made to queue: the mean of
+/// some orders of the jobs. `backfill` as the server has it.
+void print_departures(
+    const std::string& traces, const std::string& workload, std::int64_t factor, Policy policy) {
+    constexpr std::size_t kBytesMax = std::size_t{1} << 28U;
+    constexpr std::int64_t kNodesOf = 4;
+    constexpr double kMsOfMinute = 60'000;
+    constexpr double kHundred = 100;
+    const Cluster cluster =
+        simulate::every_nth_node(read_openb(traces, workload).cluster, kNodesOf);
+    const std::string pods = traces + "/openb/openb_pod_list_" + workload + ".csv";
+    const simulate::Workload listed = must(
+        simulate::parse_openb_workload(pods, must(platform::read_file(pods, kBytesMax)), cluster));
+    std::map<std::string, double> sums;
+    for (std::uint64_t seed = kFirstSeed; seed < kFirstSeed + kSeeds; ++seed) {
+        simulate::Workload jobs = listed;
+        simulate::shuffle_jobs(jobs, seed);
+        simulate::speed_up(jobs, factor);
+        const simulate::ReplaySummary summary = simulate::summarize(
+            cluster, jobs, simulate::run_replay(cluster, jobs, {.policy = policy, .seed = seed}));
+        const auto add = [&](const char* name, std::int64_t value, double unit) {
+            sums[name] += static_cast<double>(value) / unit / static_cast<double>(kSeeds);
+        };
+        add("wait-mean", summary.wait_ms.mean, kMsOfMinute);
+        add("wait-median", summary.wait_ms.median, kMsOfMinute);
+        add("wait-p95", summary.wait_ms.p95, kMsOfMinute);
+        add("use", summary.gpu_use_to_last_submission, kHundred);
+        add("stranded", summary.gpu_stranded_to_last_submission, kHundred);
+    }
+    for (const auto& [name, value] : sums) {
+        print(
+            "departures/" + workload + "/" + std::to_string(factor) + "/" +
+                std::string(name_of(policy)) + "/" + name,
+            value, name.starts_with("wait") ? "min" : "%");
+    }
+}
+
+void print_all_departures(const std::string& traces) {
+    for (const char* workload : {"default", "cpu050", "gpushare40", "gpuspec10"}) {
+        for (const std::int64_t factor : {400, 800, 1600}) {
+            for (const Policy policy :
+                 {Policy::kFillValue, Policy::kFgd, Policy::kBestFit, Policy::kTightest,
+                  Policy::kRandom}) {
+                print_departures(traces, workload, factor, policy);
+            }
+        }
+    }
+}
+
 int run(const std::string& traces, std::string_view figure) {
     if (figure.empty() || figure == "allocated") {
         print_allocations(traces);
@@ -210,6 +262,9 @@ int run(const std::string& traces, std::string_view figure) {
     if (figure.empty() || figure == "curve") {
         print_curve(traces);
     }
+    if (figure == "departures") {  // Minutes: only if it is asked for.
+        print_all_departures(traces);
+    }
     return 0;
 }
 
@@ -218,7 +273,8 @@ int run(const std::string& traces, std::string_view figure) {
 
 int main(int argc, char** argv) {
     if (argc < 2 || argc > 3) {
-        std::fprintf(stderr, "usage: reeve_scheduler_bench TRACES [allocated|rates|curve]\n");
+        std::fprintf(
+            stderr, "usage: reeve_scheduler_bench TRACES [allocated|rates|curve|departures]\n");
         return 2;
     }
     return reeve::run(argv[1], argc == 3 ? argv[2] : "");

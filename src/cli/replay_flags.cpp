@@ -64,6 +64,40 @@ Result<std::vector<scheduler::Backfill>> parse_backfills(const std::string& text
     return parse_names<scheduler::Backfill>("--backfill", text, scheduler::parse_backfill);
 }
 
+Result<simulate::ReplayOptions> with_sharing(
+    simulate::ReplayOptions options, const SharingFlags& flags) {
+    struct Duration {
+        const char* flag;
+        const std::string& text;
+        std::chrono::seconds& value;
+    };
+
+    for (const Duration& each : {
+             Duration{"--fair-share", flags.fair_share, options.order.half_life},
+             Duration{"--ageing",     flags.ageing,     options.order.ageing   },
+             Duration{"--min-run",    flags.min_run,    options.min_run        },
+             Duration{"--grace",      flags.grace,      options.grace          }
+    }) {
+        if (each.text.empty()) {
+            continue;
+        }
+        const auto parsed = parse_duration(each.text);
+        if (!parsed) {
+            return fail(
+                ErrorCode::kInvalid, std::string(each.flag) + ": " + parsed.error().message);
+        }
+        each.value = *parsed;
+    }
+    if (!flags.preemption.empty()) {
+        const auto mode = scheduler::parse_preemption(flags.preemption);
+        if (!mode) {
+            return fail(ErrorCode::kInvalid, "--preemption: " + mode.error().message);
+        }
+        options.preemption = *mode;
+    }
+    return options;
+}
+
 Result<std::int64_t> parse_node_scale(const std::string& text) {
     constexpr std::int64_t kMost = 100'000;
     const auto nth = parse_integer(text.starts_with("1/") ? text.substr(2) : "");

@@ -8,6 +8,7 @@
 #include "scheduler/backfill.hpp"
 #include "scheduler/policy.hpp"
 #include "simulate/cluster.hpp"
+#include "simulate/replay.hpp"
 
 namespace reeve::cli {
 
@@ -29,6 +30,24 @@ struct ReplayInput {
 /// "fill-value,fgd", each once. Errors: kInvalid, naming those there are.
 [[nodiscard]] Result<std::vector<scheduler::Policy>> parse_policies(const std::string& text);
 [[nodiscard]] Result<std::vector<scheduler::Backfill>> parse_backfills(const std::string& text);
+
+/// What the flags say of the order and of who may have what; empty: not said.
+struct SharingFlags {
+    std::string fair_share = {};  // Durations: "7d".
+    std::string ageing = {};
+    std::string preemption = {};
+    std::string min_run = {};
+    std::string grace = {};
+
+    /// Empty if nothing is said.
+    [[nodiscard]] std::string all() const {
+        return fair_share + ageing + preemption + min_run + grace;
+    }
+};
+
+/// `options` with what `flags` say. Errors: kInvalid, naming the flag.
+[[nodiscard]] Result<simulate::ReplayOptions> with_sharing(
+    simulate::ReplayOptions options, const SharingFlags& flags);
 
 /// "1/10" gives 10. Errors: kInvalid.
 [[nodiscard]] Result<std::int64_t> parse_node_scale(const std::string& text);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "simulate/shares.hpp"
 
 namespace reeve::cli {
 namespace {
@@ -53,6 +54,43 @@ class Members {
 constexpr int kThousandths = 3;
 constexpr int kHundredths = 2;
 
+/// Of thousandths of a GPU, times seconds.
+double gpu_hours(std::int64_t milli_seconds) {
+    constexpr double kMilliSecondsOfHour = 3'600'000;
+    constexpr double kMilli = 1000;
+    return std::round(static_cast<double>(milli_seconds) / kMilliSecondsOfHour * kMilli) / kMilli;
+}
+
+/// Who held how much over time, of the largest.
+JsonValue shares_json(const Report& report, const ReportRun& run, Json& json) {
+    constexpr std::size_t kParts = 100;
+    constexpr std::size_t kMost = 50;
+    constexpr double kMilli = 1000;
+    const simulate::SharesOverTime shares = simulate::shares_over_time(report, run, kParts, kMost);
+    JsonValue object(rapidjson::kObjectType);
+    Members members(object, json);
+    members.add("part_s", shares.part_s);
+    const auto add = [&](const char* name, const std::vector<simulate::HeldShare>& all) {
+        JsonValue items(rapidjson::kArrayType);
+        for (const simulate::HeldShare& share : all) {
+            JsonValue item(rapidjson::kObjectType);
+            Members of_item(item, json);
+            of_item.add("name", std::string_view(share.name));
+            of_item.add("gpu_hours", gpu_hours(share.gpu_milli_seconds));
+            JsonValue gpus(rapidjson::kArrayType);
+            for (const std::int64_t milli : share.gpu_milli) {
+                gpus.PushBack(static_cast<double>(milli) / kMilli, json.GetAllocator());
+            }
+            of_item.add("gpus", std::move(gpus));
+            items.PushBack(std::move(item), json.GetAllocator());
+        }
+        members.add(name, std::move(items));
+    };
+    add("projects", shares.projects);
+    add("users", shares.users);
+    return object;
+}
+
 JsonValue summary_json(const ReplaySummary& summary, Json& json) {
     JsonValue object(rapidjson::kObjectType);
     Members members(object, json);
@@ -84,6 +122,9 @@ JsonValue summary_json(const ReplaySummary& summary, Json& json) {
     members.add_fixed("makespan_s", summary.makespan_ms, kThousandths);
     members.add("waiting_max", summary.waiting_max);
     members.add("decisions", summary.decisions);
+    members.add("stopped", static_cast<std::uint64_t>(summary.stopped));
+    members.add("stops", static_cast<std::uint64_t>(summary.stops));
+    members.add("lost_gpu_hours", gpu_hours(summary.lost_gpu_milli_s));
     return object;
 }
 
@@ -110,7 +151,12 @@ JsonValue series_json(const ReportRun& run, Json& json) {
     return object;
 }
 
-JsonValue job_json(const Report& report, const ReportRun& run, std::size_t job, Json& json) {
+JsonValue job_json(
+    const Report& report,
+    const ReportRun& run,
+    std::size_t job,
+    Instant first_started_at,
+    Json& json) {
     const simulate::TraceJob& traced = report.workload.jobs[job];
     const simulate::JobRun& what = run.outcome.runs[job];
     JsonValue object(rapidjson::kObjectType);
@@ -122,7 +168,7 @@ JsonValue job_json(const Report& report, const ReportRun& run, std::size_t job, 
     members.add_fixed("submitted_s", ms(traced.submitted_at.since_epoch()), kThousandths);
     if (what.has_started) {
         members.add_fixed("started_s", ms(what.started_at.since_epoch()), kThousandths);
-        members.add_fixed("wait_s", ms(what.started_at - traced.submitted_at), kThousandths);
+        members.add_fixed("wait_s", ms(first_started_at - traced.submitted_at), kThousandths);
         members.add("node", std::string_view(report.machines.names.at(what.node.value() - 1)));
     }
     if (what.has_ended) {
@@ -130,6 +176,9 @@ JsonValue job_json(const Report& report, const ReportRun& run, std::size_t job, 
     }
     members.add("refused", what.is_refused);
     members.add("backfilled", what.is_backfilled);
+    members.add("user", std::string_view(report.workload.users[traced.user]));
+    members.add("project", std::string_view(report.workload.projects[traced.project]));
+    members.add("stops", static_cast<std::uint64_t>(what.stops));
     return object;
 }
 
@@ -142,10 +191,12 @@ JsonValue run_json(const Report& report, const ReportRun& run, bool has_jobs, Js
     members.add("complete", run.summary.is_complete);
     members.add("summary", summary_json(run.summary, json));
     members.add("series", series_json(run, json));
+    members.add("shares", shares_json(report, run, json));
     if (has_jobs) {
         JsonValue jobs(rapidjson::kArrayType);
+        const std::vector<Instant> starts = first_starts(run.outcome);
         for (std::size_t job = 0; job < run.outcome.runs.size(); ++job) {
-            jobs.PushBack(job_json(report, run, job, json), json.GetAllocator());
+            jobs.PushBack(job_json(report, run, job, starts[job], json), json.GetAllocator());
         }
         members.add("jobs", std::move(jobs));
     }
@@ -214,6 +265,8 @@ Listing replay_listing(bool has_gpus) {
     add(wide(plain("ENDED", "summary.ended")));
     add(wide(plain("REFUSED", "summary.refused")));
     add(wide(plain("BACKFILLED", "summary.backfilled")));
+    add(wide(plain("STOPS", "summary.stops")));
+    add(wide(plain("LOST GPU H", "summary.lost_gpu_hours")));
     listing.name = [](const JsonValue& row) {
         return text_at(row, "policy") + "," + text_at(row, "backfill");
     };

@@ -10,9 +10,11 @@
 #include "cli/verb.hpp"
 #include "platform/files.hpp"
 #include "platform/signals.hpp"
+#include "simulate/project_rules.hpp"
 #include "simulate/replay.hpp"
 #include "simulate/report.hpp"
 #include "simulate/scaling.hpp"
+#include "simulate/shares.hpp"
 #include "simulate/trace_format.hpp"
 
 namespace reeve::cli {
@@ -64,6 +66,9 @@ class ReplayVerb final : public ListVerb {
         app.add_flag("--shuffle", is_shuffled_, "Which job comes when is made up, by --seed");
         app.add_option("--html", html_, "Write a report with pictures to this file");
         app.add_option("--csv", csv_, "Write a row for each job to this file");
+        app.add_option(
+            "--shares-csv", shares_csv_, "Write who held how many GPUs, over time, to this file");
+        add_sharing_options(app);
         app.add_flag("--jobs", has_jobs_, "Each job in the JSON, too");
         app.add_option(
             "--experiment", experiment_, "replay, or inflation (of pod lists without times)");
@@ -98,6 +103,24 @@ class ReplayVerb final : public ListVerb {
     }
 
   private:
+    void add_sharing_options(CLI::App& app) {
+        app.add_option(
+            "--fair-share", sharing_.fair_share, "Half-life of what users have used: 7d (off)");
+        app.add_option(
+            "--ageing", sharing_.ageing, "So much waiting is worth a priority higher by one (off)");
+        app.add_option(
+            "--projects", projects_,
+            "CSV of projects: project, parent, share, guaranteed_gpus, gpus, preemptible");
+        app.add_option(
+            "--preemption", sharing_.preemption,
+            "For whom preemptible jobs are stopped: " + names_of(scheduler::kPreemptionModes) +
+                " (project)");
+        app.add_option(
+            "--min-run", sharing_.min_run, "What was stopped and starts again is left alone (10m)");
+        app.add_option("--grace", sharing_.grace, "What is stopped is gone so much later (1m)");
+        app.add_flag("--preemptible", is_preemptible_, "All jobs are");
+    }
+
     Result<void> read_input() {
         auto policies = parse_policies(policies_);
         auto seeds = parse_seeds(seeds_);
@@ -146,25 +169,36 @@ class ReplayVerb final : public ListVerb {
             (experiment_.empty() &&
              (has_its_flags ||
               (format_.empty() && simulate::is_openb_without_times(input_.trace_text))));
-        if (is_inflation && !(html_ + csv_ + backfills_).empty()) {
+        if (is_inflation) {
+            if (const auto checked = check_inflation(); !checked) {
+                return tl::unexpected(checked.error());
+            }
+        }
+        return is_inflation;
+    }
+
+    [[nodiscard]] Result<void> check_inflation() const {
+        const std::string of_replays =
+            html_ + csv_ + shares_csv_ + backfills_ + projects_ + sharing_.all();
+        if (is_preemptible_ || !of_replays.empty()) {
             return fail(
                 ErrorCode::kInvalid,
-                "--html, --csv and --backfill are of replays; the inflation experiment, which this "
-                "is (--arrived, --mix, --experiment inflation, or a pod list without times), has "
-                "no use for them");
+                "--html, --csv, --shares-csv, --backfill, --projects, --preemptible, --fair-share, "
+                "--ageing, --preemption, --min-run and --grace are of replays; the inflation "
+                "experiment, which this is (--arrived, --mix, --experiment inflation, or a pod "
+                "list without times), has no use for them");
         }
-        if (is_inflation && (is_shuffled_ || speed_up_ > 1)) {
+        if (is_shuffled_ || speed_up_ > 1) {
             return fail(
                 ErrorCode::kInvalid,
                 "--shuffle and --speed-up are of replays; the inflation experiment shuffles "
-                "anyway, "
-                "and has no times");
+                "anyway, and has no times");
         }
-        if (is_inflation && !format_.empty() && format_ != "openb") {
+        if (!format_.empty() && format_ != "openb") {
             return fail(
                 ErrorCode::kInvalid, "--format: the inflation experiment reads pod lists of openb");
         }
-        return is_inflation;
+        return {};
     }
 
     Result<void> check_replay() {
@@ -173,18 +207,26 @@ class ReplayVerb final : public ListVerb {
             return tl::unexpected(backfills.error());
         }
         parsed_backfills_ = std::move(*backfills);
+        auto options = with_sharing({}, sharing_);
+        if (!options) {
+            return tl::unexpected(options.error());
+        }
+        options_ = *options;
         if (input_.seeds.size() > 1) {
             return fail(
                 ErrorCode::kInvalid,
                 "--seed: a replay takes one; only the inflation experiment compares several");
         }
         for (const auto& [flag, file] : {
-                 std::pair<std::string, std::string>("--html", html_), {"--csv", csv_}
+                 std::pair<std::string, std::string>("--html", html_),
+                 {"--csv",        csv_       },
+                 {"--shares-csv", shares_csv_}
         }) {
             if (file.empty()) {
                 continue;
             }
-            if (file == trace_ || file == cluster_ || html_ == csv_) {
+            const std::array others = {trace_, cluster_, projects_, html_, csv_, shares_csv_};
+            if (std::ranges::count(others, file) > 1) {
                 std::string what = flag;
                 what.append(": ").append(file).append(" is named twice");
                 return fail(ErrorCode::kInvalid, std::move(what));
@@ -205,6 +247,11 @@ class ReplayVerb final : public ListVerb {
         }
         format_ = (*format)->name;
         auto workload = (*format)->parse(trace_, input_.trace_text, input_.cluster);
+        if (workload) {
+            if (const auto read = read_projects(*workload); !read) {
+                return tl::unexpected(read.error());
+            }
+        }
         if (workload && is_shuffled_) {
             simulate::shuffle_jobs(*workload, input_.seeds.front());
             workload->notes.push_back(
@@ -217,6 +264,21 @@ class ReplayVerb final : public ListVerb {
                 "jobs come " + std::to_string(speed_up_) + " times as fast as in the trace");
         }
         return workload;
+    }
+
+    [[nodiscard]] Result<void> read_projects(simulate::Workload& workload) const {
+        for (simulate::TraceJob& job : workload.jobs) {
+            job.is_preemptible = job.is_preemptible || is_preemptible_;
+        }
+        if (projects_.empty()) {
+            return {};
+        }
+        constexpr std::size_t kBytesMax = std::size_t{1} << 24U;
+        const auto text = platform::read_file(projects_, kBytesMax);
+        if (!text) {
+            return fail(text.error().code, "--projects: " + text.error().message);
+        }
+        return simulate::read_project_rules(projects_, *text, workload);
     }
 
     Result<int> replay(const Session& session, const simulate::Workload& workload) {
@@ -240,7 +302,10 @@ class ReplayVerb final : public ListVerb {
         for (const scheduler::Policy policy : input_.policies) {
             for (const scheduler::Backfill backfill : parsed_backfills_) {
                 if (report.is_complete) {
-                    add_run(session, report, {.policy = policy, .backfill = backfill}, *signals);
+                    simulate::ReplayOptions options = options_;
+                    options.policy = policy;
+                    options.backfill = backfill;
+                    add_run(session, report, std::move(options), *signals);
                 }
             }
         }
@@ -289,7 +354,8 @@ class ReplayVerb final : public ListVerb {
         using Make = std::string (*)(const simulate::Report&);
         for (const auto& [file, make] : {
                  std::pair<std::string, Make>(html_, simulate::report_html),
-                 {csv_, simulate::jobs_csv}
+                 {csv_,        simulate::jobs_csv  },
+                 {shares_csv_, simulate::shares_csv}
         }) {
             if (file.empty()) {
                 continue;
@@ -311,6 +377,10 @@ class ReplayVerb final : public ListVerb {
     std::string seeds_ = "42";
     std::string html_;
     std::string csv_;
+    std::string shares_csv_;
+    std::string projects_;
+    SharingFlags sharing_;
+    bool is_preemptible_ = false;
     bool has_jobs_ = false;
     std::string experiment_;
     std::optional<std::int64_t> arrived_percent_;
@@ -321,6 +391,7 @@ class ReplayVerb final : public ListVerb {
 
     ReplayInput input_;
     std::vector<scheduler::Backfill> parsed_backfills_;
+    simulate::ReplayOptions options_;  // Of all runs; without policy and backfill.
 };
 
 }  // namespace
@@ -334,6 +405,8 @@ std::vector<VerbRow> replay_verbs() {
          "  reeve replay --trace lublin_256.swf --cluster 1x256cpu --backfill "
          "none,easy,conservative\n"
          "  reeve replay --trace pods.csv --cluster nodes.csv --csv jobs-out.csv -o json\n"
+         "  reeve replay --trace jobs.csv --cluster 4x8xA100 --fair-share 7d --projects "
+         "projects.csv --preemption any\n"
          "  reeve replay --trace pods.csv --cluster nodes.csv --experiment inflation --seed "
          "42-51\n", make_verb<ReplayVerb>},
     };

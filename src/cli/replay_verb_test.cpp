@@ -155,10 +155,11 @@ TEST_F(ReplayVerb, WritesReports) {
         << err.str();
     EXPECT_EQ(
         read("r.csv"),
-        "policy,backfill,name,submitted_s,started_s,ended_s,wait_s,node,refused,backfilled\n"
-        "fill-value,conservative,long,100,100,200,0,n1,false,false\n"
-        "fill-value,conservative,wide,101,200,250,99,n1,false,false\n"
-        "fill-value,conservative,short,102,102,112,0,n1,false,true\n");
+        "policy,backfill,name,submitted_s,started_s,ended_s,wait_s,node,refused,backfilled,user,"
+        "project,stops,lost_gpu_s\n"
+        "fill-value,conservative,long,100,100,200,0,n1,false,false,,,0,0.000\n"
+        "fill-value,conservative,wide,101,200,250,99,n1,false,false,,,0,0.000\n"
+        "fill-value,conservative,short,102,102,112,0,n1,false,true,,,0,0.000\n");
     EXPECT_NE(read("r.html").find("<h1>Replay of "), std::string::npos);
     EXPECT_NE(err.str().find("wrote " + folder + "/r.html"), std::string::npos) << err.str();
     EXPECT_FALSE(platform::path_exists(folder + "/r.html.new"));
@@ -219,7 +220,7 @@ TEST_F(ReplayVerb, SaysWhatIsWrongWithAReplay) {
         {{"--experiment", "x"},                         "--experiment: replay or inflation was expected"     },
         {{"--experiment", "replay", "--mix", "learnt"},
          "--arrived and --mix are of the inflation experiment only"                                          },
-        {{"--arrived", "9", "--html", "x.html"},        "--html, --csv and --backfill are of replays"        },
+        {{"--arrived", "9", "--html", "x.html"},        "--backfill, --projects, --preemptible"              },
         {{"--arrived", "9", "--format", "reeve"},
          "--format: the inflation experiment reads pod lists"                                                },
         {{"--arrived", "9"},                            "jobs.csv:1: column 'cpu_milli' is missing"          },
@@ -276,6 +277,56 @@ TEST_F(ReplayVerb, SaysWhatIsWrong) {
     EXPECT_TRUE(platform::remove_tree(folder + "/nodes.csv"));
     EXPECT_NE(run({}), 0);
     EXPECT_NE(err.str().find("nodes.csv"), std::string::npos) << err.str();
+}
+
+TEST_F(ReplayVerb, SharesAsTheLiveClusterDoes) {
+    write(
+        "shared.csv",
+        "name,submitted_s,run_s,gpus,user,project,priority,preemptible\n"
+        "low,0,1000,2,ann,vision,0,1\nhigh,100,50,1,bob,vision,5,\nfirm,10,5,1,ann,lab,,\n");
+    write("projects.csv", "project,guaranteed_gpus,preemptible\nlab,1,\n");
+    const auto replay = [&](std::vector<std::string> flags) {
+        flags.insert(
+            flags.begin(),
+            {"--trace", folder + "/shared.csv", "--cluster", "1x2xA100", "--jobs", "-o", "json"});
+        return run_bare(std::move(flags));
+    };
+    ASSERT_EQ(
+        replay(
+            {"--projects", folder + "/projects.csv", "--fair-share", "7d", "--grace", "30s",
+             "--min-run", "1s", "--shares-csv", folder + "/shares.csv", "--csv", folder + "/j.csv",
+             "--html", folder + "/r.html"}),
+        0)
+        << err.str();
+    const auto said = parse_json(out.str());
+    ASSERT_TRUE(said);
+    const JsonValue& run = (*said)["items"][0];
+    EXPECT_EQ(integer_at(run, "summary.stops"), 2) << "for the guarantee, then the priority";
+    EXPECT_EQ(integer_at(run, "summary.stopped"), 1);
+    EXPECT_GT(run["summary"]["lost_gpu_hours"].GetDouble(), 0);
+    EXPECT_EQ(integer_at(run["jobs"][0], "stops"), 2);
+    EXPECT_EQ(run["jobs"][2]["wait_s"].GetDouble(), 30) << "the grace";
+    EXPECT_EQ(text_at(run["jobs"][1], "project"), "lab");
+    EXPECT_EQ(run["shares"]["users"].Size(), 2U);
+    EXPECT_EQ(text_at(run["shares"]["users"][0], "name"), "ann");
+    EXPECT_EQ(read("shares.csv").substr(0, 37), "policy,backfill,kind,name,from_s,gpus");
+    EXPECT_NE(read("j.csv").find(",ann,vision,2,"), std::string::npos) << read("j.csv");
+    EXPECT_NE(read("r.html").find("Who held how much"), std::string::npos);
+    ASSERT_EQ(replay({"--preemption", "none"}), 0);
+    EXPECT_EQ(integer_at((*parse_json(out.str()))["items"][0], "summary.stops"), 0);
+}
+
+TEST_F(ReplayVerb, NamesTheFlagThatIsWrong) {
+    write_jobs();
+    for (const std::string flag :
+         {"--fair-share", "--ageing", "--min-run", "--grace", "--preemption"}) {
+        EXPECT_NE(replay({flag, "often"}), 0);
+        EXPECT_NE(err.str().find(flag + ": "), std::string::npos) << err.str();
+    }
+    EXPECT_NE(replay({"--projects", folder + "/none.csv"}), 0);
+    EXPECT_NE(err.str().find("--projects: "), std::string::npos) << err.str();
+    EXPECT_NE(run({"--fair-share", "7d"}), 0) << "of a list without times";
+    EXPECT_NE(err.str().find("--fair-share"), std::string::npos) << err.str();
 }
 
 TEST_F(ReplayVerb, MakesATraceBusier) {

@@ -28,8 +28,15 @@ double seconds_between(Instant from, Instant to) {
     return static_cast<double>(ms_between(from, to)) / kMsOfSecond;
 }
 
-Instant end_of(const ReplayOutcome& outcome, std::size_t job) {
-    const JobRun& run = outcome.runs[job];
+Instant start_of(const ReplayOutcome& outcome, const NodeSpan& span) {
+    return span.stop ? outcome.stopped[*span.stop].from : outcome.runs[span.job].started_at;
+}
+
+Instant end_of(const ReplayOutcome& outcome, const NodeSpan& span) {
+    if (span.stop) {
+        return outcome.stopped[*span.stop].until;
+    }
+    const JobRun& run = outcome.runs[span.job];
     return run.has_ended ? run.ended_at : horizon_of(outcome);
 }
 
@@ -179,17 +186,17 @@ class Drawing {
     [[nodiscard]] std::string bar(const NodeSpan& span) {
         constexpr double kWidthMin = 0.6;
         const std::size_t place = span.node.value() - 1;
-        const double start = seconds_between(outcome_.first_at, outcome_.runs[span.job].started_at);
+        const double start = seconds_between(outcome_.first_at, start_of(outcome_, span));
         if (place >= rows_.size() || span.gpu_milli == 0 || start >= axis_.max) {
             return "";
         }
         const Row& row = rows_[place];
-        const Instant end_at = end_of(outcome_, span.job);
+        const Instant end_at = end_of(outcome_, span);
         const double end = seconds_between(outcome_.first_at, end_at);
         const TraceJob& job = report_.workload.jobs[span.job];
         std::string shapes;
         for (const Lanes::Piece& piece :
-             lanes_[place].take(span.gpu_milli, outcome_.runs[span.job].started_at, end_at)) {
+             lanes_[place].take(span.gpu_milli, start_of(outcome_, span), end_at)) {
             const double scale = row.height / static_cast<double>(row.milli);
             const double x = x_of(start);
             shapes += "<rect x=\"" + pixels(x) + "\" y=\"" +
@@ -219,7 +226,7 @@ double gantt_seconds(const Report& report) {
     for (const ReportRun& run : report.runs) {
         const std::vector<NodeSpan>& spans = run.outcome.spans;
         if (spans.size() > kBarsMax) {
-            const Instant start = run.outcome.runs[spans[kBarsMax].job].started_at;
+            const Instant start = start_of(run.outcome, spans[kBarsMax]);
             seconds =
                 std::min(seconds, std::max(seconds_between(run.outcome.first_at, start), 1.0));
         }

@@ -7,12 +7,15 @@
 #include "simulate/gantt.hpp"
 #include "simulate/html_style.hpp"
 #include "simulate/report.hpp"
+#include "simulate/shares.hpp"
 #include "simulate/svg_chart.hpp"
 
 namespace reeve::simulate {
 namespace {
 
 constexpr double kHalfWidth = 470;
+constexpr std::size_t kShareParts = 120;
+constexpr std::size_t kColours = 6;  // c0 to c5 of the style sheet.
 
 std::string duration_of(std::int64_t ms) {
     return format_duration(std::chrono::floor<std::chrono::seconds>(std::chrono::milliseconds(ms)));
@@ -25,6 +28,12 @@ std::string slowdown_of(std::int64_t milli) {
 
 std::string percent_of(std::int64_t hundredths) {
     return fixed_text(hundredths, 2);
+}
+
+/// Of thousandths of a GPU, times seconds.
+std::string gpu_hours_of(std::int64_t milli_seconds) {
+    constexpr std::int64_t kTenthOfHour = 360'000;
+    return fixed_text((milli_seconds + kTenthOfHour / 2) / kTenthOfHour, 1);
 }
 
 /// Rows of a table of policies or backfills: the place of one.
@@ -60,7 +69,8 @@ class Page {
             std::string(kReportStyle) + "</style></head>\n<body><main>\n";
         html += heading();
         if (!report_.runs.empty()) {
-            html += summary_table() + legend() + over_time() + distributions() + gantts();
+            html +=
+                summary_table() + legend() + over_time() + distributions() + shares() + gantts();
         }
         return html + "</main></body></html>\n";
     }
@@ -155,6 +165,10 @@ class Page {
             {"backfilled", [](const S& s) { return std::to_string(s.backfilled); }, nullptr},
             {"refused", [](const S& s) { return std::to_string(s.refused); }, nullptr},
             {"ended", [](const S& s) { return std::to_string(s.ended); }, nullptr},
+            {"stops", [](const S& s) { return std::to_string(s.stops); },
+             [](const S& s) { return static_cast<std::int64_t>(s.stops); }},
+            {"lost GPU h", [](const S& s) { return gpu_hours_of(s.lost_gpu_milli_s); },
+             [](const S& s) { return s.lost_gpu_milli_s; }, true},
         });
         std::string html =
             "<div class=\"table\"><table><thead><tr><th>policy</th><th>backfill</th>";
@@ -351,6 +365,50 @@ class Page {
                    {.title = "Bounded slowdown", .subtitle = "% of jobs at or below"},
                    log_axis(1, slowdown), slowdowns_milli) +
                "</div>\n";
+    }
+
+    /// Nothing if all is one's.
+    [[nodiscard]] std::string shares() const {
+        if (report_.machines.gpus == 0 ||
+            std::max(report_.workload.users.size(), report_.workload.projects.size()) < 2) {
+            return "";
+        }
+        std::string html = "<h2>Who held how much</h2>\n";
+        for (const ReportRun& run : report_.runs) {
+            const SharesOverTime shares = shares_over_time(report_, run, kShareParts, kColours);
+            html += std::string("<details") + (&run == &report_.runs.front() ? " open" : "") +
+                    "><summary>" + std::string(scheduler::name_of(run.policy)) + ", " +
+                    std::string(scheduler::name_of(run.backfill)) +
+                    "</summary>\n<div class=\"two\">" +
+                    share_chart("Projects", shares.part_s, shares.projects) +
+                    share_chart("Users", shares.part_s, shares.users) + "</div></details>\n";
+        }
+        return html;
+    }
+
+    static std::string share_chart(
+        const std::string& title, double part_s, const std::vector<HeldShare>& shares) {
+        constexpr double kMilli = 1000;
+        Chart chart{.title = title, .subtitle = "GPUs held"};
+        std::string legend = "<div class=\"legend\">";
+        double max = 1;
+        for (std::size_t i = 0; i < shares.size(); ++i) {
+            Line line{.style = "c" + std::to_string(i), .title = shares[i].name};
+            for (std::size_t k = 0; k < shares[i].gpu_milli.size(); ++k) {
+                const double gpus = static_cast<double>(shares[i].gpu_milli[k]) / kMilli;
+                max = std::max(max, gpus);
+                line.points.emplace_back((static_cast<double>(k) + 0.5) * part_s, gpus);
+            }
+            legend +=
+                "<span><svg viewBox=\"0 0 26 10\" width=\"26\" height=\"10\"><path class=\"line " +
+                line.style + "\" d=\"M1 5H25\"/></svg>" + escaped(shares[i].name) + " " +
+                gpu_hours_of(shares[i].gpu_milli_seconds) + " h</span>";
+            chart.lines.push_back(std::move(line));
+        }
+        chart.x = time_axis(part_s * static_cast<double>(kShareParts));
+        chart.y = linear_axis(max, "");
+        chart.width = kHalfWidth;
+        return "<div>" + chart_html(chart) + legend + "</div></div>";
     }
 
     [[nodiscard]] std::string gantts() const {

@@ -22,7 +22,8 @@ enum Column : std::uint8_t {
     kNodes,
     kPriority,
     kUser,
-    kProject
+    kProject,
+    kPreemptible
 };
 
 constexpr std::int64_t kPriorityMax = 1'000'000;
@@ -70,6 +71,7 @@ Result<void> read_job(TraceRows& rows, std::int64_t number, WorkloadBuilder& bui
     job.nodes = static_cast<std::int32_t>(rows.amount_or_zero(kNodes, kTraceNodesMax));
     job.nodes = job.nodes == 0 ? 1 : job.nodes;
     job.priority = static_cast<std::int32_t>(rows.signed_amount_or_zero(kPriority, kPriorityMax));
+    job.is_preemptible = rows.amount_or_zero(kPreemptible, 1) == 1;
     const auto ask = read_ask(rows);
     if (!ask) {
         return tl::unexpected(ask.error());
@@ -98,7 +100,8 @@ Result<Workload> parse_reeve_trace(
             .needed = {"submitted_s", "run_s"},
             .optional = {
                        "name", "limit_s", "gpus", "gpu_milli", "gpu_mem_mib", "gpu_model",
-                       "cpu_millicores", "memory_mib", "nodes", "priority", "user", "project"}
+                       "cpu_millicores", "memory_mib", "nodes", "priority", "user", "project",
+                       "preemptible"}
     });
     if (!rows) {
         return tl::unexpected(std::move(rows.error()));

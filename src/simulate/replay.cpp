@@ -9,6 +9,7 @@
 #include "base/assert.hpp"
 #include "model/resources.hpp"
 #include "scheduler/core.hpp"
+#include "simulate/entitlements.hpp"
 
 namespace reeve::simulate {
 namespace {
@@ -82,7 +83,14 @@ class Replay {
           options_(options),
           core_(core_options()),
           nodes_(cluster.nodes),
-          runs_(workload.jobs.size()) {
+          runs_(workload.jobs.size()),
+          loads_(workload.jobs.size(), 0),
+          entitlements_(cluster, workload, options.order, core_options().assumed_run, core_) {
+        if (entitlements_.has_quotas()) {
+            quota_check_ = [this](const GroupKey& group, const std::vector<Placed>& parts) {
+                return entitlements_.without_quota_for(group, parts);
+            };
+        }
         for (const NodeView& node : nodes_) {
             places_.emplace(node.id, places_.size());
             core_.put_node(node);
@@ -120,6 +128,10 @@ class Replay {
     struct Running {
         std::vector<Placed> parts = {};
         AllocationId first_hold = AllocationId(0);
+        std::size_t first_span = 0;  // A place in the outcome's, of so many
+        std::size_t spans = 0;       // that it has there.
+        bool is_ending = false;      // It was told to stop,
+        std::size_t for_job = 0;     // for this one.
     };
 
     static model::RequestId request_id(std::size_t place) { return model::RequestId(place + 1); }
@@ -127,27 +139,44 @@ class Replay {
     [[nodiscard]] GroupKey group_of(const TraceJob& job) const {
         return {
             .priority = job.priority,
-            .project = ProjectId(job.project + 1),
+            .project = project_of(job),
             .request = request_id(job.request),
             .nodes = job.nodes,
-            .limit = scheduler::planning_limit(std::chrono::seconds(job.limit_s))};
+            .limit = scheduler::planning_limit(std::chrono::seconds(job.limit_s)),
+            .is_preemptible = job.is_preemptible};
+    }
+
+    [[nodiscard]] scheduler::Standing standing_of(std::size_t place) const {
+        const TraceJob& job = workload_.jobs[place];
+        return {.priority = job.priority, .submitted_at = job.submitted_at, .load = loads_[place]};
+    }
+
+    [[nodiscard]] scheduler::Place place_of(std::size_t place) const {
+        return {
+            .rank = scheduler::rank_of(options_.order, standing_of(place)),
+            .job = JobId(place + 1)};
     }
 
     /// Goes to the next time at which something happens, and lets all of it happen.
     void step() {
         now_ = next_time();
-        while (!ends_.empty() && ends_.top().first <= now_) {
-            end(ends_.top().second);
+        while (!ends_.empty() && ends_.top().at <= now_) {
+            const End due = ends_.top();
             ends_.pop();
+            if (runs_[due.place].first_hold == due.first_hold) {
+                end(due.place);
+            }  // Else it was stopped before, and may run again.
         }
         while (next_job_ < workload_.jobs.size() &&
                workload_.jobs[next_job_].submitted_at <= now_) {
             submit(next_job_++);
         }
-        std::size_t looks = SIZE_MAX;
-        while (const std::optional<scheduler::Start> start = core_.next(now_, looks, {})) {
-            begin(*start);
-        }
+        do {
+            std::size_t looks = SIZE_MAX;
+            while (const auto start = core_.next(now_, looks, quota_check_)) {
+                begin(*start);
+            }
+        } while (!stoppable_.empty() && preempt());
         outcome_.waiting_max = std::max(outcome_.waiting_max, sample_.waiting);
         sample_.at = now_;
         series_.add(sample_);
@@ -157,11 +186,21 @@ class Replay {
     }
 
     [[nodiscard]] scheduler::CoreOptions core_options() const {
-        return {.policy = options_.policy, .backfill = options_.backfill, .seed = options_.seed};
+        return {
+            .policy = options_.policy,
+            .backfill = options_.backfill,
+            .order = options_.order,
+            .preemption = options_.preemption,
+            .min_run = options_.min_run,
+            .seed = options_.seed};
     }
 
     [[nodiscard]] scheduler::Situation situation() const {
-        scheduler::Situation situation{.now = now_, .options = core_options(), .nodes = nodes_};
+        scheduler::Situation situation{
+            .now = now_,
+            .options = core_options(),
+            .nodes = nodes_,
+            .projects = entitlements_.projects()};
         for (std::size_t i = 0; i < workload_.requests.size(); ++i) {
             situation.requests.emplace_back(request_id(i), workload_.requests[i]);
         }
@@ -171,11 +210,14 @@ class Replay {
             if (run.is_refused || run.has_ended) {
                 continue;
             }
-            if (!run.has_started) {
+            if (!run.has_started || run.is_stopped) {
                 situation.waiting.push_back(
                     {.job = JobId(place + 1),
                      .group = group_of(job),
-                     .run = std::chrono::seconds(job.limit_s)});
+                     .submitted_at = job.submitted_at,
+                     .fair_load = loads_[place],
+                     .run = std::chrono::seconds(job.limit_s),
+                     .was_preempted = run.is_stopped});
                 continue;
             }
             const std::uint64_t first = runs_[place].first_hold.value();
@@ -184,8 +226,9 @@ class Replay {
                 situation.running.push_back(
                     {.id = id,
                      .job = JobId(place + 1),
-                     .project = ProjectId(job.project + 1),
-                     .hold = core_.hold_with(id)});
+                     .project = project_of(job),
+                     .hold = core_.hold_with(id),
+                     .comes_back = runs_[place].is_ending});
             }
         }
         return situation;
@@ -195,7 +238,7 @@ class Replay {
         std::optional<Instant> time;
         const auto consider = [&](Instant at) { time = time ? std::min(*time, at) : at; };
         if (!ends_.empty()) {
-            consider(ends_.top().first);
+            consider(ends_.top().at);
         }
         if (next_job_ < workload_.jobs.size()) {
             consider(workload_.jobs[next_job_].submitted_at);
@@ -208,14 +251,14 @@ class Replay {
 
     void submit(std::size_t place) {
         const TraceJob& job = workload_.jobs[place];
-        if (!can_ever_run(job)) {
+        if (!can_ever_run(job) || !entitlements_.may_ever_have(job)) {
             outcome_.runs[place].is_refused = true;
             report_done();
             return;
         }
         core_.observe(workload_.requests[job.request]);
-        const GroupKey group = group_of(job);
-        core_.put_waiting(scheduler::strict_place(group, JobId(place + 1)), group);
+        loads_[place] = entitlements_.submit(job, now_);
+        core_.put_waiting(place_of(place), group_of(job));
         ++sample_.waiting;
     }
 
@@ -234,24 +277,42 @@ class Replay {
         const TraceJob& job = workload_.jobs[place];
         core_.drop_waiting(start.place, start.group);
         Running& running = runs_[place];
-        running = {.parts = start.parts, .first_hold = AllocationId(last_hold_ + 1)};
+        running = {
+            .parts = start.parts,
+            .first_hold = AllocationId(last_hold_ + 1),
+            .first_span = outcome_.spans.size()};
+        JobRun& run = outcome_.runs[place];
+        std::optional<scheduler::Preemptible> preemptible;
+        if (job.is_preemptible) {
+            preemptible = {
+                .priority = job.priority,
+                .project = project_of(job),
+                .protected_until = run.stops > 0 ? now_ + options_.min_run : now_,
+                .gang = JobId(job.nodes > 1 ? place + 1 : 0)};
+        }
         for (const Placed& part : start.parts) {
             const AllocationId hold = AllocationId(++last_hold_);
             core_.put_hold(
                 hold, {.node = part.node,
                        .grant = part.grant,
                        .since = now_,
-                       .limit = std::chrono::seconds(job.limit_s)});
+                       .limit = std::chrono::seconds(job.limit_s),
+                       .preemptible = preemptible});
+            if (job.is_preemptible) {
+                stoppable_.emplace(hold, place);
+            }
             NodeView& node = nodes_[places_.at(part.node)];
             auto left = model::take(node.free, part.grant);
             REEVE_ASSERT(left.has_value(), "the core grants only what is free");
             change(node, *std::move(left), part.grant, 1);
+            entitlements_.start(job, part);
             if (part.node.value() <= kDrawnNodes) {
                 outcome_.spans.push_back(
                     {.node = part.node, .job = place, .gpu_milli = milli_of(part.grant)});
+                ++running.spans;
             }
         }
-        JobRun& run = outcome_.runs[place];
+        run.is_stopped = false;
         run.started_at = now_;
         run.node = start.parts.front().node;
         run.has_started = true;
@@ -261,24 +322,84 @@ class Replay {
         if (options_.observer != nullptr) {
             options_.observer->on_start(place, now_);
         }
-        ends_.emplace(now_ + std::chrono::seconds(job.run_s), place);
+        ends_.push(
+            {.at = now_ + std::chrono::seconds(job.run_s),
+             .place = place,
+             .first_hold = running.first_hold});
+    }
+
+    /// Tells what has to make room to stop. False if nothing has.
+    bool preempt() {
+        const auto preemption = core_.preempt(now_, entitlements_.projects());
+        if (!preemption) {
+            return false;
+        }
+        for (const AllocationId id : preemption->victims) {
+            const std::size_t place = stoppable_.at(id);
+            scheduler::Hold hold = core_.hold_with(id);
+            hold.is_ending = true;
+            core_.put_hold(id, hold);
+            Running& running = runs_[place];
+            if (std::exchange(running.is_ending, true)) {
+                continue;  // Another part of the same gang.
+            }
+            running.for_job = preemption->job.value() - 1;
+            // Whichever comes first: what ends by itself before is over, and not stopped.
+            ends_.push(
+                {.at = std::min(now_ + options_.grace, natural_end(place)),
+                 .place = place,
+                 .first_hold = running.first_hold});
+        }
+        return true;
+    }
+
+    [[nodiscard]] Instant natural_end(std::size_t place) const {
+        return outcome_.runs[place].started_at + std::chrono::seconds(workload_.jobs[place].run_s);
     }
 
     void end(std::size_t place) {
+        const TraceJob& job = workload_.jobs[place];
         const Running running = std::exchange(runs_[place], {});
+        JobRun& run = outcome_.runs[place];
+        const auto held = std::chrono::floor<std::chrono::seconds>(now_ - run.started_at);
         std::uint64_t hold = running.first_hold.value();
         for (const Placed& part : running.parts) {
+            stoppable_.erase(AllocationId(hold));
             core_.drop_hold(AllocationId(hold++));
             NodeView& node = nodes_[places_.at(part.node)];
             change(node, model::give_back(node.free, part.grant), part.grant, -1);
+            entitlements_.stop(job, part, held, now_);
         }
-        outcome_.runs[place].ended_at = now_;
-        outcome_.runs[place].has_ended = true;
         --sample_.running;
+        if (running.is_ending && now_ < natural_end(place)) {
+            come_back(place, running);
+            return;
+        }
+        entitlements_.end(job);
+        run.ended_at = now_;
+        run.has_ended = true;
         if (options_.observer != nullptr) {
             options_.observer->on_end(place, now_);
         }
         report_done();
+    }
+
+    /// It was stopped, and waits again at its old place, to begin anew.
+    void come_back(std::size_t place, const Running& running) {
+        JobRun& run = outcome_.runs[place];
+        for (std::size_t i = 0; i < running.spans; ++i) {
+            outcome_.spans[running.first_span + i].stop = outcome_.stopped.size();
+        }
+        outcome_.stopped.push_back(
+            {.job = place,
+             .node = run.node,
+             .from = run.started_at,
+             .until = now_,
+             .for_job = running.for_job});
+        run.is_stopped = true;
+        ++run.stops;
+        ++sample_.waiting;
+        core_.put_waiting(place_of(place), group_of(workload_.jobs[place]));
     }
 
     void change(
@@ -301,7 +422,14 @@ class Replay {
         }
     }
 
-    using End = std::pair<Instant, std::size_t>;  // When, and the place of the job.
+    /// A job ends, or is gone after it was told to, unless it has done so before.
+    struct End {
+        Instant at = kZero;
+        std::size_t place = 0;                      // Of the job.
+        AllocationId first_hold = AllocationId(0);  // Of that start of it.
+
+        friend auto operator<=>(const End&, const End&) = default;
+    };
 
     const Workload& workload_;
     const ReplayOptions& options_;
@@ -310,6 +438,10 @@ class Replay {
     std::map<NodeId, std::size_t> places_;
     std::map<std::size_t, std::int64_t> holders_;  // By request: nodes that could hold it.
     std::vector<Running> runs_;
+    std::vector<std::int64_t> loads_;  // See scheduler::Standing.
+    Entitlements entitlements_;
+    scheduler::Core::QuotaCheck quota_check_;
+    std::map<AllocationId, std::size_t> stoppable_;  // Whose: the place of the job.
     std::priority_queue<End, std::vector<End>, std::greater<>> ends_;
     std::size_t next_job_ = 0;
     std::uint64_t last_hold_ = 0;

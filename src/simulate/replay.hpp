@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -10,7 +11,10 @@
 #include "model/records.hpp"
 #include "scheduler/backfill.hpp"
 #include "scheduler/forward.hpp"
+#include "scheduler/order.hpp"
 #include "scheduler/policy.hpp"
+#include "scheduler/preemption.hpp"
+#include "scheduler/timeline.hpp"
 #include "simulate/openb_trace.hpp"
 #include "simulate/workload.hpp"
 
@@ -34,6 +38,14 @@ struct ReplayOptions {
     scheduler::Backfill backfill = scheduler::Backfill::kEasy;
     std::uint64_t seed = 42;  // Of the random policy.
 
+    // As the server's configuration has them.
+    scheduler::OrderRules order = {};  // Fair share, ageing.
+    scheduler::PreemptionMode preemption = scheduler::PreemptionMode::kProject;
+    std::chrono::seconds min_run = std::chrono::minutes(10);
+
+    /// How long what is stopped takes to be gone. If it ends by itself before, it has ended.
+    std::chrono::seconds grace = scheduler::kStopTakes;
+
     /// Told now and then how many of how many jobs have ended; false ends the replay there.
     std::function<bool(std::size_t done, std::size_t all)> progress = {};
 
@@ -43,12 +55,14 @@ struct ReplayOptions {
 /// What became of one job. A job that no node of the cluster could ever hold was refused when it
 /// came: it has no start.
 struct JobRun {
-    Instant started_at = model::kNever;  // Valid if has_started.
+    Instant started_at = model::kNever;  // Valid if has_started. The last time, if it was stopped.
     Instant ended_at = model::kNever;    // Valid if has_ended.
     NodeId node = NodeId(0);             // The first of a gang's.
     bool has_started = false;
     bool has_ended = false;
     bool is_refused = false;
+    bool is_stopped = false;     // It was, and waits again.
+    std::uint32_t stops = 0;     // So often others had it stopped.
     bool is_backfilled = false;  // It started while another one before it in order waited.
 };
 
@@ -67,11 +81,22 @@ struct NodeSpan {
     NodeId node = NodeId(0);
     std::size_t job = 0;  // A place in the workload.
     std::int64_t gpu_milli = 0;
+    std::optional<std::size_t> stop = {};  // It was stopped: a place in ReplayOutcome::stopped.
+};
+
+/// A job ran, and was stopped for another one: what it had done was lost.
+struct StoppedRun {
+    std::size_t job = 0;      // A place in the workload.
+    NodeId node = NodeId(0);  // The first of a gang's.
+    Instant from = model::kNever;
+    Instant until = model::kNever;
+    std::size_t for_job = 0;  // Whose room it became: a place in the workload.
 };
 
 struct ReplayOutcome {
     std::vector<JobRun> runs = {};           // As Workload::jobs.
     std::vector<ReplaySample> samples = {};  // By time; at most some thousands, evenly spread.
+    std::vector<StoppedRun> stopped = {};    // In the order of their ends.
     std::vector<NodeSpan> spans = {};  // Of the nodes 1..16 only, in the order of their starts.
     std::int64_t gpu_milli_total = 0;
     std::int64_t cpu_milli_total = 0;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "scheduler/backfill.hpp"
@@ -33,10 +34,14 @@ struct Report {
     bool is_complete = true;  // False: it was stopped; the last run may be a part.
 };
 
-/// One row for each job of each run, with a header: policy, backfill, name, submitted_s, started_s,
-/// ended_s, wait_s, node (the first of a gang's), refused, backfilled. Times are those of the
-/// trace, in seconds; what did not happen is empty.
+/// One row for each job of each run, with a header: policy, backfill, name, submitted_s, started_s
+/// (the last time), ended_s, wait_s (to the first start), node (the first of a gang's), refused,
+/// backfilled, user, project, stops, lost_gpu_s. Times are those of the trace, in seconds; what did
+/// not happen is empty.
 [[nodiscard]] std::string jobs_csv(const Report& report);
+
+/// Appends `field` as RFC 4180 has it: in quotation marks where it needs them.
+void append_csv_field(std::string& text, std::string_view field);
 
 /// One page with pictures, which needs nothing from elsewhere: no script, no font, no style.
 [[nodiscard]] std::string report_html(const Report& report);

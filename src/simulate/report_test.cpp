@@ -35,6 +35,8 @@ struct Sample {
         .workload = workload};
 
     Sample() {
+        workload.users = {"ann"};
+        workload.projects = {"vision"};
         workload.requests = {
             {.gpus = model::WholeGpus{.count = 1}}, {.gpus = model::GpuShare{.milli = 500}}};
         workload.jobs = {
@@ -88,13 +90,15 @@ TEST(JobsCsv, HasARowForEachJobOfEachRun) {
     sample.report.runs[1].outcome.runs[0].has_ended = false;
     EXPECT_EQ(
         jobs_csv(sample.report),
-        "policy,backfill,name,submitted_s,started_s,ended_s,wait_s,node,refused,backfilled\n"
-        "fill-value,easy,\"a \"\"quoted\"\", odd\nname\",0,0,100,0,n1,false,false\n"
-        "fill-value,easy,b,5,5,65,0,n1,false,true\n"
-        "fill-value,easy,c,6,,,,,true,false\n"
-        "fgd,easy,\"a \"\"quoted\"\", odd\nname\",0,0,,0,n1,false,false\n"
-        "fgd,easy,b,5,100.250,160.250,95.250,n1,false,true\n"
-        "fgd,easy,c,6,,,,,true,false\n");
+        "policy,backfill,name,submitted_s,started_s,ended_s,wait_s,node,refused,backfilled,user,"
+        "project,stops,lost_gpu_s\n"
+        "fill-value,easy,\"a \"\"quoted\"\", "
+        "odd\nname\",0,0,100,0,n1,false,false,ann,vision,0,0.000\n"
+        "fill-value,easy,b,5,5,65,0,n1,false,true,ann,vision,0,0.000\n"
+        "fill-value,easy,c,6,,,,,true,false,ann,vision,0,0.000\n"
+        "fgd,easy,\"a \"\"quoted\"\", odd\nname\",0,0,,0,n1,false,false,ann,vision,0,0.000\n"
+        "fgd,easy,b,5,100.250,160.250,95.250,n1,false,true,ann,vision,0,0.000\n"
+        "fgd,easy,c,6,,,,,true,false,ann,vision,0,0.000\n");
 }
 
 TEST(HtmlReport, IsOnePageThatNeedsNothingElse) {
@@ -118,9 +122,33 @@ TEST(HtmlReport, IsOnePageThatNeedsNothingElse) {
     EXPECT_EQ(report_html(sample.report), html);
 }
 
+TEST(HtmlReport, TellsWhoHeldHowMuchWhereThereAreSeveral) {
+    Sample sample;
+    sample.workload.users.emplace_back("bob, jr");
+    sample.workload.jobs[1].user = 1;
+    const std::string html = report_html(sample.report);
+    EXPECT_NE(html.find("Who held how much"), std::string::npos);
+    EXPECT_NE(html.find("bob, jr"), std::string::npos);
+    sample.workload.users.pop_back();
+    sample.workload.jobs[1].user = 0;
+    EXPECT_EQ(report_html(sample.report).find("Who held how much"), std::string::npos);
+}
+
+TEST(JobsCsv, HasWhatWasLost) {
+    Sample sample;
+    ReplayOutcome& outcome = sample.report.runs[0].outcome;
+    outcome.runs[1].stops = 1;
+    outcome.stopped = {
+        {.job = 1, .node = NodeId(1), .from = at(10), .until = at(12)}
+    };
+    const std::string csv = jobs_csv(sample.report);
+    EXPECT_NE(csv.find(",b,5,5,65,5,n1,false,true,ann,vision,1,1.000\n"), std::string::npos) << csv;
+}
+
 TEST(HtmlReport, EscapesAllThatComesFromATrace) {
     Sample sample;
     constexpr std::string_view kEvil = "<b onclick=\"x\">&'\x01\xFF";
+    sample.workload.users = {std::string(kEvil), "bob"};
     sample.workload.jobs[0].name = kEvil;
     sample.workload.notes = {std::string(kEvil)};
     sample.report.trace = kEvil;

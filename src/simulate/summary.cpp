@@ -17,20 +17,6 @@ std::int64_t percentile(const std::vector<std::int64_t>& values, std::size_t per
     return values[std::max(rank, std::size_t{1}) - 1];
 }
 
-/// Thousandths of GPUs that a job holds on each of its nodes. What a share by memory takes depends
-/// on the GPU; the nodes of a cluster have GPUs of one kind each.
-std::int64_t gpu_milli_of(const Cluster& cluster, const model::Request& request, NodeId node) {
-    if (const auto* whole = std::get_if<model::WholeGpus>(&request.gpus)) {
-        return whole->count * model::kWholeGpuMilli;
-    }
-    const std::uint64_t place = node.value() - 1;
-    if (place >= cluster.nodes.size() || cluster.nodes[place].free.gpus.empty()) {
-        return 0;
-    }
-    const auto& share = std::get<model::GpuShare>(request.gpus);
-    return model::amount_of(share, cluster.nodes[place].free.gpus.front().total_mib).milli;
-}
-
 /// Hundredths of a percent. Floating point is exact enough here, and the same everywhere: the sums
 /// are of integers, added in the order of the workload.
 std::int64_t share_of(double part, double whole) {
@@ -48,20 +34,25 @@ Use use_between(
     const Cluster& cluster, const Workload& workload, const ReplayOutcome& outcome, Instant to) {
     const Instant horizon = horizon_of(outcome);
     Use use;
+    const auto add = [&](std::size_t place, NodeId node, Instant from, Instant until) {
+        const Instant end = std::min(until, to);
+        if (end <= from) {
+            return;
+        }
+        const TraceJob& job = workload.jobs[place];
+        const model::Request& request = workload.requests[job.request];
+        const auto held = static_cast<double>(ms_between(from, end)) * job.nodes;
+        use.gpu += held * static_cast<double>(gpu_milli_of(cluster, request, node));
+        use.cpu += held * static_cast<double>(request.host.cpu_millicores);
+    };
     for (std::size_t i = 0; i < workload.jobs.size(); ++i) {
         const JobRun& run = outcome.runs[i];
-        if (!run.has_started) {
-            continue;
+        if (run.has_started && !run.is_stopped) {
+            add(i, run.node, run.started_at, run.has_ended ? run.ended_at : horizon);
         }
-        const Instant end = std::min(run.has_ended ? run.ended_at : horizon, to);
-        if (end <= run.started_at) {
-            continue;
-        }
-        const TraceJob& job = workload.jobs[i];
-        const model::Request& request = workload.requests[job.request];
-        const auto held = static_cast<double>(ms_between(run.started_at, end)) * job.nodes;
-        use.gpu += held * static_cast<double>(gpu_milli_of(cluster, request, run.node));
-        use.cpu += held * static_cast<double>(request.host.cpu_millicores);
+    }
+    for (const StoppedRun& run : outcome.stopped) {
+        add(run.job, run.node, run.from, run.until);
     }
     return use;
 }
@@ -81,6 +72,18 @@ std::int64_t stranded_mean(const ReplayOutcome& outcome, Instant horizon) {
 }
 
 }  // namespace
+
+std::int64_t gpu_milli_of(const Cluster& cluster, const model::Request& request, NodeId node) {
+    if (const auto* whole = std::get_if<model::WholeGpus>(&request.gpus)) {
+        return whole->count * model::kWholeGpuMilli;
+    }
+    const std::uint64_t place = node.value() - 1;
+    if (place >= cluster.nodes.size() || cluster.nodes[place].free.gpus.empty()) {
+        return 0;
+    }
+    const auto& share = std::get<model::GpuShare>(request.gpus);
+    return model::amount_of(share, cluster.nodes[place].free.gpus.front().total_mib).milli;
+}
 
 Distribution distribution_of(std::vector<std::int64_t> values) {
     if (values.empty()) {
@@ -104,12 +107,36 @@ Distribution distribution_of(std::vector<std::int64_t> values) {
         .max = values.back()};
 }
 
+std::vector<std::int64_t> lost_gpu_milli_s(
+    const Cluster& cluster, const Workload& workload, const ReplayOutcome& outcome) {
+    std::vector<std::int64_t> lost(outcome.runs.size(), 0);
+    for (const StoppedRun& run : outcome.stopped) {
+        const TraceJob& job = workload.jobs[run.job];
+        lost[run.job] += gpu_milli_of(cluster, workload.requests[job.request], run.node) *
+                         job.nodes * (ms_between(run.from, run.until) / kMsOfSecond);
+    }
+    return lost;
+}
+
+std::vector<Instant> first_starts(const ReplayOutcome& outcome) {
+    std::vector<Instant> starts;
+    starts.reserve(outcome.runs.size());
+    for (const JobRun& run : outcome.runs) {
+        starts.push_back(run.started_at);
+    }
+    for (std::size_t i = outcome.stopped.size(); i > 0; --i) {  // The first of a job's is the last.
+        starts[outcome.stopped[i - 1].job] = outcome.stopped[i - 1].from;
+    }
+    return starts;
+}
+
 std::vector<std::int64_t> waits_ms(const Workload& workload, const ReplayOutcome& outcome) {
+    const std::vector<Instant> starts = first_starts(outcome);
     std::vector<std::int64_t> waits;
     waits.reserve(workload.jobs.size());
     for (std::size_t i = 0; i < workload.jobs.size(); ++i) {
         if (outcome.runs[i].has_started) {
-            waits.push_back(ms_between(workload.jobs[i].submitted_at, outcome.runs[i].started_at));
+            waits.push_back(ms_between(workload.jobs[i].submitted_at, starts[i]));
         }
     }
     return waits;
@@ -159,11 +186,16 @@ ReplaySummary summarize(
         .waiting_max = outcome.waiting_max,
         .decisions = outcome.decisions,
         .is_complete = outcome.is_complete};
+    for (const std::int64_t lost : lost_gpu_milli_s(cluster, workload, outcome)) {
+        summary.lost_gpu_milli_s += lost;
+    }
     for (const JobRun& run : outcome.runs) {
         summary.started += run.has_started ? 1 : 0;
         summary.ended += run.has_ended ? 1 : 0;
         summary.refused += run.is_refused ? 1 : 0;
         summary.backfilled += run.is_backfilled ? 1 : 0;
+        summary.stopped += run.stops > 0 ? 1 : 0;
+        summary.stops += run.stops;
     }
     // A replay that was stopped early never came to the last submission.
     const Instant end = horizon_of(outcome);

@@ -35,8 +35,10 @@ struct ReplaySummary {
     std::size_t ended = 0;
     std::size_t refused = 0;
     std::size_t backfilled = 0;
+    std::size_t stopped = 0;  // Jobs that others had stopped, at least once.
+    std::size_t stops = 0;
 
-    Distribution wait_ms;  // From submission to start, of the jobs that started.
+    Distribution wait_ms;  // From submission to the first start, of the jobs that started.
 
     /// Of the same jobs, in thousandths: (wait + run) / max(run, 10 s), at least 1. The threshold
     /// keeps very short jobs from deciding it (Feitelson, Rudolph, Schwiegelshohn, Sevcik, Wong:
@@ -54,6 +56,9 @@ struct ReplaySummary {
     std::int64_t gpu_stranded_to_last_submission = 0;
     std::int64_t gpu_stranded = 0;
 
+    /// What jobs that were stopped had run for: thousandths of a GPU, times seconds.
+    std::int64_t lost_gpu_milli_s = 0;
+
     std::int64_t makespan_ms = 0;  // From the first submission to the last end.
     std::uint64_t waiting_max = 0;
     std::uint64_t decisions = 0;
@@ -67,11 +72,25 @@ struct ReplaySummary {
 [[nodiscard]] ReplaySummary summarize(
     const Cluster& cluster, const Workload& workload, const ReplayOutcome& outcome);
 
+/// What each job, as Workload::jobs, had run for in vain when it was stopped: thousandths of a GPU,
+/// times seconds.
+[[nodiscard]] std::vector<std::int64_t> lost_gpu_milli_s(
+    const Cluster& cluster, const Workload& workload, const ReplayOutcome& outcome);
+
+/// When each job started, as Workload::jobs: the first time, if it was stopped. Valid of those that
+/// started.
+[[nodiscard]] std::vector<Instant> first_starts(const ReplayOutcome& outcome);
+
 // What distributions are made of: of the jobs that started, in the order of the workload.
 [[nodiscard]] std::vector<std::int64_t> waits_ms(
     const Workload& workload, const ReplayOutcome& outcome);
 [[nodiscard]] std::vector<std::int64_t> slowdowns_milli(
     const Workload& workload, const ReplayOutcome& outcome);
+
+/// Thousandths of GPUs that a job holds on each of its nodes. What a share by memory takes depends
+/// on the GPU; the nodes of a cluster have GPUs of one kind each.
+[[nodiscard]] std::int64_t gpu_milli_of(
+    const Cluster& cluster, const model::Request& request, NodeId node);
 
 /// The last moment that `outcome` knows of.
 [[nodiscard]] Instant horizon_of(const ReplayOutcome& outcome);

@@ -22,6 +22,9 @@ struct TraceJob {
     std::int32_t priority = 0;  // Higher first.
     std::size_t user = 0;       // A place in Workload::users.
     std::size_t project = 0;    // A place in Workload::projects.
+
+    /// It may be stopped for others, and then starts anew at its old place in the queue.
+    bool is_preemptible = false;
 };
 
 /// What a trace asks of a cluster, in the order of submission. Whatever its format was, this is
@@ -31,6 +34,9 @@ struct Workload {
     std::vector<model::Request> requests = {};
     std::vector<std::string> users = {};
     std::vector<std::string> projects = {};
+
+    /// What is said of projects, as `projects`; may be shorter. Their ids are places + 1.
+    std::vector<model::ProjectRecord> project_rules = {};
 
     /// What was left out of the file, and why: "12 jobs ask for no processor".
     std::vector<std::string> notes = {};

@@ -232,16 +232,16 @@ void print_departures(
         add("use", summary.gpu_use_to_last_submission, kHundred);
         add("stranded", summary.gpu_stranded_to_last_submission, kHundred);
     }
+    std::string head = "departures/";
+    head.append(workload).append("/").append(std::to_string(factor)).append("/");
+    head.append(name_of(policy)).append("/");
     for (const auto& [name, value] : sums) {
-        print(
-            "departures/" + workload + "/" + std::to_string(factor) + "/" +
-                std::string(name_of(policy)) + "/" + name,
-            value, name.starts_with("wait") ? "min" : "%");
+        print(head + name, value, name.starts_with("wait") ? "min" : "%");
     }
 }
 
 void print_all_departures(const std::string& traces) {
-    for (const char* workload : {"default", "cpu050", "gpushare40", "gpuspec10"}) {
+    for (const char* workload : {"default", "cpu050", "gpushare40"}) {
         for (const std::int64_t factor : {400, 800, 1600}) {
             for (const Policy policy :
                  {Policy::kFillValue, Policy::kFgd, Policy::kBestFit, Policy::kTightest,

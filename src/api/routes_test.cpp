@@ -524,6 +524,10 @@ TEST_F(RoutesTest, TheServerTellsAboutItself) {
     EXPECT_EQ(
         me.body, R"({"user":"ada","uid":1000,"gid":100,"role":"user","source":"unix",)"
                  R"("server":{"version":"1.2.3","cluster_id":"c1"}})");
+    const HttpResponse acted =
+        world.ask({.target = "/api/v1/me", .uid = kRoot, .fields = {.acts_as = "ada"}});
+    EXPECT_TRUE(has(acted.body, R"("user":"ada","uid":1000)")) << acted.body;
+    EXPECT_TRUE(has(acted.body, R"("acted_by":"root")")) << acted.body;
     EXPECT_EQ(world.get("/livez", kNobody).body, "ok\n");
     EXPECT_EQ(world.get("/readyz", kNobody).body, "ok\n");
     const HttpResponse metrics = world.get("/metrics");

@@ -85,7 +85,7 @@ using Body = std::variant<
 struct Change {
     Revision rev = Revision(0);
     Instant at = model::kNever;
-    std::string actor = {};       // The user's name, or "reeve" for what follows by itself.
+    std::string actor = {};       // Actor::name(), or "reeve" for what follows by itself.
     std::string source = {};      // How the actor is known; "" for what follows by itself.
     std::string request_id = {};  // Of the API request; "" if none.
     Body body = {};

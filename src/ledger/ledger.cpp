@@ -92,7 +92,7 @@ Result<Reply> Ledger::apply(Command command, const Lookups& lookups, Instant now
     std::visit(
         [&](const auto& any) {
             if constexpr (requires { any.actor; }) {
-                actor_ = any.actor.identity.user;
+                actor_ = any.actor.name();
                 source_ = any.actor.source;
                 request_id_ = any.actor.request_id;
             }

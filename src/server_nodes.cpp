@@ -76,7 +76,7 @@ Result<void> Server::open_simulated_gpus() {
 std::string Server::find_simulated_driver() {
     const Result<std::string> library = gpu::simulated::find_library(executable_folder());
     std::error_code unresolved;
-    const std::string folder =
+    std::string folder =
         library ? std::filesystem::weakly_canonical(*library, unresolved).parent_path().string() +
                       "/nvml-sim"
                 : std::string();
@@ -142,7 +142,8 @@ Result<void> Server::open_simulated_nodes() {
     std::vector<std::string> files;
     for (std::int64_t i = 1; i <= *count; ++i) {
         const std::string name = "sim" + std::to_string(i);
-        files.push_back(name + " " + name + ".sim");
+        files.push_back(name);
+        files.back().append(" ").append(name).append(".sim");
         const std::string state = config_.data + "/" + name + ".sim";
         const Result<void> made =
             gpu::simulated::ensure_simulation(state, text.substr(split_at + 1), name);

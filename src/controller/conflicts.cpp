@@ -6,6 +6,7 @@ namespace reeve::controller {
 
 void add_conflicts(const NodeStatus& node, std::vector<Blocker>& blockers) {
     std::vector<const model::AllocationRecord*> allocations;
+    allocations.reserve(node.holdings.size());
     for (const Holding& holding : node.holdings) {
         allocations.push_back(&holding.allocation);
     }

@@ -127,6 +127,7 @@ void Ledger::hold_external(
 
 std::vector<const model::AllocationRecord*> Ledger::allocations_on(NodeId id) const {
     std::vector<const model::AllocationRecord*> found;
+    found.reserve(state_.node(id)->allocations.size());
     for (const AllocationId each : state_.node(id)->allocations) {
         found.push_back(state_.allocation(each));
     }

@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
         .open_gpus = [] { return reeve::gpu::nvml::open_nvml({}); },
         .simulation = &simulation,
         .simulation_file = file_name(reeve::kSimulationFile),
+        .simulations_file = file_name(reeve::kSimulationsFile),
         .database_file = file_name(reeve::kDatabaseFile),
         .address_file = file_name(reeve::kAddressFile),
         .status_address_file = file_name(reeve::kStatusAddressFile),

@@ -16,10 +16,8 @@
 #include "api/job_json.hpp"
 #include "base/text.hpp"
 #include "cli/job_file.hpp"
-#include "cli/yaml_json.hpp"
 #include "controller/controller.hpp"
 #include "gpu/nvml/nvml_source.hpp"
-#include "gpu/simulated/simulation.hpp"
 #include "platform/clock.hpp"
 #include "platform/host.hpp"
 #include "platform/identity.hpp"
@@ -41,11 +39,6 @@ constexpr mode_t kSocketMode = 0666;  // Whoever connects is known by SO_PEERCRE
 template <class T>
 tl::unexpected<Error> pass_on(Result<T>& result) {
     return tl::unexpected<Error>(std::move(result.error()));
-}
-
-std::string executable_folder() {
-    std::error_code ignored;  // An empty path is looked for nowhere, and find_library() says so.
-    return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path().string();
 }
 
 void log_error(const std::string& where, const Error& error) {
@@ -211,89 +204,6 @@ Result<void> Server::open_ledger() {
     return {};
 }
 
-Result<void> Server::open_nodes() {
-    if (!config_.nodes_simulated.empty()) {
-        return open_simulated_nodes();
-    }
-    if (config_.node_name.empty()) {
-        const Result<platform::HostFacts> host = platform::host_facts();
-        config_.node_name = host ? host->hostname : "localhost";
-    }
-    if (!config_.gpus_simulated.empty()) {
-        const std::string state = config_.data + kSimulationFile;
-        const Result<void> made = make_simulation(state);
-        if (!made) {
-            return tl::unexpected<Error>(made.error());
-        }
-        // Through the same loader as real ones.
-        const Result<std::string> library = gpu::simulated::find_library(executable_folder());
-        if (!library) {
-            return tl::unexpected<Error>(library.error());
-        }
-        auto source = gpu::nvml::open_nvml({.library = *library, .simulation_state = state});
-        if (!source) {
-            return pass_on(source);
-        }
-        return add_node(config_.node_name, *std::move(source));
-    }
-    return add_node(config_.node_name, open_gpus());
-}
-
-/// Of a preset, or of a file that describes the GPUs.
-Result<void> Server::make_simulation(const std::string& state) {
-    const std::string& wanted = config_.gpus_simulated;
-    if (!wanted.ends_with(".yaml") && !wanted.ends_with(".yml") && !wanted.ends_with(".json")) {
-        return gpu::simulated::ensure_simulation(state, wanted, config_.node_name);
-    }
-    constexpr std::size_t kTopologyBytesMax = 1 << 20;
-    const auto documents =
-        platform::read_file(wanted, kTopologyBytesMax).and_then([](const std::string& yaml) {
-            return cli::json_of_yaml(yaml, {});
-        });
-    if (!documents || documents->size() != 1) {
-        return documents ? fail(ErrorCode::kInvalid, wanted + ": expects one document")
-                         : tl::unexpected<Error>(documents.error());
-    }
-    return gpu::simulated::ensure_topology(state, documents->front(), wanted)
-        .map_error([&](Error error) {
-            error.message = wanted + ": " + error.message;
-            return error;
-        });
-}
-
-/// "8x4xA30": eight nodes, sim1 to sim8, with four A30 each.
-Result<void> Server::open_simulated_nodes() {
-    const std::string& text = config_.nodes_simulated;
-    const std::size_t split_at = text.find('x');
-    const Result<std::int64_t> count =
-        parse_integer(split_at == std::string::npos ? "" : text.substr(0, split_at));
-    constexpr std::int64_t kNodesMax = 1000;
-    if (!count || *count < 1 || *count > kNodesMax) {
-        return fail(
-            ErrorCode::kInvalid, "--nodes-simulated: '" + text +
-                                     "' is not NODESxGPUSxMODEL, such as 8x4xA30, with 1 to " +
-                                     std::to_string(kNodesMax) + " nodes");
-    }
-    for (std::int64_t i = 1; i <= *count; ++i) {
-        const std::string name = "sim" + std::to_string(i);
-        const std::string state = config_.data + "/" + name + ".sim";
-        const Result<void> made =
-            gpu::simulated::ensure_simulation(state, text.substr(split_at + 1), name);
-        if (!made) {
-            return tl::unexpected<Error>(made.error());
-        }
-        auto source = gpu::simulated::open_simulated(state);
-        if (!source) {
-            return pass_on(source);
-        }
-        if (Result<void> added = add_node(name, *std::move(source)); !added) {
-            return added;
-        }
-    }
-    config_.node_name = "sim1";
-    return {};
-}
-
 /// The real ones. None is no error: the node then has no GPUs, and says why.
 std::unique_ptr<model::GpuSource> Server::open_gpus() {
     gpu::nvml::NvmlOptions options;
@@ -308,7 +218,10 @@ std::unique_ptr<model::GpuSource> Server::open_gpus() {
     return *std::move(source);
 }
 
-Result<void> Server::add_node(std::string name, std::unique_ptr<model::GpuSource> gpus) {
+Result<void> Server::add_node(
+    std::string name,
+    std::unique_ptr<model::GpuSource> gpus,
+    agent::process::SimulatedDriver driver) {
     const Result<std::string> boot = platform::boot_id();
     if (!boot) {
         return tl::unexpected<Error>(boot.error());
@@ -321,7 +234,8 @@ Result<void> Server::add_node(std::string name, std::unique_ptr<model::GpuSource
          .cluster_id = cluster_id_,
          .boot_id = *boot,
          .log_bytes_max = config_.log_bytes_max,
-         .pids_max = config_.pids_max},
+         .pids_max = config_.pids_max,
+         .simulated_driver = std::move(driver)},
         spawner_, cgroups_);
     if (!runtime) {
         return pass_on(runtime);

@@ -46,6 +46,7 @@ inline constexpr const char* kSocketFile = "/reeve.sock";
 inline constexpr const char* kTokensFile = "/tokens";
 inline constexpr const char* kAuditFile = "/audit.log";
 inline constexpr const char* kSimulationFile = "/gpus.sim";
+inline constexpr const char* kSimulationsFile = "/simulations";  // Which nodes have which.
 inline constexpr const char* kAddressFile = "/address";  // Where the running server listens.
 inline constexpr const char* kStatusAddressFile = "/status-address";  // The same, node status.
 
@@ -107,7 +108,13 @@ class Server {
     [[nodiscard]] Result<void> open_nodes();
     [[nodiscard]] Result<void> open_simulated_nodes();
     [[nodiscard]] Result<void> make_simulation(const std::string& state);
-    [[nodiscard]] Result<void> add_node(std::string name, std::unique_ptr<model::GpuSource> gpus);
+    [[nodiscard]] Result<void> open_simulated_gpus();
+    [[nodiscard]] std::string find_simulated_driver();
+    [[nodiscard]] Result<void> note_simulations(const std::vector<std::string>& files) const;
+    [[nodiscard]] Result<void> add_node(
+        std::string name,
+        std::unique_ptr<model::GpuSource> gpus,
+        agent::process::SimulatedDriver driver = {});
     [[nodiscard]] std::unique_ptr<model::GpuSource> open_gpus();
     [[nodiscard]] Result<void> start_agents();
     [[nodiscard]] Result<void> start_api();

@@ -52,6 +52,13 @@ std::string user_name(std::uint32_t uid) {
     return entry ? entry->name : "";
 }
 
+std::optional<api::IdentityOptions::Account> account_of(const std::string& name) {
+    const Result<platform::UserEntry> entry = platform::user_by_name(name);
+    return entry
+               ? std::optional(api::IdentityOptions::Account{.uid = entry->uid, .gid = entry->gid})
+               : std::nullopt;
+}
+
 }  // namespace
 
 TokenFileIdentities::TokenFileIdentities(std::string path, std::set<std::string> admins)
@@ -66,6 +73,10 @@ std::optional<api::Caller> TokenFileIdentities::of_token(std::string_view token)
     return current()->of_token(token);
 }
 
+std::optional<api::Caller> TokenFileIdentities::of_user(const std::string& name) const {
+    return current()->of_user(name);
+}
+
 std::shared_ptr<const api::ConfiguredIdentities> TokenFileIdentities::newest() const {
     const std::scoped_lock lock(mutex_);
     return identities_;
@@ -78,7 +89,10 @@ std::shared_ptr<const api::ConfiguredIdentities> TokenFileIdentities::current() 
     const std::scoped_lock lock(mutex_);
     if (identities_ == nullptr || text != text_) {
         api::IdentityOptions options{
-            .server_uid = getuid(), .admins = admins_, .user_name = user_name};
+            .server_uid = getuid(),
+            .admins = admins_,
+            .user_name = user_name,
+            .account_of = account_of};
         for (const std::string& line : split(text, '\n')) {
             if (std::optional<api::TokenEntry> entry = parse_entry(line)) {
                 options.tokens.push_back(*std::move(entry));

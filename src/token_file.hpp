@@ -22,6 +22,7 @@ class TokenFileIdentities final : public api::Identities {
 
     [[nodiscard]] api::Caller of_process(std::uint32_t uid, std::uint32_t gid) const override;
     [[nodiscard]] std::optional<api::Caller> of_token(std::string_view token) const override;
+    [[nodiscard]] std::optional<api::Caller> of_user(const std::string& name) const override;
 
   private:
     [[nodiscard]] std::shared_ptr<const api::ConfiguredIdentities> newest() const;

@@ -90,11 +90,17 @@ class FakeGpus final : public model::GpuSource {
         return std::vector<model::GpuSample>{sample};
     }
 
-    Result<std::vector<model::GpuXid>> poll_xids() override { return std::vector<model::GpuXid>{}; }
+    /// One more each time, the first of them 1.
+    Result<std::vector<model::GpuXid>> poll_xids() override {
+        return std::vector<model::GpuXid>{
+            {.uuid = "GPU-a", .xid = ++xids}
+        };
+    }
 
     [[nodiscard]] std::string driver_version() const override { return ""; }
 
     bool is_broken = false;
+    std::int64_t xids = 0;
 };
 
 class Loop : public testing::Test {
@@ -175,6 +181,27 @@ TEST_F(Loop, TellsAtOnceWhatARuntimeAnswersAtOnce) {
     start();
     ASSERT_TRUE(loop->send("n0", model::StopTask{kKey}));
     EXPECT_EQ(wait_for<model::TaskEnded>("n0").outcome.end, model::TaskEnd::kNeverStarted);
+}
+
+TEST_F(Loop, TellsTheNewestXidsAgainWithTheTimesTheyHad) {
+    start(1ms);
+    model::ReportedXid first;
+    for (std::int64_t last = 0; last < 40;) {
+        const auto xids = wait_for<model::NodeSample>("n0").xids;
+        ASSERT_FALSE(xids.empty());
+        EXPECT_LE(xids.size(), model::kReportedXidsMax);
+        EXPECT_EQ(xids.back().xid, last + 1);
+        first = last == 0 ? xids.front() : first;
+        for (std::size_t i = 1; i < xids.size(); ++i) {
+            EXPECT_EQ(xids[i].xid, xids[i - 1].xid + 1);
+            EXPECT_GT(xids[i].at, xids[i - 1].at);
+        }
+        if (xids.front().xid == 1) {
+            EXPECT_EQ(xids.front(), first);
+        }
+        last = xids.back().xid;
+    }
+    EXPECT_TRUE(wait_for<model::NodeSample>("n1").xids.empty());
 }
 
 TEST_F(Loop, AStopOvertakesAStartThatHasNotBegun) {

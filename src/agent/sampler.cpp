@@ -1,7 +1,9 @@
 #include "agent/sampler.hpp"
 
+#include <algorithm>
 #include <utility>
 
+#include "platform/clock.hpp"
 #include "platform/identity.hpp"
 #include "platform/process.hpp"
 
@@ -48,7 +50,27 @@ Sampled Sampler::sample() {
             sampled.sample.gpus.push_back(std::move(lost));
         }
     }
+    collect_xids();
+    sampled.sample.xids.assign(xids_.begin(), xids_.end());
     return sampled;
+}
+
+/// A driver that cannot be asked has said so to gpus_->sample(), as trouble.
+void Sampler::collect_xids() {
+    const auto fresh = gpus_->poll_xids();
+    if (!fresh) {
+        return;
+    }
+    for (const model::GpuXid& xid : *fresh) {
+        Instant at = platform::now_utc();
+        if (!xids_.empty()) {  // The clock may stand, or be set back.
+            at = std::max(at, xids_.back().at + std::chrono::microseconds(1));
+        }
+        xids_.push_back({.uuid = xid.uuid, .xid = xid.xid, .at = at});
+        if (xids_.size() > model::kReportedXidsMax) {
+            xids_.pop_front();
+        }
+    }
 }
 
 void Sampler::name_processes(std::vector<model::GpuSample>& gpus) {

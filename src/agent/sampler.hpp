@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -26,16 +27,19 @@ class Sampler {
     [[nodiscard]] const MachineDescribed& machine() const noexcept { return machine_; }
 
     /// Load since the last call; 0 at the first. A driver that fails becomes each GPU's `trouble`.
-    /// Processes have the names of their users and commands, and no tasks yet.
+    /// Processes have the names of their users and commands, and no tasks yet. XIDs that were told
+    /// before are told again, as long as they are of the newest.
     [[nodiscard]] Sampled sample();
 
   private:
+    void collect_xids();
     void name_processes(std::vector<model::GpuSample>& gpus);
     [[nodiscard]] std::string user_name(std::uint32_t uid) const;
 
     model::GpuSource* gpus_;
     MachineDescribed machine_ = {};
     std::optional<platform::CpuTimes> cpu_before_ = {};
+    std::deque<model::ReportedXid> xids_ = {};              // The newest, the oldest of them first.
     std::map<std::uint32_t, std::string> user_names_ = {};  // By uid, as long as it is seen.
 };
 

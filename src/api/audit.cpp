@@ -64,6 +64,8 @@ class AuditingSink final : public AnswerSink {
             record(std::move(entry), AuditKind::kDenied, response.status);
         } else if (!entry_.whose.empty() && response.status < 400) {
             record(entry_, AuditKind::kRead, response.status);
+        } else if (!entry_.caller.acted_by.empty()) {
+            record(entry_, AuditKind::kActed, response.status);
         }
     }
 

@@ -12,6 +12,7 @@ namespace reeve::api {
 enum class AuditKind : std::uint8_t {
     kDenied,  // An attempt at what the caller may not do, or not know of.
     kRead,    // A read of what is somebody else's, by one who may.
+    kActed,   // Anything else that an administrator asked for as another user.
 };
 
 /// One thing that the audit log tells. Nothing of it is a secret: no header, no query, no body.

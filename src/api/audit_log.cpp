@@ -17,6 +17,15 @@ namespace {
 
 constexpr mode_t kMode = 0600;
 
+std::string_view word_of(AuditKind kind) {
+    switch (kind) {
+        case AuditKind::kDenied: return "denied";
+        case AuditKind::kRead:   return "read";
+        case AuditKind::kActed:  return "acted_as";
+    }
+    return "";  // Only if it was cast from a number.
+}
+
 tl::unexpected<Error> failed(const std::string& what) {
     const int error = errno;
     return fail(
@@ -171,10 +180,13 @@ std::string audit_line(const AuditEntry& entry, Instant at) {
     JsonText json;
     json.begin_object();
     json.field("at", at);
-    json.field("kind", entry.kind == AuditKind::kDenied ? "denied" : "read");
+    json.field("kind", word_of(entry.kind));
     if (!entry.caller.user.empty()) {
         json.field("user", entry.caller.user);
         json.field("uid", entry.caller.uid);
+    }
+    if (!entry.caller.acted_by.empty()) {
+        json.field("acted_by", entry.caller.acted_by);
     }
     json.field("source", word_of(entry.caller.source));
     json.field("by", entry.is_unix ? "unix" : "tcp");

@@ -96,6 +96,26 @@ TEST(Audit, ABulkStopTellsWhatOfItWasDenied) {
         << entries.lines[0];
 }
 
+TEST(Audit, TellsWhoActsAsAnother) {
+    World world;
+    AuditEntries entries;
+    world.audit = &entries;
+    world.store.jobs = {job_of(9, "bob")};
+    const auto ask_as = [&](const char* target, const char* name, std::uint32_t uid) {
+        entries.lines.clear();
+        world.ask({.target = target, .uid = uid, .fields = {.acts_as = name}});
+        return entries.lines.empty() ? std::string() : entries.lines.back();
+    };
+    const std::string list = ask_as("/api/v1/me", "ada", kRoot);
+    EXPECT_TRUE(has(list, R"("kind":"acted_as","user":"ada","uid":1000,"acted_by":"root")"))
+        << list;
+    const std::string denied = ask_as("/api/v1/jobs/9/logs", "ada", kRoot);
+    EXPECT_TRUE(has(denied, R"("kind":"denied","user":"ada","uid":1000,"acted_by":"root")"))
+        << denied;
+    const std::string refused = ask_as("/api/v1/jobs", "root", kAda);
+    EXPECT_TRUE(has(refused, R"("kind":"denied","user":"ada","uid":1000,"source")")) << refused;
+}
+
 TEST(Audit, HasNoSecretsInIt) {
     World world;
     AuditEntries entries;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "api/request_fields.hpp"
+#include "model/gpu_xid.hpp"
 
 namespace reeve::api {
 namespace {
@@ -90,6 +91,30 @@ const model::GpuSample* sample_of(const Observed* observed, const std::string& u
     return found == gpus.end() ? nullptr : &*found;
 }
 
+/// The newest first. Nothing if there are none.
+void write_xids(JsonText& json, const Observed* observed, const std::string& uuid) {
+    if (observed == nullptr ||
+        std::ranges::find(observed->sample.xids, uuid, &model::ReportedXid::uuid) ==
+            observed->sample.xids.end()) {
+        return;
+    }
+    json.key("xids");
+    json.begin_array();
+    for (auto xid = observed->sample.xids.rbegin(); xid != observed->sample.xids.rend(); ++xid) {
+        if (xid->uuid != uuid) {
+            continue;
+        }
+        json.begin_object();
+        json.field("xid", xid->xid);
+        json.field("at", xid->at);
+        if (const std::string_view meaning = model::meaning_of_xid(xid->xid); !meaning.empty()) {
+            json.field("message", meaning);
+        }
+        json.end_object();
+    }
+    json.end_array();
+}
+
 void write_gpu(
     JsonText& json, const NodePicture& picture, const model::NodeGpu& gpu, const Caller& caller) {
     const model::Gpu* free = free_gpu(picture.node, gpu.id);
@@ -114,6 +139,7 @@ void write_gpu(
     if (!trouble.empty()) {
         json.field("trouble", trouble);
     }
+    write_xids(json, picture.observed.get(), gpu.uuid);
     json.end_object();
 }
 

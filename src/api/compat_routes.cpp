@@ -118,7 +118,8 @@ Result<ledger::SubmitJobs> submission(const ApiParts& parts, const HttpRequest& 
             {.identity = *identity,
                     .is_admin = false,
                     .request_id = request.request_id,
-                    .source = std::string(word_of(request.caller.source))},
+                    .source = std::string(word_of(request.caller.source)),
+                    .acted_by = request.caller.acted_by},
         .jobs = {{.terms = checked->terms, .spec_json = text}}
     };
 }

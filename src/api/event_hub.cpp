@@ -6,11 +6,13 @@
 #include <utility>
 
 #include "api/json_text.hpp"
+#include "api/rate_limit.hpp"
 
 namespace reeve::api {
 namespace {
 
 constexpr std::size_t kPageEvents = 1000;
+constexpr Capacity kWatchers = {.name = "event-streams", .most = kWatchersMax};
 
 std::string cursor_of(std::uint64_t incarnation, Revision rev) {
     return std::to_string(incarnation) + ":" + std::to_string(rev.value());
@@ -69,23 +71,27 @@ void EventHub::wake(Watcher* ready) {
 }
 
 void EventHub::watch(const Responder& responder, WatchOptions options) {
+    std::size_t left = 0;
     {
         const std::scoped_lock lock(mutex_);
         if (watchers_.size() >= kWatchersMax) {
-            responder.fail({ErrorCode::kLimit, "too many watch already; try again later", {}});
+            responder.send(refuse_beyond(kWatchers, "too many watch already; try again later"));
             return;
         }
+        left = kWatchersMax - watchers_.size() - 1;
     }
+    HttpResponse head{.content_type = "text/event-stream"};
+    tell_capacity(head, kWatchers, left);
     auto watcher = std::make_shared<Watcher>();
     watcher->options = std::move(options);
     watcher->stream = responder.open_stream(
-        {.content_type = "text/event-stream"}, {.drained =
-                                                    [this, watcher_now = std::weak_ptr(watcher)] {
-                                                        if (const auto alive = watcher_now.lock()) {
-                                                            wake(alive.get());
-                                                        }
-                                                    },
-                                                .closed = [this] { wake(nullptr); }});
+        std::move(head), {.drained =
+                              [this, watcher_now = std::weak_ptr(watcher)] {
+                                  if (const auto alive = watcher_now.lock()) {
+                                      wake(alive.get());
+                                  }
+                              },
+                          .closed = [this] { wake(nullptr); }});
     const std::scoped_lock lock(mutex_);
     watchers_.push_back(std::move(watcher));
     has_work_ = true;

@@ -7,6 +7,7 @@
 #include "api/event_channel.hpp"
 #include "api/gzip.hpp"
 #include "api/problem.hpp"
+#include "api/rate_limit.hpp"
 #include "base/assert.hpp"
 
 namespace reeve::api {
@@ -202,7 +203,13 @@ void HttpConnection::on_head() {
         return;
     }
     if (!host_->take_body_bytes(length.value_or(body_limit))) {
-        refuse_and_close(ErrorCode::kLimit, "too many large requests at once; try again");
+        HttpResponse response = refuse_beyond(
+            {.name = "bodies",
+             .most = host_->options().limits.body_bytes_max,
+             .unit = "content-bytes"},
+            "too many large requests at once; try again in a second");
+        response.closes = true;
+        answer(std::move(response));
         return;
     }
     body_bytes_ = length.value_or(body_limit);

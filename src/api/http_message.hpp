@@ -35,6 +35,7 @@ struct Caller {
     std::uint32_t gid = 0;
     Role role = Role::kNone;
     CallerSource source = CallerSource::kAnonymous;
+    std::string acted_by = {};  // The administrator who acts as the user; "": the user.
 };
 
 /// The header fields that matter to anybody here. "" is absent, but for those where a field that is
@@ -48,6 +49,7 @@ struct HeaderFields {
     std::optional<std::string_view> idempotency_key = {};
     std::optional<std::string_view> if_match = {};
     std::optional<std::string_view> last_event_id = {};
+    std::optional<std::string_view> acts_as = {};
     std::string_view request_id = {};
 };
 

@@ -322,7 +322,13 @@ TEST_F(HttpServerTest, BodiesHaveABudgetTogether) {
         "POST /a HTTP/1.1\r\n" + host + "Content-Length: 900\r\nExpect: 100-continue\r\n\r\n"));
     EXPECT_TRUE(first.read_to("\r\n\r\n").starts_with("HTTP/1.1 100"));
     LoopbackClient second = connect();
-    EXPECT_TRUE(second.ask(post("/b", std::string(200, 'x'))).starts_with("HTTP/1.1 429"));
+    const std::string refused = second.ask(post("/b", std::string(200, 'x')));
+    EXPECT_TRUE(refused.starts_with("HTTP/1.1 429")) << refused;
+    for (const char* header :
+         {"\r\nRateLimit-Policy: \"bodies\";q=1000;qu=\"content-bytes\"\r\n",
+          "\r\nRateLimit: \"bodies\";r=0\r\n", "\r\nRetry-After: 1\r\n"}) {
+        EXPECT_NE(refused.find(header), std::string::npos) << refused;
+    }
     EXPECT_TRUE(first.ask(std::string(900, 'x')).starts_with("HTTP/1.1 200"));
     LoopbackClient third = connect();
     EXPECT_TRUE(third.ask(post("/b", std::string(200, 'x'))).starts_with("HTTP/1.1 200"));

@@ -1,5 +1,7 @@
 #include "api/identity.hpp"
 
+#include <algorithm>
+
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
@@ -55,6 +57,23 @@ std::optional<Caller> ConfiguredIdentities::of_token(std::string_view token) con
         .gid = found->gid,
         .role = role_of(found->user, found->uid),
         .source = CallerSource::kToken};
+}
+
+std::optional<Caller> ConfiguredIdentities::of_user(const std::string& name) const {
+    std::optional<IdentityOptions::Account> account =
+        options_.account_of ? options_.account_of(name) : std::nullopt;
+    const auto token = std::ranges::find(options_.tokens, name, &TokenEntry::user);
+    if (!account && token != options_.tokens.end()) {
+        account = {.uid = token->uid, .gid = token->gid};
+    }
+    if (!account) {
+        return std::nullopt;
+    }
+    return Caller{
+        .user = name,
+        .uid = account->uid,
+        .gid = account->gid,
+        .role = role_of(name, account->uid)};
 }
 
 Role ConfiguredIdentities::role_of(const std::string& user, std::uint32_t uid) const {

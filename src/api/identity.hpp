@@ -25,6 +25,9 @@ class Identities {
 
     /// Nothing for a token that nobody has.
     [[nodiscard]] virtual std::optional<Caller> of_token(std::string_view token) const = 0;
+
+    /// As whom an administrator acts. Nothing for a name that nobody has.
+    [[nodiscard]] virtual std::optional<Caller> of_user(const std::string& name) const = 0;
 };
 
 using Sha256 = std::array<std::uint8_t, 32>;
@@ -49,6 +52,14 @@ struct IdentityOptions {
 
     /// The name of a uid; "" if it has none. Asked once per uid.
     std::function<std::string(std::uint32_t)> user_name = {};
+
+    struct Account {
+        std::uint32_t uid = 0;
+        std::uint32_t gid = 0;
+    };
+
+    /// The account of a name; nothing if there is none.
+    std::function<std::optional<Account>(const std::string& name)> account_of = {};
 };
 
 /// Identities as the operator configured them.
@@ -58,6 +69,9 @@ class ConfiguredIdentities final : public Identities {
 
     [[nodiscard]] Caller of_process(std::uint32_t uid, std::uint32_t gid) const override;
     [[nodiscard]] std::optional<Caller> of_token(std::string_view token) const override;
+
+    /// Of the machine's users, else of those who have tokens.
+    [[nodiscard]] std::optional<Caller> of_user(const std::string& name) const override;
 
   private:
     [[nodiscard]] Role role_of(const std::string& user, std::uint32_t uid) const;

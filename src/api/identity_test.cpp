@@ -49,6 +49,24 @@ TEST(Identities, AdminsAreRootTheServersOwnUserAndTheNamed) {
     EXPECT_EQ(identities.of_process(4321, 1).user, "uid4321");
 }
 
+TEST(Identities, KnowUsersOfTheMachineAndOfTokens) {
+    IdentityOptions with_accounts = options();
+    with_accounts.account_of =
+        [](const std::string& name) -> std::optional<IdentityOptions::Account> {
+        return name == "eve" || name == "ada"
+                   ? std::optional(IdentityOptions::Account{.uid = 7, .gid = 8})
+                   : std::nullopt;
+    };
+    const ConfiguredIdentities identities(with_accounts);
+    EXPECT_EQ(identities.of_user("eve")->uid, 7U);
+    EXPECT_EQ(identities.of_user("eve")->role, Role::kUser);
+    EXPECT_EQ(identities.of_user("ada")->uid, 7U) << "the machine goes before tokens";
+    EXPECT_EQ(identities.of_user("ops")->uid, 1002U);
+    EXPECT_EQ(identities.of_user("ops")->role, Role::kAdmin);
+    EXPECT_FALSE(identities.of_user("mallory"));
+    EXPECT_FALSE(identities.of_user(""));
+}
+
 TEST(Sha256, IsTheStandards) {
     const auto parsed = parse_sha256(kHashOfAbc);
     ASSERT_TRUE(parsed.has_value());

@@ -40,8 +40,8 @@ const std::vector<std::string_view>& fields_of_nodes() {
 
 const std::vector<std::string_view>& fields_of_gpus() {
     static const std::vector<std::string_view> names = {
-        "uuid",       "node",  "model",       "pci_bus_id", "simulated",
-        "memory_mib", "milli", "allocations", "observed",   "trouble"};
+        "uuid",  "node",        "model",    "pci_bus_id", "simulated", "memory_mib",
+        "milli", "allocations", "observed", "trouble",    "xids"};
     return names;
 }
 

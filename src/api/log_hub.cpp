@@ -7,6 +7,7 @@
 
 #include "api/element_lookup.hpp"
 #include "api/json_text.hpp"
+#include "api/rate_limit.hpp"
 #include "base/text.hpp"
 
 namespace reeve::api {
@@ -15,6 +16,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kPieceBytes = 64 << 10;
+constexpr Capacity kFollowers = {.name = "log-streams", .most = kFollowersMax};
 constexpr milliseconds kLookSoon = milliseconds(20);    // While something comes.
 constexpr milliseconds kLookLater = milliseconds(250);  // At the latest.
 
@@ -118,29 +120,32 @@ LogHub::~LogHub() {
 }
 
 void LogHub::follow(const Responder& responder, const LogWish& wish, std::int64_t offset) {
+    std::size_t left = 0;
     {
         const std::scoped_lock lock(mutex_);
         if (followers_.size() >= kFollowersMax) {
-            responder.fail(
-                {ErrorCode::kLimit, "too many follow logs already; try again later", {}});
+            responder.send(
+                refuse_beyond(kFollowers, "too many follow logs already; try again later"));
             return;
         }
+        left = kFollowersMax - followers_.size() - 1;
     }
+    HttpResponse head{.content_type = "text/event-stream"};
+    tell_capacity(head, kFollowers, left);
     auto follower = std::make_shared<Follower>();
     follower->wish = wish;
     follower->offset = offset;
     follower->stream = responder.open_stream(
-        {.content_type = "text/event-stream"},
-        {.drained =
-             [this, follower_now = std::weak_ptr(follower)] {
-                 if (const auto alive = follower_now.lock()) {
-                     const std::scoped_lock lock(mutex_);
-                     alive->is_ready = true;
-                     has_work_ = true;
-                     wakes_.notify_one();
-                 }
-             },
-         .closed = {}});
+        std::move(head), {.drained =
+                              [this, follower_now = std::weak_ptr(follower)] {
+                                  if (const auto alive = follower_now.lock()) {
+                                      const std::scoped_lock lock(mutex_);
+                                      alive->is_ready = true;
+                                      has_work_ = true;
+                                      wakes_.notify_one();
+                                  }
+                              },
+                          .closed = {}});
     const std::scoped_lock lock(mutex_);
     followers_.push_back(std::move(follower));
     has_work_ = true;

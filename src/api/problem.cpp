@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/json_text.hpp"
+#include "api/rate_limit.hpp"
 
 namespace reeve::api {
 namespace {
@@ -43,6 +44,7 @@ void render_problem(
     if (!response.problem) {
         return;
     }
+    tell_when_to_retry(response);
     const Error& error = *response.problem;
     const ErrorCodeRow row = row_of(error.code);
     JsonText json;

@@ -4,6 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include "api/rate_limit.hpp"
+
 namespace reeve::api {
 
 ReadPool::ReadPool(ledger::ReaderSource& source, int threads) : source_(source) {
@@ -49,7 +51,8 @@ void ReadPool::run(const Responder& responder, Task task) {
             return;
         }
     }
-    responder.fail({ErrorCode::kLimit, "too many reads wait; try again in a second", {}});
+    responder.send(refuse_beyond(
+        {.name = "reads", .most = kWaitingReadsMax}, "too many reads wait; try again in a second"));
 }
 
 void ReadPool::work() {

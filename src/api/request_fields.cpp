@@ -346,7 +346,8 @@ ledger::Actor actor_of(const HttpRequest& request) {
         .identity = {.user = caller.user, .uid = caller.uid, .gid = caller.gid},
         .is_admin = caller.role == Role::kAdmin,
         .request_id = request.request_id,
-        .source = std::string(word_of(caller.source))
+        .source = std::string(word_of(caller.source)),
+        .acted_by = caller.acted_by
     };
 }
 

@@ -132,6 +132,7 @@ void RequestParser::fill(HttpRequest& request) const {
         .idempotency_key = value_of(message, "Idempotency-Key"),
         .if_match = value_of(message, "If-Match"),
         .last_event_id = value_of(message, "Last-Event-ID"),
+        .acts_as = value_of(message, "X-Reeve-As"),
         .request_id = view_of(message["X-Request-Id"]),
     };
 }

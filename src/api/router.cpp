@@ -56,6 +56,45 @@ Result<Caller> caller_of(const HttpRequest& request, const Identities& identitie
     return Caller{};
 }
 
+/// Who is acted as, if the request says so; else `caller`. What is done counts as done by that
+/// user, with no more than that user's rights, and says who really did it.
+/// Errors: kUnauthenticated, kForbidden, kInvalid, kNotFound.
+Result<Caller> acted_as(
+    Caller caller, const std::optional<std::string_view>& header, const Identities& identities) {
+    if (!header) {
+        return caller;
+    }
+    if (caller.role == Role::kNone) {
+        return fail(
+            ErrorCode::kUnauthenticated,
+            "X-Reeve-As: only an administrator acts as others, and nobody is known here: send a "
+            "bearer token, or use the Unix socket");
+    }
+    const std::string name(*header);
+    if (name == caller.user) {
+        return caller;
+    }
+    if (caller.role != Role::kAdmin) {
+        return fail(
+            ErrorCode::kForbidden,
+            "you are " + caller.user + ", and only an administrator acts as another user");
+    }
+    auto user = identities.of_user(name);
+    if (!user) {
+        return fail(
+            name.empty() ? ErrorCode::kInvalid : ErrorCode::kNotFound,
+            "X-Reeve-As: expects a user of the server's machine, or of one of its tokens; there is "
+            "none named '" +
+                name + "'");
+    }
+    if (user->uid == 0 && caller.uid != 0) {
+        return fail(ErrorCode::kForbidden, "nobody but root acts as root");
+    }
+    user->source = caller.source;
+    user->acted_by = std::move(caller.user);
+    return *std::move(user);
+}
+
 }  // namespace
 
 Router::Router(std::vector<Route> routes, const Identities& identities, RouterOptions options)
@@ -204,6 +243,10 @@ Result<void> Router::check_caller(HttpRequest& request) const {
     const Permission permission = request.route->permission;
     if (!options_.is_anonymous_only) {
         Result<Caller> caller = caller_of(request, identities_);
+        if (caller) {
+            request.caller = *caller;  // Who is refused is told of by the name that is known.
+            caller = acted_as(*std::move(caller), request.fields.acts_as, identities_);
+        }
         if (!caller) {
             return tl::unexpected<Error>(std::move(caller.error()));
         }

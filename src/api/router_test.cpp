@@ -29,6 +29,15 @@ class FakeIdentities final : public Identities {
         }
         return Caller{.user = "bob", .uid = 7, .role = Role::kUser, .source = CallerSource::kToken};
     }
+
+    [[nodiscard]] std::optional<Caller> of_user(const std::string& name) const override {
+        if (name == "ops") {
+            return Caller{.user = "ops", .uid = 8, .role = Role::kAdmin};
+        }
+        return name == "ada" || name == "root"
+                   ? std::optional(of_process(name == "ada" ? 1000 : 0, 1))
+                   : std::nullopt;
+    }
 };
 
 class RecordingSink final : public AnswerSink {
@@ -133,6 +142,73 @@ TEST_F(RouterTest, ATableOfRolesDeniesWhatItDoesNotName) {
     EXPECT_FALSE(may(static_cast<Role>(200), Permission::kAny));
     EXPECT_EQ(Route{}.permission, Permission::kClusterControl)
         << "a forgotten one is the strictest";
+}
+
+TEST_F(RouterTest, AdministratorsActAsOthersWithTheRightsOfThose) {
+    Router router = make();
+    const auto as = [&](std::uint32_t uid, const char* name, const char* target = "/me") {
+        HttpRequest asked =
+            request(target == std::string("/me") ? Method::kGet : Method::kPost, target);
+        asked.peer = {.is_unix = true, .uid = uid, .gid = 1};
+        asked.fields.acts_as = name;
+        return status(router, asked);
+    };
+    EXPECT_EQ(as(0, "ada"), 200);
+    EXPECT_EQ(as(0, "ada", "/nodes/n:drain"), 403) << "ada may not";
+    EXPECT_EQ(as(0, "ops", "/nodes/n:drain"), 200);
+    EXPECT_EQ(as(0, "root", "/nodes/n:drain"), 200) << "themselves";
+    EXPECT_EQ(as(1000, "ada"), 200) << "likewise";
+    EXPECT_EQ(as(1000, "ops"), 403);
+    EXPECT_EQ(last.problem->message, "you are ada, and only an administrator acts as another user");
+    EXPECT_EQ(as(1000, "nobody"), 403) << "who is there is not told";
+    EXPECT_EQ(as(0, "nobody"), 404);
+    EXPECT_EQ(as(0, ""), 400);
+
+    HttpRequest unknown = request(Method::kGet, "/me");
+    unknown.fields.acts_as = "ada";
+    EXPECT_EQ(status(router, unknown), 401);
+}
+
+TEST_F(RouterTest, WhoIsActedAsIsTheCallerAndWhoActsIsKnown) {
+    Router router = make();
+    HttpRequest asked = request(Method::kGet, "/me");
+    asked.peer = {.is_unix = true, .uid = 0, .gid = 0};
+    asked.fields.acts_as = "ada";
+    std::uint64_t limit = 0;
+    EXPECT_FALSE(router.admit(asked, limit));
+    EXPECT_EQ(asked.caller.user, "ada");
+    EXPECT_EQ(asked.caller.uid, 1000U);
+    EXPECT_EQ(asked.caller.role, Role::kUser);
+    EXPECT_EQ(asked.caller.source, CallerSource::kUnix);
+    EXPECT_EQ(asked.caller.acted_by, "root");
+}
+
+TEST_F(RouterTest, NobodyButRootActsAsRoot) {
+    class Named final : public Identities {
+      public:
+        [[nodiscard]] Caller of_process(std::uint32_t uid, std::uint32_t gid) const override {
+            return {.user = "ops", .uid = uid, .gid = gid, .role = Role::kAdmin};
+        }
+
+        [[nodiscard]] std::optional<Caller> of_token(std::string_view /*token*/) const override {
+            return std::nullopt;
+        }
+
+        [[nodiscard]] std::optional<Caller> of_user(const std::string& name) const override {
+            return Caller{.user = name, .uid = name == "root" ? 0U : 9U, .role = Role::kUser};
+        }
+    };
+
+    const Named named;
+    Router router({route(Method::kGet, "/me", Permission::kAny)}, named, {});
+    HttpRequest asked = request(Method::kGet, "/me");
+    asked.peer = {.is_unix = true, .uid = 8, .gid = 8};
+    asked.fields.acts_as = "ada";
+    EXPECT_EQ(status(router, asked), 200);
+    asked.fields.acts_as = "root";
+    EXPECT_EQ(status(router, asked), 403);
+    asked.peer.uid = 0;
+    EXPECT_EQ(status(router, asked), 200) << "by another name";
 }
 
 TEST_F(RouterTest, TokensAreWhoTheySay) {

@@ -183,6 +183,28 @@ TEST_F(RoutesTest, ObservedUseIsShownBesideReservedUse) {
     EXPECT_EQ(world.get("/api/v1/nodes/jw3").status, 404);
 }
 
+TEST_F(RoutesTest, AGpuTellsTheErrorsOfItsDriverTheNewestFirst) {
+    EXPECT_FALSE(has(world.get("/api/v1/gpus").body, "xids"));
+    world.samples.put(
+        {
+            .node = "jw2",
+            .gpus = {{.uuid = "GPU-5"}},
+            .xids =
+                {{.uuid = "GPU-5", .xid = 31, .at = kWorldNow},
+                     {.uuid = "GPU-9", .xid = 48, .at = kWorldNow},
+                     {.uuid = "GPU-5", .xid = 222, .at = kWorldNow}}
+    },
+        kWorldNow);
+    const HttpResponse gpus = world.get("/api/v1/gpus", kBob);
+    EXPECT_TRUE(
+        has(gpus.body, R"("xids":[{"xid":222,"at":"2025-11-24T16:00:00.000000Z"},)"
+                       R"({"xid":31,"at":"2025-11-24T16:00:00.000000Z",)"
+                       R"("message":"a program's access to memory that is not there"}])"))
+        << gpus.body;
+    EXPECT_TRUE(
+        has(world.get("/api/v1/gpus?fields=uuid,xids").body, R"([{"uuid":"GPU-5","xids":[)"));
+}
+
 TEST_F(RoutesTest, MetricsHaveThePowerDrawInWatts) {
     world.samples.put(
         {.node = "jw2", .gpus = {{.uuid = "GPU-5", .power_milliwatts = 70500}}}, kWorldNow);
@@ -502,6 +524,10 @@ TEST_F(RoutesTest, TheServerTellsAboutItself) {
     EXPECT_EQ(
         me.body, R"({"user":"ada","uid":1000,"gid":100,"role":"user","source":"unix",)"
                  R"("server":{"version":"1.2.3","cluster_id":"c1"}})");
+    const HttpResponse acted =
+        world.ask({.target = "/api/v1/me", .uid = kRoot, .fields = {.acts_as = "ada"}});
+    EXPECT_TRUE(has(acted.body, R"("user":"ada","uid":1000)")) << acted.body;
+    EXPECT_TRUE(has(acted.body, R"("acted_by":"root")")) << acted.body;
     EXPECT_EQ(world.get("/livez", kNobody).body, "ok\n");
     EXPECT_EQ(world.get("/readyz", kNobody).body, "ok\n");
     const HttpResponse metrics = world.get("/metrics");

@@ -22,6 +22,9 @@ HttpResponse me(const ApiParts& parts, const HttpRequest& request) {
     json.field("gid", caller.gid);
     json.field("role", caller.role == Role::kAdmin ? "admin" : "user");
     json.field("source", word_of(caller.source));
+    if (!caller.acted_by.empty()) {
+        json.field("acted_by", caller.acted_by);
+    }
     json.key("server");
     json.begin_object();
     json.field("version", parts.version);

@@ -186,19 +186,38 @@ Result<std::optional<controller::JobWish>> wish_of(const std::string& word) {
     return fail(ErrorCode::kInvalid, "do: expects cancel, hold or release");
 }
 
+/// A number, or the name of one, as in a job.
+Result<void> read_priority(const JsonBody& item, controller::JobChange& change) {
+    constexpr std::int64_t kPriorityMax = model::kPriorityMax;
+    if (item.json("priority").value_or("").starts_with('"')) {
+        const auto name = item.text("priority", kNameCharacters);
+        if (!name) {
+            return tl::unexpected<Error>(name.error());
+        }
+        if (const std::string fault = model::fault_of_priority_name(**name); !fault.empty()) {
+            return fail(ErrorCode::kInvalid, "priority: " + fault);
+        }
+        change.priority_name = **name;
+        return {};
+    }
+    const auto number = item.integer("priority", {.least = -kPriorityMax, .most = kPriorityMax});
+    if (!number) {
+        return tl::unexpected<Error>(number.error());
+    }
+    if (*number) {
+        change.priority = static_cast<std::int32_t>(**number);
+    }
+    return {};
+}
+
 /// What of it is another number.
 Result<controller::JobChange> numbers_of(const JsonBody& item) {
-    constexpr std::int64_t kPriorityMax = model::kPriorityMax;
-    const auto priority = item.integer("priority", {.least = -kPriorityMax, .most = kPriorityMax});
     const auto limit = item.integer("time_limit_s", {.least = 0, .most = model::kTimeLimitMaxS});
-    if (!priority || !limit) {
-        return tl::unexpected<Error>(priority ? limit.error() : priority.error());
+    if (!limit) {
+        return tl::unexpected<Error>(limit.error());
     }
     controller::JobChange change{.time_limit_s = *limit};
-    if (*priority) {
-        change.priority = static_cast<std::int32_t>(**priority);
-    }
-    return change;
+    return read_priority(item, change).map([&] { return change; });
 }
 
 Result<controller::JobChange> job_change(const JsonBody& item) {
@@ -217,7 +236,8 @@ Result<controller::JobChange> job_change(const JsonBody& item) {
     }
     change->job = JobId(static_cast<std::uint64_t>(**id));
     change->wish = *wish;
-    if (!change->wish && !change->priority && !change->time_limit_s) {
+    const bool has_priority = change->priority || !change->priority_name.empty();
+    if (!change->wish && !has_priority && !change->time_limit_s) {
         return fail(
             ErrorCode::kInvalid,
             "do: is missing, and so are priority and time_limit_s; at least one of them is needed");

@@ -149,7 +149,14 @@ void Client::back_off(int attempt) {
                     random_.below(static_cast<std::uint64_t>(pause.count()) / 2 + 1)));
 }
 
-Result<HttpAnswer> Client::send(const HttpRequest& request, int tries) {
+void Client::sign(HttpRequest& request) const {
+    if (!as_header_.empty()) {
+        request.headers.push_back(as_header_);
+    }
+}
+
+Result<HttpAnswer> Client::send(HttpRequest request, int tries) {
+    sign(request);
     for (int attempt = 0;; ++attempt) {
         Result<HttpAnswer> answer = transport_.send(request);
         if (answer && answer->status >= 400) {
@@ -317,6 +324,7 @@ Result<HttpAnswer> Client::connect(Stream& stream) {
     if (!stream.last_id.empty()) {
         request.headers.push_back("Last-Event-ID: " + stream.last_id);
     }
+    sign(request);
     auto answer = transport_.stream(request, listener);
     if (answer && answer->status >= 400) {
         answer = tl::unexpected(error_of(*answer));

@@ -46,6 +46,9 @@ class Client {
     Client(Transport& transport, Random& random, Pause pause)
         : transport_(transport), random_(random), pause_(std::move(pause)) {}
 
+    /// From now on for `user`, as an administrator may. It is a user's name.
+    void act_as(const std::string& user) { as_header_ = "X-Reeve-As: " + user; }
+
     [[nodiscard]] Result<Json> get(const std::string& target);
     [[nodiscard]] Result<HttpAnswer> get_bytes(const std::string& target);
 
@@ -94,7 +97,8 @@ class Client {
 
     /// One connection of a stream, until it ends.
     [[nodiscard]] Result<HttpAnswer> connect(Stream& stream);
-    [[nodiscard]] Result<HttpAnswer> send(const HttpRequest& request, int tries);
+    [[nodiscard]] Result<HttpAnswer> send(HttpRequest request, int tries);
+    void sign(HttpRequest& request) const;
     [[nodiscard]] Result<Json> send_json(const HttpRequest& request, int tries);
     void back_off(int attempt);
 
@@ -107,6 +111,7 @@ class Client {
     Random& random_;
     Pause pause_;
     RowsListener tell_rows_ = {};
+    std::string as_header_ = {};  // "" if nobody is acted as.
 };
 
 /// The error that an answer of 400 or more is.

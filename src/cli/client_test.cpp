@@ -1,5 +1,6 @@
 #include "cli/client.hpp"
 
+#include <algorithm>
 #include <sstream>
 
 #include <gtest/gtest.h>
@@ -60,6 +61,30 @@ TEST(Client, DoesNotRepeatWhatIsNotSafeToRepeat) {
     world.server.unavailable();
     EXPECT_FALSE(world.client.post("/api/v1/jobs/1:stop", "{}"));
     EXPECT_EQ(world.server.asked.size(), 1U);
+}
+
+TEST(Client, SaysWithEachRequestWhomItActsAs) {
+    World world;
+    FakeTransport& server = world.server;
+    Client& client = world.client;
+    const auto has_header = [&] {
+        const auto& headers = server.asked.back().headers;
+        return std::ranges::find(headers, "X-Reeve-As: ada") != headers.end();
+    };
+    server.answer(200, "{}");
+    EXPECT_TRUE(client.get("/a"));
+    EXPECT_FALSE(has_header());
+    client.act_as("ada");
+    for (int i = 0; i < 2; ++i) {
+        server.answer(200, "{}");
+    }
+    EXPECT_TRUE(client.get("/a"));
+    EXPECT_TRUE(has_header());
+    EXPECT_TRUE(client.submit("/b", "{}"));
+    EXPECT_TRUE(has_header());
+    server.streams.push_back({});
+    EXPECT_TRUE(client.follow({.target = "/c", .on_open = [] { return Go::kStop; }}));
+    EXPECT_TRUE(has_header());
 }
 
 TEST(Client, ReadsProblems) {

@@ -95,6 +95,7 @@ struct CliEnvironment {
     std::function<Result<std::unique_ptr<model::GpuSource>>()> open_gpus = {};
     GpuSimulation* simulation = nullptr;
     std::string simulation_file = {};      // Its name in the data directory of a server.
+    std::string simulations_file = {};     // The same, of the list of them: "sim1 sim1.sim".
     std::string database_file = {};        // The same, of the database.
     std::string address_file = {};         // The same, of where the API listens while it runs.
     std::string status_address_file = {};  // The same, of the node's status.

@@ -76,6 +76,17 @@ bool is_ascii(const std::string& text) {
     return std::ranges::all_of(text, [](char c) { return static_cast<signed char>(c) >= 0; });
 }
 
+TEST(As, IsAUsersName) {
+    for (const char* name : {"a b", "-x=", ".a", "a\r\nX-Other: b", "ö"}) {
+        const Made made = reeve({"q", "--as", name, "-s", "unix:/nonexistent/reeve.sock"});
+        EXPECT_EQ(made.code, 2) << name;
+        EXPECT_NE(made.err.find("is no user's name, which has 1 to 64 of"), std::string::npos)
+            << made.err;
+    }
+    EXPECT_EQ(reeve({"--as", "ada", "gpu", "sim", "list", "--state", "/x"}).code, 8)
+        << "this one has no simulation; the flag is no fault";
+}
+
 TEST(Ascii, IsOfHelpErrorsAndDocuments) {
     for (const Words& words : {
              Words{"--ascii", "--help"},

@@ -36,7 +36,7 @@ const VerbRow* row_named(std::string_view name) {
 
 bool takes_value(std::string_view flag) {
     constexpr auto kFlags = std::to_array<std::string_view>(
-        {"-s", "--server", "-o", "--output", "--color", "--timeout", "--token-file", "-p",
+        {"-s", "--server", "-o", "--output", "--color", "--timeout", "--token-file", "--as", "-p",
          "--project"});
     return std::ranges::find(kFlags, flag) != kFlags.end();
 }

@@ -40,8 +40,8 @@ class FakeSimulation final : public GpuSimulation {
     }
 
     Result<SimulatedGpu> report_xid(
-        const std::string& /*path*/, std::string_view gpu, std::int64_t xid) override {
-        said = "xid " + std::string(gpu) + " " + std::to_string(xid);
+        const std::string& path, std::string_view gpu, std::int64_t xid) override {
+        said = "xid " + path + " " + std::string(gpu) + " " + std::to_string(xid);
         return some();
     }
 
@@ -536,7 +536,7 @@ TEST(RunCli, GpuSimulation) {
     EXPECT_EQ(call(nowhere(set)).code, 0);
     EXPECT_EQ(simulation().said, "set /nonexistent/gpus.sim 0 47 4096 80");
     EXPECT_EQ(call({"gpu", "sim", "xid", "GPU-1", "79", "--state", "/other"}).code, 0);
-    EXPECT_EQ(simulation().said, "xid GPU-1 79");
+    EXPECT_EQ(simulation().said, "xid /other GPU-1 79");
     const Call listed = call(nowhere({"gpu", "sim", "list", "-o", "name"}));
     EXPECT_EQ(listed.out, "GPU-1\n");
     EXPECT_EQ(simulation().said, "list /nonexistent/gpus.sim");

@@ -45,6 +45,15 @@ Result<std::string> read_token(const std::string& flag) {
     return token;
 }
 
+/// As the API has them.
+bool is_user_name(std::string_view text) {
+    constexpr std::size_t kBytesMax = 64;
+    constexpr std::string_view kAllowed =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    return !text.empty() && text.size() <= kBytesMax && text.front() != '.' &&
+           text.front() != '-' && text.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
 }  // namespace
 
 void pause_for(std::chrono::milliseconds duration) {
@@ -65,6 +74,7 @@ void add_global_flags(CLI::App& app, GlobalFlags& flags) {
     app.add_option("--timeout", flags.timeout, "For one answer (30s)")->group(group);
     app.add_option("--token-file", flags.token_file, "Has the token of `reeve server token`")
         ->group(group);
+    app.add_option("--as", flags.acts_as, "Act as this user, as administrators may")->group(group);
     app.add_flag("-q,--quiet", flags.is_quiet, "Say nothing but what was asked for")->group(group);
     app.add_flag(
            "-v,--verbose", flags.is_verbose, "Tell on standard error what is asked of the server")
@@ -103,6 +113,12 @@ Result<void> Session::settle() {
     }
     if (flags.colour != "auto" && flags.colour != "always" && flags.colour != "never") {
         return fail(ErrorCode::kInvalid, "--color takes auto, always or never");
+    }
+    if (!is_user_name(flags.acts_as) && !flags.acts_as.empty()) {
+        return fail(
+            ErrorCode::kInvalid, "--as: '" + flags.acts_as +
+                                     "' is no user's name, which has 1 to 64 of A-Z a-z 0-9 . _ - "
+                                     "and does not begin with . or -");
     }
     const bool is_plain = !platform::environment_variable("NO_COLOR").value_or("").empty() ||
                           platform::environment_variable("TERM").value_or("") == "dumb";
@@ -189,6 +205,9 @@ Client* Session::connect(Transport& transport) {
             });
     }
     client_ = std::make_unique<Client>(verbose_ ? *verbose_ : transport, random_, pause_for);
+    if (!flags.acts_as.empty()) {
+        client_->act_as(flags.acts_as);
+    }
     client_->tell_rows([this](std::size_t before, std::size_t rows) { tell_rows(before, rows); });
     return client_.get();
 }

@@ -25,6 +25,7 @@ struct GlobalFlags {
     std::string colour = "auto";
     std::string timeout = {};
     std::string token_file = {};
+    std::string acts_as = {};
     bool is_quiet = false;
     bool is_verbose = false;
     bool is_ascii = false;

@@ -206,7 +206,7 @@ Result<void> add_wish(
 struct JobValue {
     std::string flag;
     std::string field;
-    std::function<Result<std::int64_t>(const std::string&)> parse;
+    std::function<Result<std::string>(const std::string&)> parse;  // To JSON.
 };
 
 Result<void> add_values(
@@ -226,17 +226,19 @@ Result<void> add_values(
             return wrong(flag, word, form);
         }
         const auto id = job_id(client, flag, word.substr(0, equals));
-        const auto value = id ? parse(word.substr(equals + 1)) : id;
+        if (!id) {
+            return tl::unexpected(id.error());
+        }
+        const auto value = parse(word.substr(equals + 1));
         if (!value) {
-            return id ? fail(ErrorCode::kInvalid, flag + ": " + value.error().message)
-                      : tl::unexpected(id.error());
+            return fail(ErrorCode::kInvalid, flag + ": " + value.error().message);
         }
         std::string& members = jobs[*id];
         if (members.find(quoted_json(field)) != std::string::npos) {
             return fail(
                 ErrorCode::kInvalid, flag + ": job " + std::to_string(*id) + " comes twice");
         }
-        members += "," + quoted_json(field) + ":" + std::to_string(*value);
+        members += "," + quoted_json(field) + ":" + *value;
     }
     return {};
 }
@@ -360,12 +362,23 @@ Result<void> add_jobs(List& jobs, const SimFlags& flags, const SimJobWords& word
     return {};
 }
 
-Result<std::int64_t> parse_seconds_or_none(const std::string& text) {
+Result<std::string> parse_seconds_or_none(const std::string& text) {
     if (text == "none") {
-        return 0;
+        return "0";
     }
     return parse_duration(text).map(
-        [](std::chrono::seconds span) { return static_cast<std::int64_t>(span.count()); });
+        [](std::chrono::seconds span) { return std::to_string(span.count()); });
+}
+
+/// A number, or the name of one, which the server knows.
+Result<std::string> parse_priority(const std::string& text) {
+    if (const auto number = parse_integer(text)) {
+        return std::to_string(*number);
+    }
+    if (const std::string fault = model::fault_of_priority_name(text); !fault.empty()) {
+        return fail(ErrorCode::kInvalid, fault);
+    }
+    return quoted_json(text);
 }
 
 // ---- The members of the body: "" for what is not asked.
@@ -396,11 +409,10 @@ Result<std::string> projects_member(Client& client, const std::vector<std::strin
 
 Result<std::string> changes_member(Client& client, const SimFlags& flags) {
     JobMembers changed;
-    const auto as_integer = [](const std::string& text) { return parse_integer(text); };
     Result<void> done = add_wish(client, "--cancel", "cancel", flags.cancelled, changed);
     done = done ? add_wish(client, "--hold", "hold", flags.held, changed) : done;
     done = done ? add_wish(client, "--release", "release", flags.released, changed) : done;
-    const JobValue priority{"--priority", "priority", as_integer};
+    const JobValue priority{"--priority", "priority", parse_priority};
     const JobValue limit{"--time", "time_limit_s", parse_seconds_or_none};
     done = done ? add_values(client, priority, flags.priorities, changed) : done;
     done = done ? add_values(client, limit, flags.limits, changed) : done;
@@ -444,7 +456,7 @@ void SimFlags::add_to(CLI::App& app) {
     add_list("--cancel", cancelled, "A job that is cancelled");
     add_list("--hold", held, "A job that is held");
     add_list("--release", released, "A job that is released");
-    add_list("--priority", priorities, "Another priority of a job that waits: JOB=10");
+    add_list("--priority", priorities, "Another priority of a job that waits: JOB=10, JOB=urgent");
     add_list("--time", limits, "Another time limit of a job that waits: JOB=2h, JOB=none");
     app.add_option(
         "--horizon", horizon, "Waits are told of jobs that start within it (default 7d)");

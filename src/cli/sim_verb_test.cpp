@@ -55,6 +55,10 @@ TEST(Sim, AsksForWhatTheFlagsSay) {
         R"({"change_jobs":[{"id":3,"do":"cancel"},{"id":4,"do":"cancel"},)"
         R"({"id":5,"priority":-7,"time_limit_s":7200},{"id":6,"do":"hold"}],)"
         R"("backfill":"easy","policy":"fgd","limit":20})");
+    EXPECT_EQ(
+        asked({"--priority", "5=urgent"}),
+        R"({"change_jobs":[{"id":5,"priority":"urgent"}],"limit":20})")
+        << "the server knows what that is";
 }
 
 TEST(Sim, TriesJobsThatAreWrittenAsForRun) {
@@ -101,6 +105,7 @@ TEST(Sim, WhatIsWrongIsNamedWithItsFlag) {
         {{"--cancel", "0"},                    "--cancel: '0' is not a job"                  },
         {{"--cancel", "1", "--hold", "1"},     "--hold: job 1 is named twice"                },
         {{"--priority", "5"},                  "--priority: '5' is not JOB=VALUE"            },
+        {{"--priority", "5=Very high"},        "--priority: expects a whole number from"     },
         {{"--time", "5=soon"},                 "--time: 'soon' is not a duration"            },
         {{"--time", "5=1h", "--time", "5=2h"}, "--time: job 5 comes twice"                   },
         {{"--horizon", "x"},                   "--horizon: 'x' is not a time"                },

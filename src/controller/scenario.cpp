@@ -153,7 +153,14 @@ class Maker {
                 row.element->state = to;
             }
         }
-        row.record.priority = change.priority.value_or(row.record.priority);
+        if (change.priority || !change.priority_name.empty()) {
+            const auto priority = priority_of(
+                {.priority = change.priority.value_or(0), .priority_name = change.priority_name});
+            if (!priority) {
+                return tl::unexpected<Error>(priority.error());
+            }
+            row.record.priority = *priority;
+        }
         row.record.time_limit_s = change.time_limit_s.value_or(row.record.time_limit_s);
         rank(row.record);
         put_row(std::move(row));
@@ -188,7 +195,9 @@ class Maker {
                 has_ended ? ledger::why_ended(Control::kRelease)
                           : ledger::why_nothing(Control::kRelease));
         }
-        if ((change.priority || change.time_limit_s) && counts.pending() == 0) {
+        const bool is_for_waiting =
+            change.priority || !change.priority_name.empty() || change.time_limit_s;
+        if (is_for_waiting && counts.pending() == 0) {
             return refuse(
                 "is " + std::string(model::word_of(state_of(counts))) +
                 "; another priority or time limit is for jobs that wait");
@@ -332,6 +341,13 @@ class Maker {
             {.priority = job.priority, .submitted_at = job.submitted_at, .load = job.fair_load});
     }
 
+    /// As a submission would get it.
+    [[nodiscard]] Result<std::int32_t> priority_of(const model::JobTerms& terms) const {
+        return ledger::priority_of(
+            made_.view.priorities ? *made_.view.priorities : ledger::Priorities(), terms,
+            what_if_.is_admin);
+    }
+
     [[nodiscard]] Result<JobRow> row_of(const model::JobTerms& terms) const {
         JobRow row;
         row.name = terms.name;
@@ -347,9 +363,7 @@ class Maker {
             }
             row.on = to_string(*on);
         }
-        const auto priority = ledger::priority_of(
-            made_.view.priorities ? *made_.view.priorities : ledger::Priorities(), terms,
-            what_if_.is_admin);
+        const auto priority = priority_of(terms);
         if (!priority) {
             return tl::unexpected<Error>(priority.error());
         }

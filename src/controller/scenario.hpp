@@ -47,6 +47,7 @@ struct JobChange {
     JobId job = JobId(0);
     std::optional<JobWish> wish = {};
     std::optional<std::int32_t> priority = {};
+    std::string priority_name = {};                 // Instead of the number; "": none.
     std::optional<std::int64_t> time_limit_s = {};  // 0: none.
 };
 

@@ -210,6 +210,34 @@ TEST(WhatIf, HypotheticalJobsMayNameTheirPriority) {
     EXPECT_EQ(with_priority("urgent", false).error().code, ErrorCode::kPolicy);
 }
 
+TEST(WhatIf, AnotherPriorityMayBeNamed) {
+    Scenario scenario = small_scenario();
+    scenario.view.priorities = std::make_shared<const ledger::Priorities>(ledger::Priorities{
+        .names = {{"low", -1}, {"urgent", 100}},
+          .users_most = 0
+    });
+    const JobId job = scenario.queue.back().record.id;
+    const auto changed = [&](const JobChange& change, bool is_admin) {
+        return scenario_of(
+            scenario, {.is_admin = is_admin, .changes = {change}},
+            [&](JobId) -> Result<ledger::JobRow> { return scenario.queue.back(); });
+    };
+    const auto priority = [&](const std::string& name, bool is_admin) {
+        return changed({.job = job, .priority_name = name}, is_admin).map([](const Scenario& then) {
+            return then.queue.back().record.priority;
+        });
+    };
+    EXPECT_EQ(priority("low", false), -1);
+    EXPECT_EQ(priority("urgent", true), 100);
+    EXPECT_EQ(priority("urgent", false).error().code, ErrorCode::kPolicy);
+    EXPECT_EQ(
+        priority("high", true).error().message,
+        "priority: none is named 'high'; expects low (-1), urgent (100) or a number from -1000 to "
+        "1000");
+    EXPECT_EQ(changed({.job = job, .priority = 7}, false).error().code, ErrorCode::kPolicy)
+        << "as when it is submitted";
+}
+
 TEST(WhatIf, WhatCannotBeIsRefusedByName) {
     EXPECT_EQ(refusal_of({.drained = {"x7"}}), "there is no node 'x7'; there are: n1");
     EXPECT_EQ(refusal_of({.removed = {"n11"}}), "there is no node 'n11'; did you mean 'n1'?");
@@ -240,6 +268,9 @@ TEST(WhatIf, WhatCannotBeIsRefusedByName) {
     EXPECT_EQ(refusal_of({.changes = {{.job = JobId(99), .priority = 1}}}), "there is no job 99");
     EXPECT_EQ(
         refusal_of({.changes = {{.job = JobId(4), .priority = 1}}}),
+        "job 4 is running; another priority or time limit is for jobs that wait");
+    EXPECT_EQ(
+        refusal_of({.changes = {{.job = JobId(4), .priority_name = "low"}}}),
         "job 4 is running; another priority or time limit is for jobs that wait");
     EXPECT_EQ(
         refusal_of({.changes = {{.job = JobId(3), .wish = JobWish::kCancel}}}),

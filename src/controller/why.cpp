@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "base/utc.hpp"
+#include "controller/conflicts.hpp"
 #include "ledger/command.hpp"
 #include "scheduler/quota.hpp"
 #include "scheduler/timeline.hpp"
@@ -341,7 +342,11 @@ class Explanation {
         if (blocker.what == "cpu" || blocker.what == "memory" || blocker.what == "gpu") {
             blocker.holders = holders_of(node, blocker.what);
         }
-        (is_binding ? binding_ : rest_).push_back(std::move(blocker));
+        std::vector<Blocker>& list = is_binding ? binding_ : rest_;
+        list.push_back(std::move(blocker));
+        if (list.back().what == "gpu") {
+            add_conflicts(node, list);
+        }
     }
 
     [[nodiscard]] std::chrono::seconds run() const {

@@ -136,6 +136,41 @@ TEST(Why, AShortJobIsNotHeldBackAndOneWithoutALimitIsToldOfOne) {
         std::string::npos);
 }
 
+TEST(Why, AGpuThatIsGrantedAndUsedOutsideTheQueueIsAConflict) {
+    View view = half_used_view(hours(1));
+    auto node = std::make_shared<NodeStatus>(*view.nodes.front());
+    node->record.gpus = {
+        {.id = GpuId(1), .uuid = "GPU-1", .total_mib = 24576},
+        {.id = GpuId(2), .uuid = "GPU-2", .total_mib = 24576}
+    };
+    Holding outside;
+    outside.allocation = {
+        .id = AllocationId(2),
+        .owner = model::AllocationOwner::kExternal,
+        .node = NodeId(1),
+        .grant = {.gpus = {{.gpu = GpuId(2), .amount = {.milli = 63, .memory_mib = 1536}}}}};
+    node->holdings.push_back(outside);
+    view.nodes.front() = node;
+    const auto conflicts = [&] {
+        std::vector<std::string> texts;
+        for (const Blocker& blocker :
+             why_pending(waiting_job(5, 2, hours(2)), 1, view, {}).blockers) {
+            if (blocker.what == "conflict") {
+                texts.push_back(blocker.text);
+            }
+        }
+        return texts;
+    };
+    EXPECT_TRUE(conflicts().empty()) << "the other GPU is nobody's";
+    auto contested = std::make_shared<NodeStatus>(*node);
+    contested->holdings.back().allocation.grant.gpus.front().gpu = GpuId(1);
+    view.nodes.front() = contested;
+    EXPECT_EQ(
+        conflicts(), std::vector<std::string>{
+                         "a conflict on n1: GPU-1 is granted, and used outside the queue, too; it "
+                         "is free once both have ended"});
+}
+
 TEST(Why, WhoHasRoomKeptIsToldWhenAndWhere) {
     const Why why = why_pending(
         waiting_job(5, 2, hours(2)), 1, view_with_a_reservation(hours(1)), {.user = "ann"});

@@ -260,7 +260,9 @@ Result<Reply> Ledger::control_node(const ControlNode& command) {
         }
         return Reply();
     }
-    Put<model::NodeRecord> change{.before = node->record, .after = node->record};
+    NodePut change{
+        {.before = node->record, .after = node->record}
+    };
     change.after->is_drained = command.control == NodeControl::kDrain;
     change.after->drain_reason = change.after->is_drained ? command.reason : "";
     if (change.before != change.after) {

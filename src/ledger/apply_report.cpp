@@ -183,7 +183,7 @@ GpuModelId Ledger::intern_model(const std::string& name) {
 
 NodeId Ledger::put_node(const model::NodeHello& hello) {
     const NodeState* known = state_.node_named(hello.node);
-    Put<model::NodeRecord> change;
+    NodePut change;
     model::NodeRecord record;
     std::uint64_t last_gpu = 0;
     std::uint64_t last_node = 0;
@@ -281,17 +281,8 @@ void Ledger::report(const model::NodeSample& sample, const Lookups& /*lookups*/)
     if (node == nullptr) {
         return;
     }
-    Put<model::NodeRecord> change{.before = node->record, .after = node->record};
-    for (const model::GpuSample& gpu : sample.gpus) {
-        const auto same = std::ranges::find(change.after->gpus, gpu.uuid, &model::NodeGpu::uuid);
-        if (same != change.after->gpus.end()) {
-            same->is_present = gpu.trouble.empty();
-        }
-    }
     const NodeId id = node->record.id;
-    if (change.before != change.after) {
-        put(std::move(change));
-    }
+    note_health(id, sample);
     note_external(id, sample);
     if (options_.gate) {
         NodeLiveness liveness = state_.node(id)->liveness;

@@ -40,6 +40,27 @@ struct ElementPut : Put<model::ElementRecord> {
     bool is_array = false;
 };
 
+enum class GpuIncidentKind : std::uint8_t {
+    kXid,        // Its driver reported an error.
+    kLost,       // It cannot be used any more.
+    kRestored,   // It can again.
+    kContested,  // What is granted of it and what is used outside the queue are more than it has.
+};
+
+/// What happened to a GPU.
+struct GpuIncident {
+    GpuIncidentKind kind = GpuIncidentKind::kXid;
+    std::string uuid = {};
+    std::int64_t xid = 0;                     // Of an XID.
+    std::string text = {};                    // "fallen off the bus"; "" if nothing is known.
+    std::optional<model::TaskKey> task = {};  // Contested: what it is granted to.
+};
+
+/// A node. With an incident, that is what there is to tell, and the record may be as before.
+struct NodePut : Put<model::NodeRecord> {
+    std::optional<GpuIncident> incident = {};
+};
+
 /// The body of a change. UserPut, RequestPut and GpuModelPut intern; they are never undone by a
 /// later change, only by a failed commit. A request leaves memory with the last job that asks for
 /// it, as that does: by no change.
@@ -48,7 +69,7 @@ using Body = std::variant<
     Put<model::RequestRecord>,
     Put<model::GpuModelRecord>,
     Put<model::ProjectRecord>,
-    Put<model::NodeRecord>,
+    NodePut,
     JobPut,
     ElementPut,
     Put<model::AllocationRecord>,
@@ -64,7 +85,7 @@ using Body = std::variant<
 struct Change {
     Revision rev = Revision(0);
     Instant at = model::kNever;
-    std::string actor = {};       // The user's name, or "reeve" for what follows by itself.
+    std::string actor = {};       // Actor::name(), or "reeve" for what follows by itself.
     std::string source = {};      // How the actor is known; "" for what follows by itself.
     std::string request_id = {};  // Of the API request; "" if none.
     Body body = {};

@@ -45,7 +45,13 @@ struct Actor {
     model::Identity identity = {};
     bool is_admin = false;
     std::string request_id = {};
-    std::string source = {};  // How they are known: "unix", "token" or "anonymous".
+    std::string source = {};    // How they are known: "unix", "token" or "anonymous".
+    std::string acted_by = {};  // The administrator who acts as them; "": themselves.
+
+    /// Who it was, for the record: "ada", or "ada (by root)".
+    [[nodiscard]] std::string name() const {
+        return acted_by.empty() ? identity.user : identity.user + " (by " + acted_by + ")";
+    }
 
     [[nodiscard]] Reach reach() const noexcept {
         return {.user = identity.user, .is_admin = is_admin};

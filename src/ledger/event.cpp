@@ -262,8 +262,11 @@ class Line {
         return event;
     }
 
-    Event operator()(const Put<model::NodeRecord>& put) const {
+    Event operator()(const NodePut& put) const {
         const model::NodeRecord& node = record_of(put);
+        if (put.incident) {
+            return incident_on(node.name, *put.incident);
+        }
         Event event = begin(kind_of_node(put), "node/" + node.name, "");
         Object payload(event.json);
         payload.number("cpu_millicores", node.host.cpu_millicores);
@@ -326,6 +329,35 @@ class Line {
         const bool ends =
             put.before->ended_at == model::kNever && put.after->ended_at != model::kNever;
         return ends ? "job.ended" : "job.changed";
+    }
+
+    /// Of a task that is disturbed it tells that task's owner alone.
+    [[nodiscard]] Event incident_on(const std::string& node, const GpuIncident& incident) const {
+        const std::string owner =
+            incident.task ? name_by(names_.owner, incident.task->element.job) : std::string();
+        Event event = begin(std::string(kind_of(incident.kind)), "gpu/" + incident.uuid, owner);
+        Object payload(event.json);
+        payload.text("node", node);
+        if (incident.kind == GpuIncidentKind::kXid) {
+            payload.number("xid", incident.xid);
+        }
+        if (incident.task) {
+            payload.number("job", incident.task->element.job.value());
+            payload.text("task", to_string(*incident.task));
+        }
+        payload.text_if_any("message", incident.text);
+        finish(event, payload);
+        return event;
+    }
+
+    static std::string_view kind_of(GpuIncidentKind kind) {
+        switch (kind) {
+            case GpuIncidentKind::kXid:       return "gpu.xid";
+            case GpuIncidentKind::kLost:      return "gpu.lost";
+            case GpuIncidentKind::kRestored:  return "gpu.restored";
+            case GpuIncidentKind::kContested: return "gpu.conflict";
+        }
+        return "gpu.changed";  // Only if it was cast from a number.
     }
 
     static std::string kind_of_node(const Put<model::NodeRecord>& put) {

@@ -22,7 +22,10 @@ struct Names {
 /// {"revision":12,"time":"2026-11-24T15:00:00.000000Z","kind":"element.running",
 ///  "object":"element/1842_7","actor":"alice","source":"unix","request_id":"…","payload":{"state":"running",…}}
 /// Kinds: job.submitted, job.changed, job.ended; element.<state>; allocation.<state>; node.added,
-/// node.changed; project.changed; and each of the five with ".removed"; reservation.added,
+/// node.changed, and of its GPUs gpu.xid, gpu.lost, gpu.restored and gpu.conflict (one for each
+/// task that has some of it, for its owner); project.changed; and each of these but those of GPUs
+/// with
+/// ".removed"; reservation.added,
 /// reservation.used, reservation.removed, and by themselves reservation.ended and
 /// reservation.released (nobody came). Interning, idempotency and
 /// the record of a control (what it did has events of its own) are "internal": numbered, but shown

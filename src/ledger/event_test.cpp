@@ -133,6 +133,27 @@ TEST(EventOf, AnElementThatEnds) {
         R"("exit_code":3}})");
 }
 
+TEST(EventOf, WhatHappensToAGpu) {
+    NodePut put{
+        {.after = model::NodeRecord{.id = NodeId(1), .name = "jw2"}},
+        GpuIncident{.uuid = "GPU-5", .xid = 79, .text = "the GPU has fallen off the bus"}
+    };
+    EXPECT_EQ(
+        event_of(change_of(put), names()).json,
+        R"({"revision":12,"time":"2026-11-24T15:00:00.000000Z","kind":"gpu.xid",)"
+        R"("object":"gpu/GPU-5","actor":"alice","payload":{"node":"jw2","xid":79,)"
+        R"("message":"the GPU has fallen off the bus"}})");
+    put.incident = {
+        .kind = GpuIncidentKind::kContested,
+        .uuid = "GPU-5",
+        .task = model::TaskKey{.element = {.job = JobId(7)}}};
+    const Event conflict = event_of(change_of(put), names());
+    EXPECT_NE(
+        conflict.json.find(R"("payload":{"node":"jw2","job":7,"task":"7.0.1.0"}})"),
+        std::string::npos)
+        << conflict.json;
+}
+
 TEST(EventOf, TheKindsAndWhoseTheyAre) {
     JobPut changed;
     changed.before = job_in(ElementState::kQueued);
@@ -144,14 +165,22 @@ TEST(EventOf, TheKindsAndWhoseTheyAre) {
     after_its_end.before = after_its_end.after;
     JobPut removed;
     removed.before = job_in(ElementState::kQueued);
-    Put<model::NodeRecord> node;
+    NodePut node;
     node.after = model::NodeRecord{.id = NodeId(1), .name = "jw2"};
-    Put<model::NodeRecord> node_changed = node;
+    NodePut node_changed = node;
     node_changed.before = node.after;
-    const Put<model::NodeRecord> node_removed{.before = node.after};
+    const NodePut node_removed{{.before = node.after}};
     const Put<model::AllocationRecord> bound{
         .after = model::AllocationRecord{.state = model::AllocationState::kBound}};
     const Put<model::AllocationRecord> withdrawn{.before = model::AllocationRecord{}};
+
+    const auto incident = [](GpuIncidentKind kind, std::optional<model::TaskKey> task = {}) {
+        return NodePut{
+            {.before = model::NodeRecord{}, .after = model::NodeRecord{}},
+            GpuIncident{.kind = kind,                  .task = task                }
+        };
+    };
+    using enum GpuIncidentKind;
 
     struct Case {
         Body body;
@@ -160,21 +189,25 @@ TEST(EventOf, TheKindsAndWhoseTheyAre) {
     };
 
     const std::vector<Case> cases = {
-        {changed,                                                             "job.changed",        "alice"},
-        {ended,                                                               "job.ended",          "alice"},
-        {after_its_end,                                                       "job.changed",        "alice"},
-        {removed,                                                             "job.removed",        "alice"},
-        {node,                                                                "node.added",         ""     },
-        {node_changed,                                                        "node.changed",       ""     },
-        {node_removed,                                                        "node.removed",       ""     },
-        {bound,                                                               "allocation.bound",   "bob"  },
-        {withdrawn,                                                           "allocation.removed", "bob"  },
-        {Put<model::ProjectRecord>{.after = model::ProjectRecord{}},          "project.changed",    ""     },
-        {Put<model::UserRecord>{.after = model::UserRecord{.id = UserId(1)}}, "internal",           ""     },
-        {Put<model::RequestRecord>{.after = model::RequestRecord{}},          "internal",           ""     },
-        {Put<model::GpuModelRecord>{.after = model::GpuModelRecord{}},        "internal",           ""     },
-        {Put<model::ControlRecord>{.after = model::ControlRecord{}},          "internal",           ""     },
-        {Put<model::IdempotencyRecord>{.after = model::IdempotencyRecord{}},  "internal",           ""     },
+        {changed, "job.changed", "alice"},
+        {ended, "job.ended", "alice"},
+        {after_its_end, "job.changed", "alice"},
+        {removed, "job.removed", "alice"},
+        {node, "node.added", ""},
+        {node_changed, "node.changed", ""},
+        {node_removed, "node.removed", ""},
+        {incident(kXid), "gpu.xid", ""},
+        {incident(kLost), "gpu.lost", ""},
+        {incident(kRestored), "gpu.restored", ""},
+        {incident(kContested, model::TaskKey{}), "gpu.conflict", "bob"},
+        {bound, "allocation.bound", "bob"},
+        {withdrawn, "allocation.removed", "bob"},
+        {Put<model::ProjectRecord>{.after = model::ProjectRecord{}}, "project.changed", ""},
+        {Put<model::UserRecord>{.after = model::UserRecord{.id = UserId(1)}}, "internal", ""},
+        {Put<model::RequestRecord>{.after = model::RequestRecord{}}, "internal", ""},
+        {Put<model::GpuModelRecord>{.after = model::GpuModelRecord{}}, "internal", ""},
+        {Put<model::ControlRecord>{.after = model::ControlRecord{}}, "internal", ""},
+        {Put<model::IdempotencyRecord>{.after = model::IdempotencyRecord{}}, "internal", ""},
     };
     for (const Case& c : cases) {
         const Event event = event_of(change_of(c.body), names());

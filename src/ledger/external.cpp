@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "ledger/contested.hpp"
 #include "ledger/ledger.hpp"
 
 // Use that is not ours (SEMANTICS 6): what runs on a GPU beside the queue takes its room from it.
@@ -114,8 +115,42 @@ void Ledger::hold_external(
     allocation.grant.gpus = {
         {.gpu = gpu.id, .amount = *use}
     };
-    if (held != allocation) {
-        put_allocation(allocation);
+    if (held == allocation) {
+        return;
+    }
+    const bool was_contested = is_contested(gpu, allocations_on(id));
+    put_allocation(allocation);
+    if (!was_contested && is_contested(gpu, allocations_on(id))) {
+        note_contested(id, gpu);
+    }
+}
+
+std::vector<const model::AllocationRecord*> Ledger::allocations_on(NodeId id) const {
+    std::vector<const model::AllocationRecord*> found;
+    found.reserve(state_.node(id)->allocations.size());
+    for (const AllocationId each : state_.node(id)->allocations) {
+        found.push_back(state_.allocation(each));
+    }
+    return found;
+}
+
+/// Tells of each task that has some of it, so that whoever runs it may know; of one in quarantine
+/// it is not said which.
+void Ledger::note_contested(NodeId id, const model::NodeGpu& gpu) {
+    std::vector<std::optional<model::TaskKey>> tasks;
+    for (const model::AllocationRecord* allocation : allocations_on(id)) {
+        if (allocation->owner != AllocationOwner::kExternal && amount_on(*allocation, gpu.id)) {
+            tasks.push_back(
+                allocation->owner == AllocationOwner::kTask ? std::optional(allocation->task)
+                                                            : std::nullopt);
+        }
+    }
+    for (const std::optional<model::TaskKey>& task : tasks) {
+        put_incident(
+            id, {.kind = GpuIncidentKind::kContested,
+                 .uuid = gpu.uuid,
+                 .text = "it is granted, and used outside the queue, too",
+                 .task = task});
     }
 }
 

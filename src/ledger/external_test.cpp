@@ -173,6 +173,37 @@ TEST_F(External, DisturbsNothingThatRunsAndIsNeverGrantedAgain) {
     EXPECT_EQ(world.state(next), "scheduled");
 }
 
+TEST_F(External, IsAConflictWhereMoreIsGrantedThanItLeaves) {
+    const auto conflicts = [&](std::int64_t used_mib) {
+        EXPECT_TRUE(world.apply(Report{
+            model::NodeSample{
+                              .node = "n1",
+                              .gpus = {
+                    {.uuid = "GPU-0", .processes = {{.pid = 4, .memory_mib = used_mib}}},
+                    {.uuid = "GPU-1"}}}
+        }));
+        std::vector<model::TaskKey> tasks;
+        for (const Change& change : world.ledger.changes()) {
+            const auto* put = std::get_if<NodePut>(&change.body);
+            if (put != nullptr && put->incident) {
+                EXPECT_EQ(put->incident->kind, GpuIncidentKind::kContested);
+                EXPECT_EQ(put->incident->uuid, "GPU-0");
+                tasks.push_back(put->incident->task.value());
+            }
+        }
+        world.step();
+        return tasks;
+    };
+    using Tasks = std::vector<model::TaskKey>;
+    EXPECT_EQ(conflicts(3000), Tasks{}) << "nothing is granted";
+    const JobId first = world.submit({.gpus = {.memory_mib = 5000}, .time_limit_s = 60});
+    EXPECT_EQ(conflicts(3000), Tasks{}) << "there is room for both";
+    EXPECT_EQ(conflicts(6000), Tasks{world.key(first)});
+    EXPECT_EQ(conflicts(9000), Tasks{}) << "it goes on, and is told of once";
+    EXPECT_EQ(conflicts(3000), Tasks{});
+    EXPECT_EQ(conflicts(6000), Tasks{world.key(first)}) << "again";
+}
+
 TEST_F(External, CountsForNoProject) {
     sample({
         {.pid = 4, .memory_mib = 3000}

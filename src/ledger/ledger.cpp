@@ -44,6 +44,11 @@ void Ledger::restore(Recovered&& record) {
                 put.after = std::move(element);
                 state_.replace(put);
             },
+            [&](model::NodeRecord& node) {
+                NodePut put;
+                put.after = std::move(node);
+                state_.replace(put);
+            },
             [&](auto& other) {
                 Put<std::remove_reference_t<decltype(other)>> put;
                 put.after = std::move(other);
@@ -87,7 +92,7 @@ Result<Reply> Ledger::apply(Command command, const Lookups& lookups, Instant now
     std::visit(
         [&](const auto& any) {
             if constexpr (requires { any.actor; }) {
-                actor_ = any.actor.identity.user;
+                actor_ = any.actor.name();
                 source_ = any.actor.source;
                 request_id_ = any.actor.request_id;
             }
@@ -127,7 +132,7 @@ Result<Reply> Ledger::apply(Command command, const Lookups& lookups, Instant now
 void Ledger::put(Body body) {
     last_rev_ = Revision(last_rev_.value() + 1);
     state_.replace(body);
-    if (std::holds_alternative<Put<model::NodeRecord>>(body) ||
+    if (std::holds_alternative<NodePut>(body) ||
         std::holds_alternative<Put<model::GpuModelRecord>>(body)) {
         known_to_fit_.clear();
     }
@@ -205,6 +210,9 @@ void Ledger::undo_to(std::size_t mark) {
 void Ledger::committed() {
     changes_.clear();
     requests_of_turn_.clear();
+    for (const auto& [node, until] : std::exchange(xids_until_of_turn_, {})) {
+        xids_until_.insert_or_assign(node, until);
+    }
     for (const model::RequestId id : state_.forget_ended()) {
         known_to_fit_.erase(id);
     }
@@ -214,6 +222,7 @@ void Ledger::undo() {
     undo_to(0);
     bookings_turned_at_ = model::kNever;
     requests_of_turn_.clear();
+    xids_until_of_turn_.clear();  // Its node says them again.
     unwanted_.clear();
     acknowledged_.clear();
 }

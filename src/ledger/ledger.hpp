@@ -198,10 +198,16 @@ class Ledger {
     void lose_all_but(const std::set<model::TaskKey>& seen, NodeId node);
     [[nodiscard]] bool is_over(const model::TaskKey& task, const Lookups& lookups) const;
     void quarantine(NodeId node, const model::KnownTask& task);
+    // gpu_health.cpp
+    [[nodiscard]] bool is_news(NodeId node, Instant at) const;
+    void note_health(NodeId node, const model::NodeSample& sample);
+    void put_incident(NodeId node, GpuIncident incident, std::optional<bool> is_present = {});
     // external.cpp
     void note_external(NodeId node, const model::NodeSample& sample);
     void hold_external(
         NodeId node, const model::NodeGpu& gpu, const std::optional<model::GpuAmount>& use);
+    [[nodiscard]] std::vector<const model::AllocationRecord*> allocations_on(NodeId node) const;
+    void note_contested(NodeId node, const model::NodeGpu& gpu);
     [[nodiscard]] model::AllocationRecord allocation_of(
         NodeId node, const model::KnownTask& task) const;
     [[nodiscard]] const model::AllocationRecord* quarantined(
@@ -269,6 +275,8 @@ class Ledger {
     std::set<NodeId> greeted_;
     std::map<model::TaskKey, model::KnownTask> quarantined_tasks_;  // At the last hello.
     std::map<std::pair<UserId, std::string>, model::IdempotencyRecord> requests_of_turn_;
+    std::map<NodeId, Instant> xids_until_;          // XIDs of later times are news.
+    std::map<NodeId, Instant> xids_until_of_turn_;  // Likewise, once the turn is committed.
     Instant began_at_ = model::kNever;
     Instant bookings_turned_at_ = model::kNever;  // What began later was not looked at yet.
     std::vector<JobId> to_settle_;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -95,12 +97,25 @@ struct TaskEnded {
     TaskOutcome outcome = {};
 };
 
+/// An error that a driver reported of a device.
+struct ReportedXid {
+    std::string uuid = {};
+    std::int64_t xid = 0;
+    Instant at = Instant(std::chrono::microseconds(
+        0));  // By the node's clock, when it was read there. Later ones have later times.
+
+    friend bool operator==(const ReportedXid&, const ReportedXid&) = default;
+};
+
+inline constexpr std::size_t kReportedXidsMax = 16;  // Of one node, each time.
+
 /// Load of the machine and its GPUs. Sent at every sample; the newest counts.
 struct NodeSample {
     std::string node = {};
     std::int64_t cpu_permille = 0;     // Of all cores.
     std::int64_t memory_permille = 0;  // Used, as MemTotal - MemAvailable.
     std::vector<GpuSample> gpus = {};
+    std::vector<ReportedXid> xids = {};  // The newest since the agent began, also if said before.
 };
 
 using AgentReport = std::variant<NodeHello, TaskStarted, TaskEnded, NodeSample>;

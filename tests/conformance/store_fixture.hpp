@@ -5,6 +5,7 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -72,7 +73,11 @@ class Script {
 
     template <class Record>
     Script& put(Record record) {
-        return add(ledger::Put<Record>{.after = std::move(record)});
+        if constexpr (std::is_same_v<Record, model::NodeRecord>) {
+            return add(ledger::NodePut{{.after = std::move(record)}});
+        } else {
+            return add(ledger::Put<Record>{.after = std::move(record)});
+        }
     }
 
     Script& submit(model::JobRecord job, ledger::JobTexts texts = {.name = "train"});

@@ -188,7 +188,7 @@ TEST_P(Store, PutsOneRecordAfterAnother) {
     changes.put(node);
     ASSERT_TRUE(changes.commit(store()));
 
-    ledger::Put<model::NodeRecord> fewer_gpus{.before = node};
+    ledger::NodePut fewer_gpus{{.before = node}};
     node.gpus.pop_back();
     node.is_drained = false;
     node.drain_reason.clear();
@@ -215,7 +215,7 @@ TEST_P(Store, PutsOneRecordAfterAnother) {
     ASSERT_TRUE(changes.commit(store()));
     EXPECT_TRUE(of_kind<model::AccountRecord>(recovered(store())).empty());
 
-    changes.add(ledger::Put<model::NodeRecord>{.before = node});
+    changes.add(ledger::NodePut{{.before = node}});
     ASSERT_TRUE(changes.commit(store()));
     EXPECT_TRUE(of_kind<model::NodeRecord>(recovered(store())).empty());
 }

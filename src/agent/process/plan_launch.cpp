@@ -158,7 +158,7 @@ Result<PlannedLaunch> plan_launch(
     }
     model::TaskOrder named = order;  // The ledger keeps no names.
     named.job_name = spec->terms.name;
-    child.environment = task_environment(named, execution, user.entry);
+    child.environment = task_environment(named, execution, user.entry, rules.simulated_driver);
     return planned;
 }
 

@@ -7,6 +7,7 @@
 
 #include "agent/process/cgroups.hpp"
 #include "agent/process/launch_plan.hpp"
+#include "agent/process/task_environment.hpp"
 #include "base/result.hpp"
 #include "model/gpu_source.hpp"
 #include "model/job_spec.hpp"
@@ -23,6 +24,7 @@ struct LaunchRules {
     std::int64_t pids_max = 4096;
     std::uint32_t server_uid = 0;
     std::vector<model::GpuDescription> gpus = {};  // Of the node, to know their device numbers.
+    SimulatedDriver simulated_driver = {};
 };
 
 /// Users as the user database has them, remembered for a minute.

@@ -82,6 +82,7 @@ ProcessRuntime::ProcessRuntime(RuntimeOptions options, Spawner& spawner, const C
         .pids_max = options_.pids_max,
         .server_uid = geteuid(),
         .gpus = options_.gpus,
+        .simulated_driver = options_.simulated_driver,
     };
 }
 

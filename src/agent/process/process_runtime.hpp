@@ -28,6 +28,7 @@ struct RuntimeOptions {
     std::int64_t log_bytes_max = std::int64_t{1} << 30;
     std::int64_t pids_max = 4096;
     std::vector<model::GpuDescription> gpus = {};
+    SimulatedDriver simulated_driver = {};
     std::chrono::microseconds launch_timeout = std::chrono::seconds(10);
     std::chrono::microseconds removed_kept = std::chrono::hours(1);  // The memory of a removed key.
 };

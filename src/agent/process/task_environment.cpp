@@ -86,6 +86,19 @@ Variables slurm_of(const model::TaskOrder& order) {
     return variables;
 }
 
+/// Libraries of the job's own are found as before, after the driver's.
+void show_granted(
+    const SimulatedDriver& driver, const model::TaskOrder& order, Variables& variables) {
+    std::vector<std::string> uuids;
+    for (const model::GrantedGpu& gpu : order.gpus) {
+        uuids.push_back(gpu.uuid);
+    }
+    variables["REEVE_NVML_SIM"] = driver.state;
+    variables["REEVE_NVML_SIM_GPUS"] = join(uuids);
+    std::string& libraries = variables["LD_LIBRARY_PATH"];
+    libraries = driver.folder + (libraries.empty() ? "" : ":" + libraries);
+}
+
 }  // namespace
 
 std::string element_name(const model::TaskOrder& order) {
@@ -96,7 +109,8 @@ std::string element_name(const model::TaskOrder& order) {
 std::vector<std::string> task_environment(
     const model::TaskOrder& order,
     const model::Execution& execution,
-    const platform::UserEntry& user) {
+    const platform::UserEntry& user,
+    const SimulatedDriver& driver) {
     Variables variables = defaults_of(user);
     for (const auto& [name, value] : execution.environment) {
         variables[name] = value;
@@ -108,6 +122,9 @@ std::vector<std::string> task_environment(
         for (const auto& [name, value] : slurm_of(order)) {
             variables[name] = value;
         }
+    }
+    if (!driver.folder.empty()) {
+        show_granted(driver, order, variables);
     }
     std::vector<std::string> environment;
     environment.reserve(variables.size());

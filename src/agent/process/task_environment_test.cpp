@@ -105,6 +105,25 @@ TEST(TaskEnvironment, AScriptOfSlurmsFindsItsVariables) {
     EXPECT_EQ(value_of(task_environment(order(), {}, ann()), "SLURM_JOB_ID"), "(none)");
 }
 
+TEST(TaskEnvironment, ShowsOfASimulatedDriverWhatWasGranted) {
+    const SimulatedDriver driver = {.folder = "/lib/nvml-sim", .state = "/data/gpus.sim"};
+    const auto environment = task_environment(order(), {}, ann(), driver);
+    EXPECT_EQ(value_of(environment, "LD_LIBRARY_PATH"), "/lib/nvml-sim");
+    EXPECT_EQ(value_of(environment, "REEVE_NVML_SIM"), "/data/gpus.sim");
+    EXPECT_EQ(value_of(environment, "REEVE_NVML_SIM_GPUS"), "GPU-a,GPU-b");
+    model::TaskOrder none = order();
+    none.gpus.clear();
+    const model::Execution execution = {
+        .environment = {{"LD_LIBRARY_PATH", "/opt/lib:/opt/lib64"}}};
+    const auto without = task_environment(none, execution, ann(), driver);
+    EXPECT_EQ(value_of(without, "LD_LIBRARY_PATH"), "/lib/nvml-sim:/opt/lib:/opt/lib64");
+    EXPECT_EQ(value_of(without, "REEVE_NVML_SIM_GPUS"), "") << "none, not all";
+    EXPECT_EQ(
+        value_of(task_environment(order(), execution, ann()), "LD_LIBRARY_PATH"),
+        "/opt/lib:/opt/lib64");
+    EXPECT_EQ(value_of(task_environment(order(), {}, ann()), "REEVE_NVML_SIM_GPUS"), "(none)");
+}
+
 TEST(TaskEnvironment, TheJobMayChangeDefaultsButNotWhatReeveSays) {
     const model::Execution execution = {
         .environment = {{"PATH", "/opt/bin"}, {"MINE", "a=b"}, {"CUDA_VISIBLE_DEVICES", "0"}}

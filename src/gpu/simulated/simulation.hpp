@@ -17,6 +17,10 @@ namespace reeve::gpu::simulated {
 /// The environment variable that tells the library its state file.
 constexpr const char* kStateVariable = "REEVE_NVML_SIM";
 
+/// Beside it: the UUIDs of the GPUs that this process may see, separated by commas; "": none. All,
+/// if it is not set.
+constexpr const char* kShownVariable = "REEVE_NVML_SIM_GPUS";
+
 /// One simulated GPU, and what it shows now.
 struct GpuStatus {
     std::size_t index = 0;

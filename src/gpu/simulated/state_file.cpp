@@ -102,7 +102,8 @@ struct StateFile::Version {
     }
 };
 
-StateFile::StateFile(std::string path) : path_(std::move(path)) {}
+StateFile::StateFile(std::string path, std::optional<std::set<std::string>> shown)
+    : path_(std::move(path)), shown_(std::move(shown)) {}
 
 StateFile::~StateFile() = default;
 StateFile::StateFile(StateFile&&) noexcept = default;
@@ -129,6 +130,10 @@ Result<const Topology*> StateFile::current() {
             path_ + " is no state of simulated GPUs: " + topology.error().message);
     }
     topology_ = std::move(*topology);
+    if (shown_) {
+        std::erase_if(
+            topology_.gpus, [this](const Gpu& gpu) { return !shown_->contains(gpu.uuid); });
+    }
     version_ = std::make_unique<Version>(std::move(fresh));
     return &topology_;
 }

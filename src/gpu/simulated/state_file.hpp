@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,8 @@ namespace reeve::gpu::simulated {
 /// inode and be taken for it. One thread at a time.
 class StateFile {
   public:
-    explicit StateFile(std::string path);
+    /// With `shown`, the GPUs with these UUIDs are all that there are.
+    explicit StateFile(std::string path, std::optional<std::set<std::string>> shown = {});
     ~StateFile();
     StateFile(StateFile&&) noexcept;
     StateFile& operator=(StateFile&&) noexcept;
@@ -40,6 +42,7 @@ class StateFile {
   private:
     struct Version;
     std::string path_;
+    std::optional<std::set<std::string>> shown_;
     std::unique_ptr<Version> version_;
     Topology topology_;
 };

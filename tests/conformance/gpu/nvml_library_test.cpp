@@ -369,6 +369,32 @@ TEST_F(NvmlLibraryTest, AWaitForAnEventEndsWithItOrInTime) {
     EXPECT_EQ(call("nvmlEventSetWait_v2", set, &event, 0U), Return::kInvalidArgument);
 }
 
+TEST_F(NvmlLibraryTest, ShowsWhatTheEnvironmentSaysAlone) {
+    const SimulatedMachine machine("4xA30");
+    const std::string second = machine.uuid(1);
+    ASSERT_EQ(::setenv("REEVE_NVML_SIM", machine.path().c_str(), 1), 0);
+    const auto count_with = [&](const std::string& shown) {
+        EXPECT_EQ(::setenv("REEVE_NVML_SIM_GPUS", shown.c_str(), 1), 0);
+        EXPECT_EQ(call("nvmlInit_v2"), Return::kSuccess);
+        const unsigned count = number("nvmlDeviceGetCount_v2");
+        Device found = nullptr;
+        EXPECT_EQ(
+            call("nvmlDeviceGetHandleByUUID", second.c_str(), &found),
+            shown.find(second) == std::string::npos ? Return::kNotFound : Return::kSuccess);
+        EXPECT_EQ(call("nvmlShutdown"), Return::kSuccess);
+        return count;
+    };
+    EXPECT_EQ(count_with(""), 0U) << "as a job without GPUs";
+    EXPECT_EQ(count_with(second), 1U);
+    EXPECT_EQ(count_with(machine.uuid(3) + "," + second), 2U);
+    EXPECT_EQ(count_with("GPU-of-another-node"), 0U);
+    EXPECT_EQ(::setenv("REEVE_NVML_SIM_GPUS", "", 1), 0);
+    start(machine);
+    EXPECT_EQ(number("nvmlDeviceGetCount_v2"), 4U) << "who names the file sees all of it";
+    ::unsetenv("REEVE_NVML_SIM");
+    ::unsetenv("REEVE_NVML_SIM_GPUS");
+}
+
 TEST_F(NvmlLibraryTest, AnotherTopologyTakesTheDevicesAway) {
     const SimulatedMachine machine("2xA30");
     start(machine);

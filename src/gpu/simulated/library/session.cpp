@@ -5,11 +5,26 @@
 #include <cstring>
 #include <utility>
 
+#include "base/text.hpp"
 #include "gpu/simulated/simulation.hpp"
 
 namespace reeve::gpu::simulated::library {
 
 using abi::Return;
+
+namespace {
+
+/// As kShownVariable says.
+std::optional<std::set<std::string>> shown_to_this_process() {
+    const char* text = std::getenv(kShownVariable);
+    if (text == nullptr) {
+        return std::nullopt;
+    }
+    const std::vector<std::string> uuids = split(text, ',');
+    return std::set<std::string>(uuids.begin(), uuids.end());
+}
+
+}  // namespace
 
 Session& Session::get() {
     static Session session;
@@ -30,6 +45,7 @@ Return Session::init() {
     if (path_.empty()) {
         const char* path = std::getenv(kStateVariable);
         path_ = path == nullptr ? "" : path;
+        shown_ = shown_to_this_process();
     }
     if (path_.empty()) {
         problem_ = std::string(kStateVariable) + " does not name a state file";
@@ -53,6 +69,7 @@ Return Session::shutdown() {
         event_sets_.clear();
         file_.reset();
         path_.clear();
+        shown_.reset();
     }
     return Return::kSuccess;
 }
@@ -72,7 +89,7 @@ Return Session::read_state(const Topology*& topology) {
         return Return::kUninitialized;
     }
     if (!file_) {
-        file_.emplace(path_);
+        file_.emplace(path_, shown_);
     }
     const Result<const Topology*> current = file_->current();
     if (!current) {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <new>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,7 +56,8 @@ class Session {
     /// The one of this process. Ends when the library is unloaded, or with the process.
     [[nodiscard]] static Session& get();
 
-    /// Names the state file, in place of that of REEVE_NVML_SIM. kInUse if another one is in use.
+    /// Names the state file, in place of that of REEVE_NVML_SIM, and shows all of it. kInUse if
+    /// another one is in use.
     [[nodiscard]] abi::Return use(const std::string& path);
 
     [[nodiscard]] abi::Return init();
@@ -114,6 +116,7 @@ class Session {
     const Topology* answering_ = nullptr;  // During an answer: what the file said at its start.
     std::int64_t users_ = 0;               // Calls of init less those of shutdown.
     std::string path_;
+    std::optional<std::set<std::string>> shown_;  // UUIDs; absent: all.
     std::string problem_;
     std::optional<StateFile> file_;
     std::map<std::string, std::unique_ptr<abi::DeviceTag>> devices_;

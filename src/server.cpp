@@ -34,6 +34,9 @@ constexpr int kHttpThreads = 1;
 constexpr int kReadThreads = 2;
 constexpr int kPortsTried = 50;
 constexpr std::chrono::seconds kStopGrace(3);
+constexpr const char* kNoSpawner =
+    "no task can be started: reeve-keeper and reeve-spawner, which start them, were killed; start "
+    "the server anew, what runs goes on";
 constexpr mode_t kSocketMode = 0666;  // Whoever connects is known by SO_PEERCRED.
 
 template <class T>
@@ -100,7 +103,12 @@ Server::Server(ServerConfig config, agent::process::Spawner spawner)
     : config_(std::move(config)),
       spawner_(std::move(spawner)),
       cgroups_(agent::process::CgroupTree::find({})),
-      enforcement_(cgroups_.enforcement()) {}
+      enforcement_(cgroups_.enforcement()) {
+    spawner_.when_lost([this] {
+        has_spawner_ = false;
+        log_error("tasks", {ErrorCode::kUnavailable, kNoSpawner, {}});
+    });
+}
 
 Result<std::unique_ptr<Server>> Server::start(
     ServerConfig config, agent::process::Spawner spawner) {
@@ -160,7 +168,7 @@ Result<void> Server::open_data() {
 Result<void> Server::open_ledger() {
     auto store = store_sqlite::open_sqlite({.path = config_.data + kDatabaseFile});
     if (!store) {
-        return pass_on(store);
+        return tl::unexpected<Error>(about(config_.data + kDatabaseFile, store.error()));
     }
     store_ = *std::move(store);
     // Two samples may be lost before a node counts as silent.
@@ -429,6 +437,7 @@ Result<void> Server::start_api() {
         .now = platform::now_utc,
         .version = kVersion,
         .backup = [this](const std::string& path) { return back_up(path); },
+        .trouble = [this] { return std::string(has_spawner_ ? "" : kNoSpawner); },
         .forecasts = [this] { return forecaster_->sheet(); },
         .reasons = [this](JobId job) { return reasons_.of(job); },
         .http_counters = [this] { return http_ ? &http_->counters() : nullptr; },

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -130,6 +131,7 @@ class Server {
     agent::process::Spawner spawner_;
     agent::process::CgroupTree cgroups_;
     std::string enforcement_;
+    std::atomic<bool> has_spawner_ = true;
     std::vector<std::string> remarks_;
 
     std::optional<platform::FileLock> lock_;

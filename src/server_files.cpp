@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstdio>
 #include <string_view>
 
 #include <sys/stat.h>
@@ -14,6 +16,17 @@
 #include "token_file.hpp"
 
 namespace reeve {
+
+Error about(const std::string& file, Error error) {
+    const bool is_named = error.message.find(file) != std::string::npos;
+    const int why = !platform::path_exists(file) || access(file.c_str(), R_OK) == 0 ? 0 : errno;
+    error.message = (is_named ? "" : file + ": ") + error.message;
+    if (why != 0) {
+        error.code = ErrorCode::kForbidden;
+        error.message += ": " + platform::error_text(why);
+    }
+    return error;
+}
 
 Result<void> make_data_directory(const std::string& path) {
     constexpr mode_t kPrivate = 0700;
@@ -34,6 +47,7 @@ Result<void> make_data_directory(const std::string& path) {
 
 Result<std::string> DataDirectory::restore(
     const std::string& data_directory, const std::string& from) {
+    const bool is_new = !platform::path_exists(data_directory);
     if (Result<void> made = make_data_directory(data_directory); !made) {
         return tl::unexpected<Error>(std::move(made.error()));
     }
@@ -55,7 +69,11 @@ Result<std::string> DataDirectory::restore(
     }
     const Result<void> restored = store_sqlite::restore(from, data_directory + kDatabaseFile);
     if (!restored) {
-        return tl::unexpected<Error>(restored.error());
+        if (is_new) {  // Nothing of a restore that did not happen stays.
+            std::remove((data_directory + kLockFile).c_str());
+            rmdir(data_directory.c_str());
+        }
+        return tl::unexpected<Error>(about(from, restored.error()));
     }
     return "restored " + from + " to " + data_directory +
            "; job ids go on 1,000,000 higher. Start it with: reeve up --data " + data_directory;
@@ -64,7 +82,7 @@ Result<std::string> DataDirectory::restore(
 Result<cli::DatabaseCheck> DataDirectory::verify(const std::string& file) {
     Result<store_sqlite::Verification> found = store_sqlite::verify(file);
     if (!found) {
-        return tl::unexpected<Error>(std::move(found.error()));
+        return tl::unexpected<Error>(about(file, found.error()));
     }
     return cli::DatabaseCheck{
         .jobs = static_cast<std::int64_t>(found->jobs),

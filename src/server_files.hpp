@@ -12,6 +12,9 @@ namespace reeve {
 /// that much is opened. Of any other user it is closed. Errors: as fail_errno().
 [[nodiscard]] Result<void> make_data_directory(const std::string& path);
 
+/// `error` with the file that it is about, and why that cannot be read, if it cannot.
+[[nodiscard]] Error about(const std::string& file, Error error);
+
 /// What `reeve server restore|verify|token` does to the files of a server that does not run.
 class DataDirectory final : public cli::ServerFiles {
   public:

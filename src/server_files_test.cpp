@@ -95,5 +95,15 @@ TEST_F(ServerFiles, RestoreOfNothingLeavesNothing) {
     EXPECT_FALSE(platform::path_exists(data + "/reeve.db"));
 }
 
+TEST_F(ServerFiles, WhatIsNoDatabaseIsNamedAndLeavesNothing) {
+    const std::string file = data + "/notes.txt";
+    ASSERT_TRUE(platform::write_file(file, std::string(8192, 'x')));
+    for (const auto& error :
+         {files.verify(file).error(), files.restore(data + "/new", file).error()}) {
+        EXPECT_NE(error.message.find(file), std::string::npos) << error.message;
+    }
+    EXPECT_FALSE(platform::path_exists(data + "/new"));
+}
+
 }  // namespace
 }  // namespace reeve

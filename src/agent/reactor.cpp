@@ -116,6 +116,15 @@ void AgentReactor::on(const RuntimeStarted& event, Turn& turn) {
     report_start(entry, turn);
 }
 
+void AgentReactor::on(const RuntimeOverdue& event, Turn& turn) const {
+    if (const auto found = entries_.find(event.key);
+        found != entries_.end() && !found->second.task.outcome) {
+        turn.effects.emplace_back(SendReport{
+            model::TaskOverdue{options_.node, event.key}
+        });
+    }
+}
+
 void AgentReactor::on(const RuntimeEnded& event, Turn& turn) {
     refused_.erase(event.key);
     Entry& entry = entries_[event.key];

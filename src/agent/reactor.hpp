@@ -123,6 +123,7 @@ class AgentReactor {
     void on(const model::DeleteTask& order, Turn& turn);
     void on(const model::ReportAll& order, Turn& turn);
     void on(const RuntimeStarted& event, Turn& turn);
+    void on(const RuntimeOverdue& event, Turn& turn) const;
     void on(const RuntimeEnded& event, Turn& turn);
     void on(const RuntimeRemoved& event, Turn& turn);
     void on(const RuntimeRefused& event, Turn& turn);

@@ -53,6 +53,8 @@ std::string word_of(const AgentEffect& effect) {
 
         std::string operator()(const model::TaskStarted&) const { return "started"; }
 
+        std::string operator()(const model::TaskOverdue&) const { return "overdue"; }
+
         std::string operator()(const model::TaskEnded& ended) const {
             return "ended:" + std::to_string(static_cast<int>(ended.outcome.end));
         }
@@ -116,6 +118,15 @@ TEST_F(Reactor, RunsATaskFromStartToEnd) {
     EXPECT_EQ(acknowledge(), "keep");
     EXPECT_EQ(erase(), "remove");
     EXPECT_TRUE(reactor.tasks().empty());
+}
+
+TEST_F(Reactor, PassesOnThatATasksTimeIsUpAsLongAsItRuns) {
+    EXPECT_EQ(handle(RuntimeEvent(RuntimeOverdue{kKey})), "");
+    start();
+    started();
+    EXPECT_EQ(handle(RuntimeEvent(RuntimeOverdue{kKey})), "overdue");
+    ended();
+    EXPECT_EQ(handle(RuntimeEvent(RuntimeOverdue{kKey})), "");
 }
 
 TEST_F(Reactor, AnswersARepeatedStartWithWhatBecameOfIt) {

@@ -26,6 +26,11 @@ struct RuntimeStarted {
     std::int64_t pid = 0;
 };
 
+/// The task's time is up, and it is being stopped. Said once or more while that lasts a while.
+struct RuntimeOverdue {
+    model::TaskKey key = {};
+};
+
 /// Every process of the task has ended (or none will ever run), and that is recorded. Said once or
 /// more; again when a key that has ended is launched or stopped.
 struct RuntimeEnded {
@@ -45,7 +50,8 @@ struct RuntimeRefused {
     std::string message = {};
 };
 
-using RuntimeEvent = std::variant<RuntimeStarted, RuntimeEnded, RuntimeRemoved, RuntimeRefused>;
+using RuntimeEvent =
+    std::variant<RuntimeStarted, RuntimeOverdue, RuntimeEnded, RuntimeRemoved, RuntimeRefused>;
 
 /// Runs tasks on this machine, and keeps on its disk what the agent must not forget. Everything
 /// that survives a restart of the agent is in list().

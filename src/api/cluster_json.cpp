@@ -213,7 +213,9 @@ void write_node(JsonText& json, const NodePicture& picture) {
     json.field("total", std::ranges::count_if(record.gpus, &model::NodeGpu::is_present));
     json.field("free", std::ranges::count_if(node.view.free.gpus, is_whole));
     json.end_object();
-    json.field("running", node.holdings.size());
+    json.field("running", std::ranges::count_if(node.holdings, [](const auto& holding) {
+                   return holding.allocation.owner == model::AllocationOwner::kTask;
+               }));
     if (!record.enforcement.empty()) {
         json.field("enforcement", record.enforcement);
     }

@@ -31,7 +31,41 @@ bool is_about(const ledger::Event& event, JobId job) {
            has(event.json, "\"job\":" + id + ",") || has(event.json, "\"job\":" + id + "}");
 }
 
+Result<std::vector<std::string>> parse_kinds(std::string_view text) {
+    constexpr std::size_t kTextMax = 1000;
+    const auto is_word = [](std::string_view word) {
+        return !word.empty() && std::ranges::all_of(word, [](char c) {
+            return (c >= 'a' && c <= 'z') || c == '_' || c == '.';
+        });
+    };
+    std::vector<std::string> kinds;
+    for (std::string_view rest = text; kinds.empty() || !rest.empty();) {
+        const std::size_t comma = std::min(rest.find(','), rest.size());
+        const std::string_view kind = rest.substr(0, comma);
+        const std::size_t dot = std::min(kind.find('.'), kind.size());
+        const std::string_view tail = kind.substr(std::min(dot + 1, kind.size()));
+        const bool is_last_empty = comma + 1 == rest.size();
+        if (text.size() > kTextMax || is_last_empty || !is_word(kind.substr(0, dot)) ||
+            (tail != "*" && !is_word(tail))) {
+            return fail(
+                ErrorCode::kInvalid,
+                "kinds: expects kinds of events with commas between them, such as "
+                "job.ended,node.*, 1000 bytes at most");
+        }
+        kinds.emplace_back(kind);
+        rest.remove_prefix(std::min(comma + 1, rest.size()));
+    }
+    return kinds;
+}
+
 bool is_wanted(const ledger::Event& event, const WatchOptions& options) {
+    const auto is_of_kind = [&](std::string_view kind) {
+        return kind.ends_with('*') ? event.kind.starts_with(kind.substr(0, kind.size() - 1))
+                                   : event.kind == kind;
+    };
+    if (!options.kinds.empty() && std::ranges::none_of(options.kinds, is_of_kind)) {
+        return false;
+    }
     if (event.kind == "internal" || (options.job && !is_about(event, *options.job))) {
         return false;
     }

@@ -21,6 +21,7 @@ namespace reeve::api {
 struct WatchOptions {
     std::optional<std::string> user = {};  // Of this user's jobs alone; and of what is nobody's.
     std::optional<JobId> job = {};         // Of this job alone.
+    std::vector<std::string> kinds = {};   // Of these alone: "job.ended", "node.*". Empty: of all.
     std::optional<std::uint64_t> incarnation = {};  // That `since` is of. Absent: this one.
     Revision since = Revision(0);                   // Changes after this one.
 };
@@ -86,6 +87,9 @@ class EventHub {
 
 /// True if `event` is about `job` or one of its elements.
 [[nodiscard]] bool is_about(const ledger::Event& event, JobId job);
+
+/// "job.ended,node.*". Errors: kInvalid, saying what a kind looks like.
+[[nodiscard]] Result<std::vector<std::string>> parse_kinds(std::string_view text);
 
 /// True if `options` let it through.
 [[nodiscard]] bool is_wanted(const ledger::Event& event, const WatchOptions& options);

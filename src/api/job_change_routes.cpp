@@ -350,7 +350,9 @@ Handler control_handler(const ApiParts& parts, ledger::Control control) {
                 HttpResponse response{
                     .body = "{\"id\":" + to_string(id) +
                             ",\"changed\":" + std::to_string(controlled.element_count) + "}"};
-                response.headers.emplace_back("ETag", etag_of(controlled.rev));
+                if (controlled.rev != Revision(0)) {
+                    response.headers.emplace_back("ETag", etag_of(controlled.rev));
+                }
                 responder.send(std::move(response));
             });
     };

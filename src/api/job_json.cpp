@@ -368,9 +368,24 @@ void write_element(
     json.end_object();
 }
 
+namespace {
+
+/// The reason that is said first. That some nodes are not ones it may run on says nothing as long
+/// as others are.
+const controller::Blocker& headline_of(const controller::Why& why) {
+    const auto end = why.blockers.begin() + static_cast<std::ptrdiff_t>(why.binding_count);
+    const auto found = std::find_if(why.blockers.begin(), end, [](const auto& blocker) {
+        return blocker.kind != BlockerKind::kNode ||
+               (blocker.what != "labels" && blocker.what != "size");
+    });
+    return found == end ? why.blockers.front() : *found;
+}
+
+}  // namespace
+
 std::string reason_word(const controller::Why& why) {
     if (why.binding_count > 0) {
-        return word_for(why.blockers.front());
+        return word_for(headline_of(why));
     }
     const bool is_behind = std::ranges::any_of(
         why.blockers, [](const auto& blocker) { return blocker.kind == BlockerKind::kOrder; });
@@ -424,7 +439,7 @@ void write_reasons(JsonText& json, const controller::Waiter& waiter, const contr
     }
     if (why.binding_count > 0) {
         json.key("binding");
-        write_blocker(json, why.blockers.front());
+        write_blocker(json, headline_of(why));
     }
     json.key("blockers");
     json.begin_array();

@@ -227,6 +227,30 @@ Result<controller::Waiter> waiter_of(
     return waiter;
 }
 
+/// What the jobs are doing that it waits for, as far as the caller may know.
+Result<void> tell_dependencies(
+    ledger::Reader& reader, const ledger::JobRow& job, const Caller& caller, controller::Why& why) {
+    const ledger::Reach reach{.user = caller.user, .is_admin = caller.role == Role::kAdmin};
+    for (const model::Dependency& dependency : job.record.after) {
+        const auto other = reader.job(dependency.job);
+        if (!other && other.error().code == ErrorCode::kNotFound) {
+            continue;
+        }
+        if (!other) {
+            return tl::unexpected<Error>(other.error());
+        }
+        for (controller::Blocker& blocker : why.blockers) {
+            if (blocker.kind == controller::BlockerKind::kDependency &&
+                blocker.what == to_string(dependency.job) && reach.covers(other->user) &&
+                blocker.text.ends_with(" first")) {
+                blocker.text += "; it is ";
+                blocker.text += model::word_of(model::state_of(other->record.counts));
+            }
+        }
+    }
+    return {};
+}
+
 HttpResponse why(
     ledger::Reader& reader,
     const ApiParts& parts,
@@ -239,6 +263,9 @@ HttpResponse why(
     controller::Why why = controller::why_pending(
         waiter, position, *view, {.user = caller.user, .is_admin = caller.role == Role::kAdmin});
     controller::add_changes(why, waiter, *view, parts.now());
+    if (const auto told = tell_dependencies(reader, waiter.job, caller, why); !told) {
+        return refuse(told.error());
+    }
     JsonText json;
     json.begin_object();
     write_why(json, waiter, why);

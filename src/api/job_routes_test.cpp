@@ -122,6 +122,28 @@ TEST_F(JobRoutesTest, WhyAnswersForTheElementThatIsAskedFor) {
     EXPECT_EQ(world.get("/api/v1/jobs/8/why?element=1", kAda).status, 404);
 }
 
+TEST_F(JobRoutesTest, WhySaysWhatAJobDoesThatIsWaitedFor) {
+    ledger::JobRow waits = job(5, "ada", ElementState::kQueued);
+    waits.record.after = {{.job = JobId(7)}, {.job = JobId(9)}};
+    world.store.jobs.push_back(waits);
+    const std::string body = world.get("/api/v1/jobs/5/why", kAda).body;
+    EXPECT_TRUE(has(body, "job 7 has to succeed first; it is running")) << body;
+    EXPECT_TRUE(has(body, "job 9 has to succeed first\"")) << "that is bob's\n" << body;
+}
+
+TEST_F(JobRoutesTest, ThatSomeNodesAreNotMeantIsNoHeadlineIfOthersAre) {
+    auto other = std::make_shared<controller::NodeStatus>(*node_with_gpu("ada"));
+    other->record.id = NodeId(9);
+    other->record.name = "aa";
+    other->view.id = NodeId(9);
+    world.commands.shown.nodes = {other, node_with_gpu("ada")};
+    world.store.jobs[1].on = "node.name==jw2";
+    const std::string body = world.get("/api/v1/jobs/8/why", kAda).body;
+    EXPECT_TRUE(has(body, R"("binding":{"kind":"gpu_short")")) << body;
+    world.store.jobs[1].on = "node.name==nowhere";
+    EXPECT_TRUE(has(world.get("/api/v1/jobs/8/why", kAda).body, R"("binding":{"kind":"labels")"));
+}
+
 TEST_F(JobRoutesTest, WhyEndsWithWhatWouldLetItStartNow) {
     auto node = std::make_shared<controller::NodeStatus>(*node_with_gpu("ada"));
     node->view.free.gpus[0].free = {.milli = 500, .memory_mib = 12288};

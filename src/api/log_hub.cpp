@@ -48,7 +48,25 @@ Result<LogFound> find_log(
     if (!attempt) {
         return tl::unexpected<Error>(attempt.error());
     }
+    if (wish.rank > 0) {
+        return fail(
+            ErrorCode::kNotFound, "job " + to_string(wish.job) + " has no rank " +
+                                      std::to_string(wish.rank) + "; it is one task, of rank 0");
+    }
     const bool job_is_over = record.ended_at != model::kNever;
+    if (!*attempt && wish.attempt) {
+        const auto newest = find_attempt(reader, {.job = wish.job, .index = index}, {});
+        if (!newest) {
+            return tl::unexpected<Error>(newest.error());
+        }
+        const std::uint32_t last = *newest ? (*newest)->attempt : 1;
+        if (*wish.attempt > last) {
+            return fail(
+                ErrorCode::kNotFound, "job " + to_string(wish.job) + " has no attempt " +
+                                          std::to_string(*wish.attempt) + " yet; the newest is " +
+                                          std::to_string(last));
+        }
+    }
     if (!*attempt) {
         return LogFound{.place = std::nullopt, .is_over = job_is_over};
     }

@@ -52,6 +52,9 @@ struct ApiParts {
     std::function<Result<std::uint64_t>(const std::string& path)> backup;
     CompatOptions compat = {};
 
+    /// Why nothing that is submitted would be started; "" if it would. Empty: nothing is known.
+    std::function<std::string()> trouble = {};
+
     /// What samples say of the queue; null while there are none. Empty: nobody makes any.
     std::function<std::shared_ptr<const controller::ForecastSheet>()> forecasts = {};
 

@@ -517,6 +517,7 @@ TEST_F(RoutesTest, QuarantineSaysWhoseJobItIsAndWhatItHolds) {
     holding.started_at = model::kNever;
     EXPECT_TRUE(
         has(world.get("/api/v1/quarantine").body, R"({"key":"7.0.1.0","node":"jw2","gpus":)"));
+    EXPECT_TRUE(has(world.get("/api/v1/nodes").body, R"("running":0)")) << "it is no job's";
 }
 
 TEST_F(RoutesTest, TheServerTellsAboutItself) {
@@ -539,6 +540,14 @@ TEST_F(RoutesTest, TheServerTellsAboutItself) {
     world.commands.shown.storage_trouble = "no space left";
     EXPECT_EQ(world.get("/readyz", kNobody).status, 503);
     EXPECT_EQ(world.get("/livez", kNobody).status, 200);
+    world.commands.shown.storage_trouble.clear();
+    std::string trouble = "no spawner";
+    world.parts.trouble = [&trouble] { return trouble; };
+    const HttpResponse unready = world.get("/readyz", kNobody);
+    EXPECT_EQ(unready.status, 503);
+    EXPECT_TRUE(has(unready.body, "no spawner")) << unready.body;
+    trouble.clear();
+    EXPECT_EQ(world.get("/readyz", kNobody).body, "ok\n");
 }
 
 TEST_F(RoutesTest, BacksUpForAdmins) {

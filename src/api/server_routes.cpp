@@ -43,6 +43,9 @@ HttpResponse readyz(const ApiParts& parts, const HttpRequest& /*request*/) {
     if (!view->storage_trouble.empty()) {
         return refuse(ErrorCode::kStorageFull, view->storage_trouble);
     }
+    if (std::string trouble = parts.trouble ? parts.trouble() : ""; !trouble.empty()) {
+        return refuse(ErrorCode::kUnavailable, std::move(trouble));
+    }
     return {.body = "ok\n", .content_type = kText};
 }
 

@@ -28,6 +28,14 @@ void watch_events(const ApiParts& parts, const HttpRequest& request, const Respo
     if (*job) {
         options.job = JobId(static_cast<std::uint64_t>(**job));
     }
+    if (const auto kinds = request.parameter("kinds")) {
+        auto parsed = parse_kinds(*kinds);
+        if (!parsed) {
+            responder.fail(std::move(parsed.error()));
+            return;
+        }
+        options.kinds = *std::move(parsed);
+    }
     const auto& last = request.fields.last_event_id;
     const auto since = last ? last : request.parameter("since");
     if (since) {
@@ -186,7 +194,7 @@ std::vector<Route> stream_routes(const ApiParts& parts) {
         {.method = Method::kGet,
          .pattern = "/api/v1/events",
          .permission = Permission::kJobsRead,
-         .query = {"since", "job"},
+         .query = {"since", "job", "kinds"},
          .handler = [&parts](
                         HttpRequest& request,
          const Responder& responder) { watch_events(parts, request, responder); }},

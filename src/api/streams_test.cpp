@@ -90,6 +90,19 @@ TEST_F(StreamsTest, WithoutACursorOnlyWhatIsNew) {
         "id: 1:7\nevent: node.changed\ndata: {\"object\":\"node/mark\"}\n\n");
 }
 
+TEST_F(StreamsTest, EventsOfTheKindsThatAreAskedFor) {
+    const std::string seen = events("/api/v1/events?since=0&kinds=job.submitted,node.*", kRoot);
+    EXPECT_TRUE(has(seen, "event: job.submitted\n")) << seen;
+    EXPECT_TRUE(has(seen, "event: node.changed\n")) << seen;
+    EXPECT_FALSE(has(seen, "event: element.running\n")) << seen;
+    EXPECT_FALSE(has(seen, "event: allocation.bound\n")) << seen;
+    for (const char* bad : {"", "job", "job.", "job.*,", ",job.*", "*", "Job.x", "job.%20"}) {
+        const HttpResponse refused = world.get(std::string("/api/v1/events?kinds=") + bad);
+        EXPECT_EQ(refused.status, 400) << bad;
+        EXPECT_TRUE(has(refused.body, "kinds: expects")) << refused.body;
+    }
+}
+
 TEST_F(StreamsTest, OthersJobsAreNotTold) {
     const std::string seen = events("/api/v1/events?since=0", kAda);
     EXPECT_TRUE(has(seen, "job/7\"")) << seen;
@@ -155,6 +168,18 @@ TEST_F(StreamsTest, LogsAreReadByOffset) {
     EXPECT_EQ(world.get("/api/v1/jobs/7/logs?offset=-6", kAda).body, "world\n");
     EXPECT_EQ(world.get("/api/v1/jobs/7/logs?offset=-600", kAda).body, "hello\nworld\n");
     EXPECT_EQ(world.get("/api/v1/jobs/7/logs?element=1", kAda).status, 404);
+}
+
+TEST_F(StreamsTest, LogsThatNoTaskWroteAreNotFound) {
+    EXPECT_EQ(world.get("/api/v1/jobs/7/logs?attempt=1", kAda).status, 200) << "it is to come";
+    start_task();
+    const HttpResponse later = world.get("/api/v1/jobs/7/logs?attempt=7", kAda);
+    EXPECT_EQ(later.status, 404);
+    EXPECT_TRUE(has(later.body, "job 7 has no attempt 7 yet; the newest is 3")) << later.body;
+    EXPECT_EQ(world.get("/api/v1/jobs/7/logs?attempt=7&follow=1", kAda).status, 404);
+    const HttpResponse rank = world.get("/api/v1/jobs/7/logs?rank=3", kAda);
+    EXPECT_EQ(rank.status, 404);
+    EXPECT_TRUE(has(rank.body, "job 7 has no rank 3")) << rank.body;
 }
 
 TEST_F(StreamsTest, ALogWithoutItsMiddleSaysWhichBytesAreGone) {

@@ -1,5 +1,6 @@
 #include "cli/attachment.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <ostream>
@@ -26,7 +27,8 @@ int Attachment::interrupts() {
 void Attachment::see(const Json& job) {
     const std::string state = text_at(job, "state");
     has_ended_ = is_end_state(state);
-    has_started_ = has_started_ || !text_at(job, "started_at").empty();
+    newest_ = std::max(newest_, integer_at(job, "attempt").value_or(1));
+    has_newest_started_ = !text_at(job, "started_at").empty();
     if (has_ended_) {
         status_ = exit_status_of(job);
         if (status_ != 0) {
@@ -44,13 +46,14 @@ void Attachment::see(const Json& job) {
 Result<bool> Attachment::watch_until(Until until) {
     const auto look = [&](const Json& job) {
         see(job);
-        return has_ended_ || (until == Until::kStarted && has_started_) ? Go::kStop : Go::kOn;
+        const bool is_there = until == Until::kStarted ? has_started() : newest_ > attempt_;
+        return has_ended_ || is_there ? Go::kStop : Go::kOn;
     };
     return watch(client_, {job_, {}}, look, [&] { return interrupts() > 0 ? Go::kStop : Go::kOn; });
 }
 
 Result<bool> Attachment::show_log() {
-    LogFollow log{.job = job_};
+    LogFollow log{.job = job_, .query = "attempt=" + std::to_string(attempt_)};
     log.interrupted = [&] { return interrupts() > 0 ? Go::kStop : look_for_errors(); };
     LogPrinter printer(session_.out());
     auto goes_on = follow_log(client_, log, printer);
@@ -66,8 +69,10 @@ Result<void> Attachment::show_errors() {
         return {};
     }
     return print_log(
-        client_, "/api/v1/jobs/" + std::to_string(job_) + "/logs?stream=stderr", *errors_,
-        [] { return true; });
+        client_,
+        "/api/v1/jobs/" + std::to_string(job_) +
+            "/logs?stream=stderr&attempt=" + std::to_string(attempt_),
+        *errors_, [] { return true; });
 }
 
 Go Attachment::look_for_errors() {
@@ -84,16 +89,33 @@ Go Attachment::look_for_errors() {
     return Go::kOn;
 }
 
-Result<int> Attachment::follow() {
-    auto goes_on = watch_until(Until::kStarted);
-    if (goes_on && *goes_on && has_started_) {
+Result<bool> Attachment::show_attempt() {
+    auto goes_on = has_ended_ ? Result<bool>(true) : watch_until(Until::kStarted);
+    if (attempt_ > 1 && goes_on && *goes_on && has_started()) {
+        session_.note(
+            "Job " + std::to_string(job_) + ", attempt " + std::to_string(attempt_) + ":");
+    }
+    if (goes_on && *goes_on && has_started()) {
         goes_on = show_log();
     }
-    if (auto shown = goes_on && *goes_on && has_started_ ? show_errors() : Result<void>(); !shown) {
+    if (auto shown = goes_on && *goes_on && has_started() ? show_errors() : Result<void>();
+        !shown) {
         return tl::unexpected(std::move(shown.error()));
     }
-    if (goes_on && *goes_on && !has_ended_) {
+    if (goes_on && *goes_on && !has_ended_ && newest_ == attempt_) {
         goes_on = watch_until(Until::kEnded);
+    }
+    return goes_on;
+}
+
+Result<int> Attachment::follow() {
+    auto goes_on = show_attempt();
+    while (goes_on && *goes_on && newest_ > attempt_) {  // It is tried again.
+        ++attempt_;
+        if (errors_) {
+            split_output();  // From its beginning.
+        }
+        goes_on = show_attempt();
     }
     if (!goes_on) {
         return tl::unexpected(std::move(goes_on.error()));

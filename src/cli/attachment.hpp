@@ -12,8 +12,9 @@
 
 namespace reeve::cli {
 
-/// `reeve run` on a terminal: says why the job waits, shows its output as it grows, and ends as it
-/// ends. One Ctrl-C lets go of the job, a second one soon after stops it.
+/// `reeve run` on a terminal: says why the job waits, shows its output as it grows, one attempt
+/// after the other, and ends as it ends. One Ctrl-C lets go of the job, a second one soon after
+/// stops it.
 class Attachment {
   public:
     /// Gives the next signal that came, if any.
@@ -33,11 +34,13 @@ class Attachment {
     [[nodiscard]] Result<int> follow_array();
 
   private:
-    enum class Until : std::uint8_t { kStarted, kEnded };  // What has ended has started.
+    /// Of the attempt that is shown. What has ended has started.
+    enum class Until : std::uint8_t { kStarted, kEnded };
 
     // All of these: false if interrupted.
     [[nodiscard]] Result<bool> watch_until(Until until);
     [[nodiscard]] Result<bool> show_log();
+    [[nodiscard]] Result<bool> show_attempt();
 
     /// Shows what is new of standard error, if it has a log of its own.
     [[nodiscard]] Result<void> show_errors();
@@ -48,6 +51,10 @@ class Attachment {
     [[nodiscard]] Result<int> tell_elements();
     [[nodiscard]] Result<int> let_go();
     void see(const Json& job);
+
+    /// The attempt that is shown has. Those before the newest one are over.
+    [[nodiscard]] bool has_started() const { return newest_ > attempt_ || has_newest_started_; }
+
     [[nodiscard]] int interrupts();
 
     const Session& session_;
@@ -56,8 +63,10 @@ class Attachment {
     Signals signals_;
     int interrupts_ = 0;
     int status_ = 1;
-    bool has_started_ = false;
-    bool has_ended_ = false;
+    std::int64_t attempt_ = 1;  // Which is shown.
+    std::int64_t newest_ = 1;
+    bool has_newest_started_ = false;
+    bool has_ended_ = false;   // The job, for good.
     std::string reason_ = {};  // Said last.
     std::optional<LogPrinter> errors_ = {};
     Result<void> errors_shown_ = {};

@@ -68,7 +68,55 @@ TEST(Attachment, ShowsStandardErrorOnOursIfItIsApart) {
     EXPECT_EQ(world.out.str(), "abc");
     EXPECT_EQ(world.err.str(), "one\ntwo\n");
     EXPECT_EQ(
-        world.server.asked[3].target, "/api/v1/jobs/7/logs?stream=stderr&limit=4194304&offset=0");
+        world.server.asked[3].target,
+        "/api/v1/jobs/7/logs?stream=stderr&attempt=1&limit=4194304&offset=0");
+}
+
+TEST(Attachment, ShowsOneAttemptAfterTheOther) {
+    Attached world;
+    world.server.streams.push_back({.parts = {}});
+    world.server.answer(
+        200, R"({"state":"running","attempt":1,"started_at":"2024-01-01T00:00:00Z"})");
+    world.server.streams.push_back({
+        .parts = {"event: log\ndata: {\"text\":\"a1\"}\n\n", "event: end\ndata: {}\n\n"}
+    });
+    world.server.streams.push_back({.parts = {"data: {}\n\n"}});
+    world.server.answer(
+        200, R"({"state":"running","attempt":1,"started_at":"2024-01-01T00:00:00Z"})");
+    world.server.answer(200, R"({"state":"queued","attempt":2,"reason":"retry_backoff"})");
+    world.server.streams.push_back({.parts = {"data: {}\n\n"}});
+    world.server.answer(200, R"({"state":"queued","attempt":2,"reason":"retry_backoff"})");
+    world.server.answer(  // The second try was over so soon that the third one is seen first.
+        200, R"({"state":"succeeded","attempt":3,"started_at":"2024-01-01T00:00:09Z"})");
+    for (const char* text : {"a2", "a3"}) {
+        world.server.streams.push_back({
+            .parts = {
+                      std::string("event: log\ndata: {\"text\":\"") + text + "\"}\n\n",
+                      "event: end\ndata: {}\n\n"}
+        });
+    }
+    Attachment attachment(world.session, world.client, 7, [] { return std::nullopt; });
+    const auto code = attachment.follow();
+    ASSERT_TRUE(code) << code.error().message;
+    EXPECT_EQ(*code, 0);
+    EXPECT_EQ(world.out.str(), "a1a2a3");
+    EXPECT_EQ(world.err.str(), "Job 7, attempt 2:\nJob 7, attempt 3:\n");
+    EXPECT_EQ(world.server.asked.back().target, "/api/v1/jobs/7/logs?follow=1&attempt=3");
+}
+
+TEST(Attachment, ShowsNothingOfAnAttemptThatNeverStarted) {
+    Attached world;
+    world.server.streams.push_back({.parts = {}});
+    world.server.answer(200, R"({"state":"cancelled","attempt":2,"end_reason":"cancelled"})");
+    world.server.streams.push_back({
+        .parts = {"event: log\ndata: {\"text\":\"a1\"}\n\n", "event: end\ndata: {}\n\n"}
+    });
+    Attachment attachment(world.session, world.client, 7, [] { return std::nullopt; });
+    const auto code = attachment.follow();
+    ASSERT_TRUE(code) << code.error().message;
+    EXPECT_EQ(*code, 1);
+    EXPECT_EQ(world.out.str(), "a1");
+    EXPECT_EQ(world.err.str(), "Job 7 was stopped\n");
 }
 
 TEST(Attachment, ASecondInterruptStopsTheJob) {

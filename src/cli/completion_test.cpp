@@ -63,5 +63,18 @@ TEST(Completion, KnowsNodesGpusAndProjects) {
     }
 }
 
+TEST(Completion, KnowsTheValuesOfFlags) {
+    FakeTransport server;
+    server.answer(200, R"({"items":[{"name":"vision"}]})");
+    EXPECT_EQ(
+        call(server, "__complete", {}, Out::kPipe, {"run", "--project", ""}).out, "vision\t\n");
+    const std::string states = call(server, "__complete", {}, Out::kPipe, {"q", "--state", ""}).out;
+    EXPECT_NE(states.find("timed_out\tstate\n"), std::string::npos) << states;
+    EXPECT_EQ(states.find("@me"), std::string::npos) << states;
+    const std::string formats = call(server, "__complete", {}, Out::kPipe, {"run", "-o", ""}).out;
+    EXPECT_NE(formats.find("jsonl\tformat\n"), std::string::npos) << formats;
+    EXPECT_EQ(call(server, "__complete", {}, Out::kPipe, {"run", "--workdir", ""}).out, "");
+}
+
 }  // namespace
 }  // namespace reeve::cli

@@ -1,9 +1,11 @@
 // stop, hold, release, requeue.
 #include <algorithm>
+#include <chrono>
 #include <ostream>
 #include <span>
 
 #include "base/text.hpp"
+#include "cli/job_watch.hpp"
 #include "cli/verb.hpp"
 
 namespace reeve::cli {
@@ -27,6 +29,10 @@ class ControlVerb : public Verb {
         targets_.add_to(app);
         if (action_ == "stop") {
             app.add_flag("--force", is_forced_, "Kill at once, without a signal first");
+            app.add_option(
+                "--grace", grace_,
+                "Wait so long, such as 10s, then kill what has not ended; its own grace holds, "
+                "too");
         }
     }
 
@@ -44,6 +50,13 @@ class ControlVerb : public Verb {
         if (list->selector && !list->has_named()) {
             limit_to_mine(*list->selector);
         }
+        const auto grace = grace_.empty() ? std::chrono::seconds(0) : parse_duration(grace_);
+        if (!grace || (!grace_.empty() && is_forced_)) {
+            return fail(
+                ErrorCode::kInvalid,
+                grace ? "--force kills at once, and --grace later; give one of the two"
+                      : "--grace: " + grace.error().message);
+        }
         const auto targets = look_up(**client, *list);
         if (!targets) {
             return tl::unexpected(targets.error());
@@ -52,11 +65,45 @@ class ControlVerb : public Verb {
             session.note("No job of yours is meant by that.");
             return 0;
         }
-        return targets->size() > 1 ? many(session, **client, *targets)
-                                   : each(session, **client, *targets);
+        auto done = stop_or_such(session, **client, *targets);
+        return done && !grace_.empty() ? end_within(*grace, session, **client, *targets) : done;
     }
 
   private:
+    [[nodiscard]] Result<int> stop_or_such(
+        Session& session, Client& client, const std::vector<Target>& targets) const {
+        return targets.size() > 1 ? many(session, client, targets) : each(session, client, targets);
+    }
+
+    /// They are told to stop. What has not ended when `grace` is over is killed.
+    [[nodiscard]] Result<int> end_within(
+        std::chrono::seconds grace,
+        Session& session,
+        Client& client,
+        const std::vector<Target>& targets) {
+        const auto until = session.clock() + grace;
+        std::vector<Target> left;
+        for (const Target& target : targets) {
+            const auto ended =
+                session.clock() >= until
+                    ? Result<bool>(false)
+                    : watch(
+                          client, target,
+                          [](const Json& job) {
+                              return is_end_state(text_at(job, "state")) ? Go::kStop : Go::kOn;
+                          },
+                          [&] { return session.clock() >= until ? Go::kStop : Go::kOn; });
+            if (!ended) {
+                return tl::unexpected(ended.error());
+            }
+            if (!*ended) {
+                left.push_back(target);
+            }
+        }
+        is_forced_ = true;
+        return left.empty() ? Result<int>(0) : stop_or_such(session, client, left);
+    }
+
     /// "@running" of a verb that changes something: the caller's own, and what has not ended.
     static void limit_to_mine(Selector& selector) {
         selector.is_mine = true;
@@ -161,6 +208,7 @@ class ControlVerb : public Verb {
     std::string done_;
     TargetFlags targets_;
     bool is_forced_ = false;
+    std::string grace_;  // "": the job's own.
 };
 
 class StopVerb final : public ControlVerb {
@@ -180,7 +228,8 @@ class ReleaseVerb final : public ControlVerb {
 
 class RequeueVerb final : public ControlVerb {
   public:
-    RequeueVerb() : ControlVerb("requeue", "is queued again") {}
+    RequeueVerb()
+        : ControlVerb("requeue", "is told to stop, and is queued again when it has ended") {}
 };
 
 }  // namespace
@@ -189,6 +238,7 @@ std::vector<VerbRow> control_verbs() {
     return {
         {"stop",    "Stop jobs; what has not started never will", "TARGET… [flags]",
          "  reeve stop 1842\n  reeve stop 1842_7 --force     kill one element at once\n"
+         "  reeve stop 1842 --grace 10s   and kill what still runs then\n"
          "  reeve stop @pending           all of yours that wait\n"
          "  reeve stop 5-9 -l sweep=7     of these, if all have that label\n",                                 make_verb<StopVerb>   },
         {"hold",    "Keep queued jobs from starting",             "TARGET…",         "  reeve hold 1842\n",

@@ -122,6 +122,12 @@ Done take_dependency(const std::string& value, Sbatch& sbatch) {
         {"afterany",   "any"  },
         {"afternotok", "notok"},
     });
+    if (value.find('?') != std::string::npos) {
+        return refuse(
+            "'" + value +
+            "': that any one of several is enough (?) does not exist here; by commas "
+            "all of them are waited for");
+    }
     std::string after;
     for (const std::string& part : split(value, ',')) {
         const auto words = split(part, ':');
@@ -221,6 +227,12 @@ Done take_nice(const std::string& value, Sbatch& sbatch) {
     const auto nice = value.empty() ? Result<std::int64_t>(kDefault) : parse_integer(value);
     if (!nice) {
         return tl::unexpected(nice.error());
+    }
+    if (*nice < -kMost || *nice > kMost) {
+        sbatch.warnings.push_back(
+            "--nice=" + value +
+            " is beyond the priorities here, -1000 to 1000; the last of them is "
+            "taken");
     }
     sbatch.add("--priority", std::to_string(-std::clamp(*nice, -kMost, kMost)));
     return {};

@@ -172,5 +172,16 @@ TEST(Directives, EndAtTheFirstCommand) {
     EXPECT_EQ(found->reeve[1].line, 5U);
 }
 
+TEST(Directives, SayWhatTheyCannotDo) {
+    const auto nice = read_directives("#!/bin/sh\n#SBATCH --nice=2000\n");
+    ASSERT_TRUE(nice);
+    EXPECT_EQ(nice->sbatch.front().flags, (Words{"--priority", "-1000"}));
+    ASSERT_EQ(nice->warnings.size(), 1U);
+    EXPECT_NE(nice->warnings.front().find("--nice=2000 is beyond"), std::string::npos);
+    const auto any = read_directives("#!/bin/sh\n#SBATCH -d afterok:1?afterok:2\n");
+    ASSERT_FALSE(any);
+    EXPECT_NE(any.error().message.find("by commas all of them"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace reeve::cli

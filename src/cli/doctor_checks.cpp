@@ -147,6 +147,9 @@ std::vector<Finding> judge_own_ports(
         std::string path = directory;
         path.append("/").append(file);
         const auto text = platform::read_file(path, kAddressMax);
+        if (!text && ::access(directory.c_str(), X_OK) != 0) {
+            continue;  // The folder is its server's own, and no business of this user.
+        }
         if (!text) {
             found.push_back(
                 {"ports", Health::kWarning,
@@ -193,24 +196,30 @@ std::optional<uid_t> uid_of_server(const std::string& directory) {
     return ::stat(path.c_str(), &entry) == 0 ? std::optional(entry.st_uid) : std::nullopt;
 }
 
+/// The room of the file system that the directory is on, if it tells.
+std::vector<Finding> judge_room(const std::string& directory) {
+    struct statvfs room{};
+    if (::statvfs(existing_part(directory).c_str(), &room) != 0) {
+        return {};
+    }
+    return {judge_disk(
+        directory, std::uint64_t{room.f_bavail} * room.f_frsize,
+        std::uint64_t{room.f_blocks} * room.f_frsize)};
+}
+
 /// Where the server of another user keeps its state: it is that user's to look after.
 std::vector<Finding> judge_others_data(const std::string& directory, uid_t uid) {
     const auto user = platform::user_by_id(uid);
-    return {
+    std::vector<Finding> found = judge_room(directory);
+    found.push_back(
         {"data", Health::kGood,
-         directory + ", of the server's user " + (user ? user->name : std::to_string(uid)), ""}
-    };
+         directory + ", of the server's user " + (user ? user->name : std::to_string(uid)), ""});
+    return found;
 }
 
 std::vector<Finding> judge_data(const std::string& directory) {
     const std::string there = existing_part(directory);
-    std::vector<Finding> found;
-    struct statvfs room{};
-    if (::statvfs(there.c_str(), &room) == 0) {
-        found.push_back(judge_disk(
-            directory, std::uint64_t{room.f_bavail} * room.f_frsize,
-            std::uint64_t{room.f_blocks} * room.f_frsize));
-    }
+    std::vector<Finding> found = judge_room(directory);
     struct stat entry{};
     const bool exists = there == directory && ::stat(directory.c_str(), &entry) == 0;
     if (::access(there.c_str(), W_OK | X_OK) != 0) {
@@ -247,7 +256,8 @@ std::vector<Finding> judge_quarantine(Client& client) {
 }
 
 /// Asks once, and not for long.
-Finding judge_ready(const std::string& name) {
+/// `answers` becomes whether there is a server; `start` is the command that would make one.
+Finding judge_ready(const std::string& name, const std::string& start, bool& answers) {
     auto address = parse_server_address(name);
     auto transport = address
                          ? open_transport({.server = *address, .timeout = std::chrono::seconds(3)})
@@ -256,13 +266,13 @@ Finding judge_ready(const std::string& name) {
                                  : Result<HttpAnswer>(tl::unexpected(transport.error()));
     if (!ready) {
         const bool is_away = ready.error().code == ErrorCode::kUnavailable;
-        return {
-            "server", is_away ? Health::kWarning : Health::kBad, ready.error().message, "reeve up"};
+        return {"server", is_away ? Health::kWarning : Health::kBad, ready.error().message, start};
     }
+    answers = true;
     if (ready->status != 200) {
         return {
-            "server", Health::kBad, "runs, but is not ready: " + error_of(*ready).message,
-            "reeve doctor -s " + name};
+            "server", Health::kBad,
+            "at " + name + " runs, but is not ready: " + error_of(*ready).message, ""};
     }
     return {"server", Health::kGood, "ready at " + name, ""};
 }
@@ -291,7 +301,18 @@ std::vector<Finding> ask_for_enforcement(Session& session, bool is_root_server) 
     return judge_enforcement(*nodes, is_root_server);
 }
 
-std::vector<Finding> judge_server(Session& session, std::string& simulated) {
+/// Where the server that is asked keeps its state, if that is on this machine.
+std::string data_directory_of(const Session& session) {
+    constexpr std::string_view kSocket = "/reeve.sock";
+    const auto name = session.server_name();
+    const auto address = name ? parse_server_address(*name) : tl::unexpected(name.error());
+    const bool is_here = address && address->socket.ends_with(kSocket);
+    return is_here ? address->socket.substr(0, address->socket.size() - kSocket.size())
+                   : Session::data_directory();
+}
+
+/// `answers` becomes whether there is a server.
+std::vector<Finding> judge_server(Session& session, std::string& simulated, bool& answers) {
     const auto name = session.server_name();
     auto client = name ? session.client() : tl::unexpected(name.error());
     if (!client) {
@@ -299,8 +320,12 @@ std::vector<Finding> judge_server(Session& session, std::string& simulated) {
             {"server", Health::kBad, client.error().message, ""}
         };
     }
-    std::vector<Finding> found = {judge_ready(*name)};
-    if (found.front().health != Health::kGood) {
+    const std::string directory = data_directory_of(session);
+    const std::string start =
+        "reeve up" +
+        (directory == Session::data_directory() ? std::string() : " --data " + directory);
+    std::vector<Finding> found = {judge_ready(*name, start, answers)};
+    if (!answers) {
         return found;
     }
     const auto me = (*client)->get("/api/v1/me");
@@ -324,16 +349,6 @@ bool has_socket(const Session& session) {
     const auto name = session.server_name();
     const auto address = name ? parse_server_address(*name) : tl::unexpected(name.error());
     return address && !address->socket.empty();
-}
-
-/// Where the server that is asked keeps its state, if that is on this machine.
-std::string data_directory_of(const Session& session) {
-    constexpr std::string_view kSocket = "/reeve.sock";
-    const auto name = session.server_name();
-    const auto address = name ? parse_server_address(*name) : tl::unexpected(name.error());
-    const bool is_here = address && address->socket.ends_with(kSocket);
-    return is_here ? address->socket.substr(0, address->socket.size() - kSocket.size())
-                   : Session::data_directory();
 }
 
 }  // namespace
@@ -467,8 +482,8 @@ std::string simulated_in_words(const JsonValue& gpus) {
 
 std::vector<Finding> examine(Session& session) {
     std::string simulated;
-    std::vector<Finding> all = judge_server(session, simulated);
-    const bool has_server = !all.empty() && all.front().health == Health::kGood;
+    bool has_server = false;
+    std::vector<Finding> all = judge_server(session, simulated, has_server);
     append(all, judge_gpus(session.environment(), simulated));
     const std::string directory = data_directory_of(session);
     const auto server_uid =

@@ -1,13 +1,16 @@
 // --verbose, --ascii, --no-input: the flags of all verbs.
 #include <algorithm>
+#include <cstdlib>
 #include <sstream>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "cli/ascii_output.hpp"
 #include "cli/environment.hpp"
 #include "cli/verb_call.hpp"
 #include "cli/verbose_transport.hpp"
+#include "platform/files.hpp"
 
 namespace reeve::cli {
 namespace {
@@ -169,6 +172,26 @@ TEST(NoInput, RefusesToReadTheTerminal) {
     const Made made = reeve({"run", "--no-input", "-f", "-"}, true);
     EXPECT_EQ(made.code, 2);
     EXPECT_NE(made.err.find("(-f FILE)"), std::string::npos) << made.err;
+}
+
+TEST(Given, AnEmptyVariableIsNotSet) {
+    ASSERT_EQ(::setenv("REEVE_OUTPUT", "", 1), 0);
+    EXPECT_EQ(reeve({"version"}).code, 0);
+    ASSERT_EQ(::unsetenv("REEVE_OUTPUT"), 0);
+}
+
+TEST(Given, FilesThatCannotBeMeantAreRefused) {
+    const std::string path = testing::TempDir() + "reeve-given-" + std::to_string(::getpid());
+    ASSERT_TRUE(platform::write_file(path, "abc\nX-Other: 1\n", 0600));
+    const Made token = reeve({"q", "--token-file", path, "-s", "http://127.0.0.1:1"});
+    EXPECT_EQ(token.code, 2);
+    EXPECT_NE(token.err.find(path + " has no token in it"), std::string::npos) << token.err;
+    ASSERT_TRUE(platform::write_file(path + ".sh", "#!/bin/sh\r\necho\r\n", 0700));
+    const Made script = reeve({"run", "--dry-run", path + ".sh"});
+    EXPECT_EQ(script.code, 2);
+    EXPECT_NE(script.err.find("lines that end in CRLF"), std::string::npos) << script.err;
+    ::unlink(path.c_str());
+    ::unlink((path + ".sh").c_str());
 }
 
 }  // namespace

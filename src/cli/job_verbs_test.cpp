@@ -137,12 +137,43 @@ TEST(LogsVerb, Tail) {
 
 TEST(LogsVerb, FollowsFromWhereItWas) {
     FakeTransport server;
+    server.answer(200, R"({"id":7,"state":"running","attempt":1})");
     server.answers.emplace_back(HttpAnswer{200, "one\n", "4"});
     server.answers.emplace_back(HttpAnswer{200, "", "4"});
     server.streams.push_back(
         {.parts = {"event: log\nid: 8\ndata: {\"text\":\"two\\n\"}\n\nevent: end\ndata: {}\n\n"}});
+    server.streams.push_back({});
+    server.answer(200, R"({"id":7,"state":"succeeded","attempt":1})");
     EXPECT_EQ(call(server, "logs", {"-f", "7"}).out, "one\ntwo\n");
-    EXPECT_EQ(server.asked.back().headers.back(), "Last-Event-ID: 4");
+    EXPECT_EQ(server.asked[3].target, "/api/v1/jobs/7/logs?follow=1&rank=0&attempt=1");
+    EXPECT_EQ(server.asked[3].headers.back(), "Last-Event-ID: 4");
+}
+
+TEST(LogsVerb, FollowsTryAfterTry) {
+    FakeTransport server;
+    server.answer(200, R"({"id":7,"state":"running","attempt":1})");
+    server.answers.emplace_back(HttpAnswer{200, "a1\n", "3"});
+    server.answers.emplace_back(HttpAnswer{200, "", "3"});
+    server.streams.push_back({.parts = {"event: end\ndata: {}\n\n"}});
+    server.streams.push_back({.parts = {"data: {}\n\n"}});
+    server.answer(200, R"({"id":7,"state":"running","attempt":1})");  // Its end is not known yet.
+    server.answer(200, R"({"id":7,"state":"queued","attempt":2})");
+    server.streams.push_back(
+        {.parts = {"event: log\ndata: {\"text\":\"a2\\n\"}\n\nevent: end\ndata: {}\n\n"}});
+    server.streams.push_back({});
+    server.answer(200, R"({"id":7,"state":"failed","attempt":2})");
+    const Call made = call(server, "logs", {"-f", "7"});
+    EXPECT_EQ(made.code.value(), 0);
+    EXPECT_EQ(made.out, "a1\na2\n");
+    EXPECT_EQ(made.err, "7, attempt 2:\n");
+}
+
+TEST(LogsVerb, FollowsTheOneTryThatWasNamed) {
+    FakeTransport server;
+    server.answers.emplace_back(HttpAnswer{200, "a1\n", "3"});
+    server.answers.emplace_back(HttpAnswer{200, "", "3"});
+    server.streams.push_back({.parts = {"event: end\ndata: {}\n\n"}});
+    EXPECT_EQ(call(server, "logs", {"-f", "7", "--attempt", "1"}).out, "a1\n");
 }
 
 TEST(LogsVerb, MarksWhatWasDropped) {
@@ -176,11 +207,14 @@ TEST(LogsVerb, TailReadsOnBehindWhatWasDropped) {
 
 TEST(LogsVerb, FollowMarksWhatWasDropped) {
     FakeTransport server;
+    server.answer(200, R"({"id":7,"state":"running","attempt":1})");
     server.answers.emplace_back(HttpAnswer{200, "one", "3"});
     server.answers.emplace_back(HttpAnswer{200, "", "3"});
     server.streams.push_back(
         {.parts = {"event: log\nid: 503\ndata: {\"offset\":500,\"next\":503,\"text\":\"two\"}\n\n"
                    "event: end\ndata: {\"next\":510}\n\n"}});
+    server.streams.push_back({});
+    server.answer(200, R"({"id":7,"state":"succeeded","attempt":1})");
     EXPECT_EQ(
         call(server, "logs", {"-f", "7"}).out,
         "one\n[… 497 bytes left out …]\ntwo\n[… 7 bytes left out …]\n");
@@ -257,6 +291,149 @@ TEST(RunVerb, SaysThatAVirtualEnvironmentStaysHere) {
     EXPECT_EQ(said({"-d", "-e", "PATH", "python"}).find("/venv"), std::string::npos);
     EXPECT_EQ(said({"-d", "/bin/true"}).find("/venv"), std::string::npos);
     ASSERT_EQ(::unsetenv("VIRTUAL_ENV"), 0);
+}
+
+TEST(LogsVerb, SaysThatStandardErrorIsInTheOneLog) {
+    FakeTransport server;
+    server.answers.emplace_back(HttpAnswer{200, "", "0"});
+    server.answer(200, R"({"id":7,"state":"running","started_at":"2024-01-01T00:00:00Z"})");
+    server.answer(200, R"({"id":7,"state":"running","spec":{"command":["a"]}})");
+    const Call made = call(server, "logs", {"7", "--stderr"});
+    EXPECT_NE(made.err.find("7 has one log for both"), std::string::npos) << made.err;
+}
+
+TEST(WaitVerb, GivesUpWhenItsTimeIsOver) {
+    FakeTransport server;
+    const Call wrong = call(server, "wait", {"7", "--timeout", "soon"});
+    EXPECT_EQ(wrong.code.error().code, ErrorCode::kInvalid);
+    server.per_answer = std::chrono::seconds(2);
+    server.streams.push_back({});
+    server.answer(200, R"({"id":7,"state":"running"})");
+    const Call made = call(server, "wait", {"7", "--timeout", "1s"});
+    ASSERT_FALSE(made.code);
+    EXPECT_EQ(made.code.error().code, ErrorCode::kUnavailable);
+    EXPECT_EQ(made.code.error().message, "7 is still running after 1s (--timeout); it goes on");
+}
+
+TEST(WhyVerb, SaysWhoStopsItAndWhenItIsKilled) {
+    const auto explain = [](const std::string& job, const std::string& timeline) {
+        FakeTransport server;
+        server.answer(200, R"({"id":7,"state":"stopping","blockers":[]})");
+        server.answer(
+            200, R"({"id":7,"name":"a","user":"ann","project":"p","state":"stopping",)" + job);
+        server.answer(200, R"({"items":[)" + timeline + "]}");
+        server.answer(200, R"({"id":7,"spec":{"stop":{"grace_s":3000000000}}})");
+        return call(server, "why", {"7"}).out;
+    };
+    const std::string started = R"("node":"vm","started_at":"2024-01-01T00:00:00Z")";
+    const std::string stopped =
+        explain(started + "}", R"({"at":"2024-01-02T00:00:00Z","kind":"job.stop","actor":"root"})");
+    EXPECT_NE(stopped.find("  It is being stopped (asked for by root "), std::string::npos)
+        << stopped;
+    EXPECT_NE(stopped.find("); it is killed in "), std::string::npos) << stopped;
+    EXPECT_EQ(stopped.find("Nothing is in its way"), std::string::npos) << stopped;
+    const std::string forced = explain(
+        started + "}",
+        R"({"at":"2024-01-02T00:00:00Z","kind":"job.stop","actor":"root","message":"without grace"})");
+    EXPECT_NE(forced.find("; it is being killed."), std::string::npos) << forced;
+    const std::string overdue = explain(
+        started + R"(,"time_limit_s":60})",
+        R"({"at":"2023-01-02T00:00:00Z","kind":"job.requeue","actor":"root"})");
+    EXPECT_NE(
+        overdue.find("It is being stopped: its time limit of 1m was reached"), std::string::npos)
+        << overdue;
+}
+
+TEST(WhyVerb, SaysHowManyHoldersHaveNoTimeLimit) {
+    FakeTransport server;
+    server.answer(
+        200, R"({"id":7,"state":"queued","binding_count":1,"blockers":[{"kind":"gpu_short",
+        "text":"a","holder":{"job":"1","until":"2024-01-01T00:00:00Z"},
+        "holders":[{"job":"1","until":"2024-01-01T00:00:00Z"},{"job":"2"}]}]})");
+    server.answer(200, R"({"id":7,"name":"a","state":"queued"})");
+    const std::string out = call(server, "why", {"7"}).out;
+    EXPECT_NE(out.find(", and 1 more without a time limit"), std::string::npos) << out;
+}
+
+TEST(ShowVerb, SaysWhatIsCooperative) {
+    const auto limits = [](const std::string& members) {
+        FakeTransport server;
+        server.answer(200, R"({"id":7,"state":"queued",)" + members + "}");
+        server.answer(200, R"({"items":[]})");
+        const std::string out = call(server, "show", {"7"}).out;
+        const std::size_t at = out.find("  limits ");
+        return at == std::string::npos ? "" : out.substr(at, out.find('\n', at) - at);
+    };
+    EXPECT_EQ(
+        limits(R"("enforcement":"cgroup-v1","gpus":[{"milli":1000}])"), "  limits     cgroup-v1");
+    EXPECT_EQ(limits(R"("enforcement":"none")"), "  limits     limits not enforced: no cgroups");
+    EXPECT_NE(
+        limits(R"("enforcement":"none","gpus":[{"milli":1000}])").find("; GPUs: cooperative"),
+        std::string::npos);
+    EXPECT_NE(
+        limits(R"("enforcement":"cgroup-v2","gpus":[{"milli":500}])")
+            .find("cgroup-v2; memory of the GPU: cooperative"),
+        std::string::npos);
+}
+
+TEST(ShowVerb, WhoeverAskedForARequeueDidNotEndIt) {
+    FakeTransport server;
+    server.answer(200, R"({"id":7,"state":"queued"})");
+    server.answer(200, R"({"items":[{"at":"2024-01-01T00:00:00Z","kind":"element.requeued",
+        "object":"element/7","actor":"root","node":"vm","reason":"exit_code","exit_code":3}]})");
+    const std::string out = call(server, "show", {"7"}).out;
+    EXPECT_NE(out.find("on vm, exited with 3, asked for by root"), std::string::npos) << out;
+}
+
+TEST(QueueVerb, NamesElements) {
+    FakeTransport server;
+    for (int i = 0; i < 2; ++i) {
+        server.answer(
+            200, R"({"id":120,"state":"running","position":1,"elements":{"total":10,"failed":2}})");
+        server.answer(200, R"({"items":[{"index":2,"attempt":1,"state":"cancelled"}]})");
+    }
+    EXPECT_EQ(call(server, "q", {"120_2", "-o", "name"}).out, "120_2\n");
+    EXPECT_EQ(asked_of(server)[1], "GET /api/v1/jobs/120/elements?cursor=1.4294967295&limit=1000");
+    const std::string out = call(server, "q", {"120_2", "-o", "cols=ID,STATE,POS,DONE"}).out;
+    EXPECT_NE(out.find("120_2  cancelled"), std::string::npos) << out;
+    EXPECT_EQ(out.find("2/10"), std::string::npos) << out;
+}
+
+TEST(RunVerb, AsksTheServerWhatWouldComeOfIt) {
+    FakeTransport server;
+    server.answer(422, R"({"code":"UNSATISFIABLE","detail":"no node can ever run this"})");
+    const Call refused =
+        call(server, "run", {"--dry-run=server", "--gpus", "9"}, Out::kPipe, {"true"});
+    ASSERT_FALSE(refused.code);
+    EXPECT_EQ(refused.code.error().code, ErrorCode::kUnsatisfiable);
+    EXPECT_TRUE(asked_of(server).front().starts_with("POST /api/v1/jobs?dry_run=1 "));
+    server.answer(200, R"({"state":"queued"})");
+    const Call made = call(server, "run", {"--dry-run=server"}, Out::kPipe, {"true"});
+    EXPECT_NE(made.out.find(R"("schema": "reeve.dry-run/v1")"), std::string::npos) << made.out;
+    const Call wrong = call(server, "run", {"--dry-run=never"}, Out::kPipe, {"true"});
+    EXPECT_EQ(wrong.code.error().code, ErrorCode::kInvalid);
+    const Call empty = call(server, "run", {"--file", ""}, Out::kPipe);
+    EXPECT_EQ(empty.code.error().code, ErrorCode::kInvalid);
+}
+
+TEST(StopVerb, KillsWhatOutlivesItsGrace) {
+    FakeTransport server;
+    server.per_answer = std::chrono::seconds(1);
+    server.answer(200, R"({"id":7,"changed":1})");
+    server.streams.push_back({});
+    server.answer(200, R"({"id":7,"state":"stopping"})");
+    server.answer(200, R"({"id":7,"changed":1})");
+    EXPECT_EQ(call(server, "stop", {"7", "--grace", "1s"}).code.value(), 0);
+    EXPECT_EQ(asked_of(server).back(), R"(POST /api/v1/jobs/7:stop {"force":true})");
+
+    FakeTransport ended;
+    ended.answer(200, R"({"id":7,"changed":1})");
+    ended.streams.push_back({});
+    ended.answer(200, R"({"id":7,"state":"cancelled"})");
+    EXPECT_EQ(call(ended, "stop", {"7", "--grace", "10s"}).code.value(), 0);
+    EXPECT_EQ(
+        call(ended, "stop", {"7", "--grace", "10s", "--force"}).code.error().code,
+        ErrorCode::kInvalid);
 }
 
 }  // namespace

@@ -22,6 +22,12 @@ Result<Json> of_waiting(Client& client, const Target& target, Json job) {
     }
     job.AddMember("index", *target.element, memory);
     job.AddMember("state", JsonValue(state.c_str(), memory), memory);
+    if (const JsonValue* position = find(*why, "position")) {
+        job.AddMember("position", JsonValue(*position, memory), memory);
+    }
+    if (const std::string reason = text_at(*why, "binding.kind"); !reason.empty()) {
+        job.AddMember("reason", JsonValue(reason.c_str(), memory), memory);
+    }
     if (state == "cancelled" && !job.HasMember("end_reason")) {  // Others of the job ran.
         job.AddMember("end_reason", "cancelled", memory);
     }
@@ -55,6 +61,16 @@ void print_part(LogPrinter& printer, const JsonValue& part, const char* offset_f
         is_text ? text_at(part, "text") : decode_base64(text_at(part, "base64")));
 }
 
+/// Each member of `element` in place of the job's own.
+void put_members(const JsonValue& element, Json& job) {
+    auto& memory = job.GetAllocator();
+    for (const auto& member : element.GetObject()) {
+        JsonValue name(member.name, memory);
+        job.RemoveMember(member.name);
+        job.AddMember(name, JsonValue(member.value, memory), memory);
+    }
+}
+
 }  // namespace
 
 Result<std::string> end_of(Client& client, const Target& target, const Json& job) {
@@ -84,21 +100,30 @@ Result<Json> get_target(Client& client, const Target& target) {
     if (!job || !target.element) {
         return job;
     }
-    auto elements = client.get_all(path + "/elements", 1'000'000);
-    if (!elements) {
-        return elements;
-    }
-    for (auto& element : (*elements)["items"].GetArray()) {
-        if (integer_at(element, "index") != std::int64_t{*target.element}) {
-            continue;
-        }
-        for (auto& member : element.GetObject()) {  // The newest attempt is the last one.
-            JsonValue name(member.name, job->GetAllocator());
-            job->RemoveMember(member.name);
-            job->AddMember(name, JsonValue(member.value, job->GetAllocator()), job->GetAllocator());
-        }
-    }
     const bool is_array = integer_at(*job, "elements.total").value_or(1) > 1;
+    if (is_array) {  // These are of the job as a whole.
+        job->RemoveMember("position");
+        job->RemoveMember("reason");
+    }
+    const std::int64_t wanted = *target.element;
+    const auto take = [&](const Json& page) {
+        for (const auto& element : page["items"].GetArray()) {
+            const std::int64_t index = integer_at(element, "index").value_or(0);
+            if (index > wanted) {
+                return Go::kStop;
+            }
+            if (index == wanted) {  // The newest attempt is the last one.
+                put_members(element, *job);
+            }
+        }
+        return Go::kOn;
+    };
+    // From it on: after whatever attempts the one before it has.
+    const std::string after =
+        wanted == 0 ? "" : "?cursor=" + std::to_string(wanted - 1) + ".4294967295";
+    if (auto read = client.each_page(path + "/elements" + after, take); !read) {
+        return tl::unexpected(std::move(read.error()));
+    }
     return job->HasMember("index") || !is_array ? std::move(job)
                                                 : of_waiting(client, target, std::move(*job));
 }
@@ -150,6 +175,21 @@ Result<bool> follow_log(Client& client, const LogFollow& follow, LogPrinter& pri
     stream.on_tick = follow.interrupted;
     auto followed = client.follow(stream);
     return followed ? Result<bool>(has_ended) : tl::unexpected(std::move(followed.error()));
+}
+
+Result<std::optional<std::int64_t>> wait_for_attempt_after(
+    Client& client,
+    const Target& target,
+    std::int64_t attempt,
+    const std::function<Go()>& interrupted) {
+    std::optional<std::int64_t> later;
+    const auto look = [&](const Json& job) {
+        const std::int64_t newest = integer_at(job, "attempt").value_or(attempt);
+        later = newest > attempt ? std::optional(newest) : std::nullopt;
+        return later || is_end_state(text_at(job, "state")) ? Go::kStop : Go::kOn;
+    };
+    const auto watched = watch(client, target, look, interrupted);
+    return watched ? Result<std::optional<std::int64_t>>(later) : tl::unexpected(watched.error());
 }
 
 std::string decode_base64(std::string_view text) {

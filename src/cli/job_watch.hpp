@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "cli/client.hpp"
@@ -35,6 +37,15 @@ struct LogFollow {
 /// Prints the log of a task as it grows, from where `printer` is on, until its end was seen or
 /// `interrupted` says stop (then false).
 [[nodiscard]] Result<bool> follow_log(Client& client, const LogFollow& follow, LogPrinter& printer);
+
+/// Waits until the job, or the element, has ended for good or goes on with an attempt after
+/// `attempt`: the number of the newest one; nothing in the first case, or if `interrupted` says
+/// stop.
+[[nodiscard]] Result<std::optional<std::int64_t>> wait_for_attempt_after(
+    Client& client,
+    const Target& target,
+    std::int64_t attempt,
+    const std::function<Go()>& interrupted);
 
 /// Text of standard base64 (RFC 4648); "" if it is none.
 [[nodiscard]] std::string decode_base64(std::string_view text);

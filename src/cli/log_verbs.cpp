@@ -1,4 +1,6 @@
 // logs, wait: what a job says, and how it ends.
+#include <chrono>
+#include <optional>
 #include <ostream>
 #include <sstream>
 
@@ -33,7 +35,8 @@ class LogsVerb final : public Verb {
   public:
     void add_options(CLI::App& app) override {
         targets_.add_to(app);
-        app.add_flag("-f,--follow", follows_, "Go on as it grows, until the job ends");
+        app.add_flag(
+            "-f,--follow", follows_, "Go on as it grows, try after try, until the job ends");
         app.add_option("-n,--tail", tail_, "Last lines only")->check(CLI::Range(0, 1'000'000));
         app.add_option("--rank", rank_, "Of this task of a gang")->check(CLI::Range(0, 65535));
         app.add_option("--attempt", attempt_, "Of this try (default: the newest)")
@@ -52,7 +55,11 @@ class LogsVerb final : public Verb {
         if (!target) {
             return tl::unexpected(target.error());
         }
-        const std::string query = query_of(*target);
+        const auto attempt = attempt_of(**client, *target);
+        if (!attempt) {
+            return tl::unexpected(attempt.error());
+        }
+        const std::string query = query_of(*target, *attempt);
         const std::string path = "/api/v1/jobs/" + std::to_string(target->job) + "/logs?" + query;
         LogPrinter printer(session.out());
         const auto goes_on = [&] { return session.out().good(); };
@@ -66,21 +73,59 @@ class LogsVerb final : public Verb {
         if (!told || !follows_) {
             return told ? Result<int>(0) : tl::unexpected(std::move(told.error()));
         }
-        return follow(session, **client, {.job = target->job, .query = query}, printer);
+        auto followed = follow(session, **client, {.job = target->job, .query = query}, printer);
+        if (followed && attempt_ == 0) {
+            followed = follow_later(session, **client, *target, *attempt);
+        }
+        return followed ? Result<int>(0) : tl::unexpected(std::move(followed.error()));
     }
 
   private:
-    [[nodiscard]] static Result<int> follow(
+    /// Which one to show; 0: the newest. Who follows has to know which one that is.
+    [[nodiscard]] Result<std::int64_t> attempt_of(Client& client, const Target& target) const {
+        if (attempt_ > 0 || !follows_) {
+            return attempt_;
+        }
+        const auto job = get_target(client, target);
+        return job ? Result<std::int64_t>(integer_at(*job, "attempt").value_or(1))
+                   : tl::unexpected(job.error());
+    }
+
+    [[nodiscard]] static Result<void> follow(
         const Session& session, Client& client, LogFollow log, LogPrinter& printer) {
         log.interrupted = [&] { return session.out().good() ? Go::kOn : Go::kStop; };
         const auto followed = follow_log(client, log, printer);
-        return followed ? Result<int>(0) : tl::unexpected(followed.error());
+        return followed ? Result<void>() : tl::unexpected(followed.error());
     }
 
-    [[nodiscard]] std::string query_of(const Target& target) const {
+    /// What comes after `attempt`, try by try, until the job has ended for good.
+    [[nodiscard]] Result<void> follow_later(
+        const Session& session, Client& client, const Target& target, std::int64_t attempt) const {
+        const auto interrupted = [&] { return session.out().good() ? Go::kOn : Go::kStop; };
+        while (session.out().good()) {
+            const auto newest = wait_for_attempt_after(client, target, attempt, interrupted);
+            if (!newest || !*newest) {
+                return newest ? Result<void>() : tl::unexpected(newest.error());
+            }
+            while (attempt < **newest) {
+                ++attempt;
+                session.note(to_string(target) + ", attempt " + std::to_string(attempt) + ":");
+                LogPrinter printer(session.out());
+                if (auto followed = follow(
+                        session, client, {.job = target.job, .query = query_of(target, attempt)},
+                        printer);
+                    !followed) {
+                    return followed;
+                }
+            }
+        }
+        return {};
+    }
+
+    [[nodiscard]] std::string query_of(const Target& target, std::int64_t attempt) const {
         std::string query = "rank=" + std::to_string(rank_);
         query += target.element ? "&element=" + std::to_string(*target.element) : "";
-        query += attempt_ > 0 ? "&attempt=" + std::to_string(attempt_) : "";
+        query += attempt > 0 ? "&attempt=" + std::to_string(attempt) : "";
         query += shows_stderr_ ? "&stream=stderr" : "";
         return query;
     }
@@ -108,6 +153,19 @@ class LogsVerb final : public Verb {
                                           name + "; the newest is " + std::to_string(newest));
         }
         const std::string state = text_at(*job, "state");
+        if (shows_stderr_) {
+            const auto whole =
+                client.get("/api/v1/jobs/" + std::to_string(target.job) + "?include=spec");
+            if (!whole) {
+                return tl::unexpected(whole.error());
+            }
+            if (!flag_at(*whole, "spec.split_output")) {
+                session.note(
+                    name + " has one log for both: its standard error is in `reeve logs " + name +
+                    "`. --split-output at its submission makes two.");
+                return {};
+            }
+        }
         if (!text_at(*job, "started_at").empty()) {
             session.note(name + " has printed nothing" + (is_end_state(state) ? "." : " yet."));
         } else if (is_end_state(state)) {
@@ -167,6 +225,7 @@ class WaitVerb final : public Verb {
         targets_.add_to(app);
         app.add_option("--for", until_, "ended (default), running or succeeded")
             ->check(CLI::IsMember({"ended", "running", "succeeded"}));
+        app.add_option("--timeout", timeout_, "Give up after so long, such as 10m (exit status 8)");
     }
 
     Result<int> run(Session& session) override {
@@ -179,9 +238,19 @@ class WaitVerb final : public Verb {
         if (!targets) {
             return tl::unexpected(targets.error());
         }
+        std::optional<std::chrono::microseconds> until;
+        if (!timeout_.empty()) {
+            const auto patience = parse_duration(timeout_);
+            if (!patience || patience->count() <= 0) {
+                return fail(
+                    ErrorCode::kInvalid,
+                    "--timeout: '" + timeout_ + "' is not a duration of 1s or more, such as 10m");
+            }
+            until = session.clock() + *patience;
+        }
         int status = 0;
         for (const Target& target : *targets) {
-            const auto ended = wait(session, **client, target);
+            const auto ended = wait(session, **client, target, until);
             if (!ended) {
                 return ended;
             }
@@ -191,7 +260,11 @@ class WaitVerb final : public Verb {
     }
 
   private:
-    [[nodiscard]] Result<int> wait(Session& session, Client& client, const Target& target) const {
+    [[nodiscard]] Result<int> wait(
+        Session& session,
+        Client& client,
+        const Target& target,
+        const std::optional<std::chrono::microseconds>& until) const {
         int status = 0;
         std::string state;
         Result<std::string> end = "";
@@ -205,9 +278,16 @@ class WaitVerb final : public Verb {
             }
             return until_ == "running" && is_running ? Go::kStop : Go::kOn;
         };
-        const auto watched = watch(client, target, look, [] { return Go::kOn; });
+        const auto watched = watch(client, target, look, [&] {
+            return until && session.clock() >= *until ? Go::kStop : Go::kOn;
+        });
         if (!watched || !end) {
             return tl::unexpected(watched ? end.error() : watched.error());
+        }
+        if (!*watched) {
+            return fail(
+                ErrorCode::kUnavailable, to_string(target) + " is still " + state + " after " +
+                                             timeout_ + " (--timeout); it goes on");
         }
         if (is_end_state(state)) {
             session.note(
@@ -218,6 +298,7 @@ class WaitVerb final : public Verb {
 
     TargetFlags targets_;
     std::string until_ = "ended";
+    std::string timeout_;  // "": for as long as it takes.
 };
 
 }  // namespace
@@ -230,7 +311,7 @@ std::vector<VerbRow> log_verbs() {
          "  reeve logs last --attempt 1  of its first try\n", make_verb<LogsVerb>},
         {"wait", "Wait for jobs; the exit status is theirs", "TARGET… [flags]",
          "  reeve wait 1842 && echo done\n  reeve wait 1842 --for running\n"
-         "  reeve wait -l sweep=7\n",                         make_verb<WaitVerb>},
+         "  reeve wait -l sweep=7 --timeout 2h\n",            make_verb<WaitVerb>},
     };
 }
 

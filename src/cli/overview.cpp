@@ -169,14 +169,20 @@ std::string trouble_line(const std::vector<const JsonValue*>& gpus) {
                : line;
 }
 
-std::string next_line(const OwnJobs& own) {
+/// Real programs see no simulated GPUs.
+std::string next_line(const OwnJobs& own, const JsonValue& gpus) {
     if (!own.waiting.empty()) {
         return "reeve why " + text_at(*own.waiting.front(), "id");
     }
     if (!own.running.empty()) {
         return "reeve logs -f " + text_at(*own.running.front(), "id");
     }
-    return "reeve run --gpus 1 -- nvidia-smi";
+    const JsonValue* items = find(gpus, "items");
+    const bool is_simulated = items != nullptr && !items->Empty() &&
+                              std::ranges::all_of(items->GetArray(), [](const JsonValue& gpu) {
+                                  return flag_at(gpu, "simulated");
+                              });
+    return is_simulated ? "reeve run --gpus 1 -- env" : "reeve run --gpus 1 -- nvidia-smi";
 }
 
 Result<Overview> ask(Client& client, const std::string& project) {
@@ -266,7 +272,7 @@ Result<int> print_overview(Session& session) {
         {"waiting", waiting_line(own)},
         {"quota", quota_line(seen->project)},
         {"quarantine", quarantine_line(seen->quarantine)},
-        {"next", next_line(own) + "   (all verbs: reeve --help)"},
+        {"next", next_line(own, seen->gpus) + "   (all verbs: reeve --help)"},
     };
     std::vector<std::vector<std::string>> shown;
     for (const auto& line : lines) {

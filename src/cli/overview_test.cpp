@@ -81,6 +81,18 @@ TEST(Overview, OfSomebodyWithoutJobs) {
         "next     reeve run --gpus 1 -- nvidia-smi   (all verbs: reeve --help)\n");
 }
 
+TEST(Overview, ProposesWhatRunsOnSimulatedGpus) {
+    World world;
+    world.server.answer(200, kMe);
+    world.server.answer(200, R"({"items":[{"state":"ready","gpus":{"total":1,"free":1}}]})");
+    world.server.answer(200, R"({"items":[{"uuid":"GPU-1","simulated":true}]})");
+    world.server.answer(200, kNoJobs);
+    world.server.answer(404, kNoProject);
+    ASSERT_EQ(world.print().value(), 0);
+    EXPECT_NE(world.out.str().find("next     reeve run --gpus 1 -- env "), std::string::npos)
+        << world.out.str();
+}
+
 TEST(Overview, ManyJobsAreCutAndSayingSo) {
     World world;
     world.server.answer(200, kMe);

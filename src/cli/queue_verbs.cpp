@@ -34,8 +34,17 @@ std::string where_or_why(const JsonValue& job, const Look& /*look*/) {
     return node.empty() ? "" : "on " + node;
 }
 
+/// "120", "120_2" of an element.
+std::string id_in_words(const JsonValue& job) {
+    const std::string index = text_at(job, "index");
+    return text_at(job, "id") + (index.empty() ? "" : "_" + index);
+}
+
 /// "8/100 done" of an array.
 std::string elements_cell(const JsonValue& job, const Look& /*look*/) {
+    if (find(job, "index") != nullptr) {
+        return "";  // One element: how many of the others are done is not said of it.
+    }
     std::int64_t done = 0;
     for (const char* state : {"succeeded", "failed", "cancelled", "timed_out"}) {
         done += integer_at(job, "elements." + std::string(state)).value_or(0);
@@ -61,29 +70,32 @@ Listing job_listing() {
         return time_in_words(text_at(job, "submitted_at"), look);
     };
     listing.columns = {
-        plain("ID", "id"),
+        Column{
+               .title = "ID",
+               .cell = [](const JsonValue& job, const Look&) { return id_in_words(job); },
+               .path = "id"},
         narrowed(plain("NAME", "name"), {.cell = short_name}
-          ),
+        ),
         narrowed(plain("USER", "user"), {.leaves = 4}
-          ),
+        ),
         wide(plain("PROJECT", "project")),
         Column{
-                                         .title = "STATE",
-                                         .cell = [](const JsonValue& job, const Look&) { return text_at(job, "state"); },
-                                         .tone = tone_of_row,
-                                         .path = "state"},
+               .title = "STATE",
+               .cell = [](const JsonValue& job, const Look&) { return text_at(job, "state"); },
+               .tone = tone_of_row,
+               .path = "state"},
         narrowed(plain("POS", "position"), {.leaves = 3}
-          ),
+        ),
         Column{.title = "TIME", .cell = time_cell, .narrow = {.leaves = 2}},
         wide(Column{.title = "SUBMITTED", .cell = since, .path = "submitted_at"}
-          ),
+        ),
         wide(plain("PRIORITY", "priority")),
         Column{.title = "DONE", .cell = elements_cell, .narrow = {.leaves = 1}},
         Column{.title = "ASKS FOR", .cell = asks, .narrow = {.cell = asks_gpus}},
         wide(plain("NODE", "node")),
         Column{.title = "WHERE, OR WHY NOT", .cell = where_or_why},
     };
-    listing.name = [](const JsonValue& job) { return text_at(job, "id"); };
+    listing.name = id_in_words;
     listing.nothing = "No such job. `reeve run` submits one; `reeve q --all` shows ended ones too.";
     return listing;
 }
@@ -322,8 +334,25 @@ void print_gpus(std::ostream& out, const JsonValue& job) {
     }
 }
 
-std::string enforcement_in_words(const std::string& enforcement) {
-    return enforcement == "none" ? "limits not enforced: no cgroups" : enforcement;
+/// What holds the limits, and what of its GPUs nothing holds: then it is up to the job.
+std::string enforcement_in_words(const JsonValue& job) {
+    const std::string enforcement = text_at(job, "enforcement");
+    const JsonValue* gpus = find(job, "gpus");
+    const bool has_gpus = gpus != nullptr && gpus->IsArray() && !gpus->Empty();
+    bool is_shared = false;
+    for (rapidjson::SizeType i = 0; has_gpus && i < gpus->Size(); ++i) {
+        is_shared = is_shared || integer_at((*gpus)[i], "milli").value_or(1000) < 1000;
+    }
+    std::string words = enforcement == "none" ? "limits not enforced: no cgroups" : enforcement;
+    if (enforcement.empty() || (!is_shared && (!has_gpus || enforcement != "none"))) {
+        return words;
+    }
+    const std::string what = enforcement != "none" ? "memory of the GPU"
+                             : is_shared           ? "GPUs and their memory"
+                                                   : "GPUs";
+    return words + "; " + what +
+           ": cooperative, nothing but the job's own setting keeps it to what "
+           "it was given";
 }
 
 std::vector<std::string> timeline_row(const JsonValue& entry, const Look& look) {
@@ -334,7 +363,11 @@ std::vector<std::string> timeline_row(const JsonValue& entry, const Look& look) 
     const std::string where = node.empty() ? "" : "on " + node;
     const std::string which = attempt > 1 ? "attempt " + std::to_string(attempt) : "";
     std::string what = end_in_words(entry, "reason");
-    what += actor.empty() ? "" : (what.empty() ? "by " : " by ") + actor;
+    // Whoever asked for a requeue did not end it: "exited with 3, asked for by ann".
+    const bool is_requeued = text_at(entry, "kind").ends_with(".requeued");
+    const std::string by = is_requeued ? "asked for by " : "by ";
+    const std::string between = what.empty() ? "" : is_requeued ? ", " : " ";
+    what += actor.empty() ? "" : between + by + actor;
     std::string text;
     for (const std::string& part : {where, which, what}) {
         text += (text.empty() || part.empty() ? "" : ", ") + part;
@@ -465,7 +498,7 @@ class ShowVerb final : public Verb {
         print_line(out, "end", shown.end);
         print_line(out, "node", text_at(job, "node"));
         print_gpus(out, job);
-        print_line(out, "limits", enforcement_in_words(text_at(job, "enforcement")));
+        print_line(out, "limits", enforcement_in_words(job));
         const auto attempt = integer_at(job, "attempt").value_or(1);
         print_line(out, "attempt", attempt > 1 ? std::to_string(attempt) : "");
         if (integer_at(job, "elements.total").value_or(1) > 1) {

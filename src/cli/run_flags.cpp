@@ -27,6 +27,11 @@ Result<std::int64_t> parse_seconds(std::string_view text) {
     return duration.map([](std::chrono::seconds s) { return std::int64_t{s.count()}; });
 }
 
+/// Likewise, or 0.
+Result<std::int64_t> parse_seconds_or_none(std::string_view text) {
+    return text == "0" || text == "0s" ? Result<std::int64_t>(0) : parse_seconds(text);
+}
+
 /// One flag that is a number: which text, how it is read, and where it goes.
 template <class Target>
 struct NumberFlag {
@@ -59,13 +64,14 @@ Result<void> apply_numbers(const RunFlags& flags, model::JobSpec& spec) {
     model::JobTerms& terms = spec.terms;
     std::int64_t retries = terms.retries_max;
     const auto rows = std::to_array<NumberFlag<std::int64_t*>>({
-        {"--gpu-mem",       &RunFlags::gpu_memory,    parse_size_mib, &terms.gpus.memory_mib      },
-        {"--cpus",          &RunFlags::cpus,          parse_milli,    &terms.cpu_millicores       },
-        {"--mem",           &RunFlags::memory,        parse_size_mib, &terms.memory_mib           },
-        {"--time",          &RunFlags::time,          parse_seconds,  &terms.time_limit_s         },
-        {"--retry",         &RunFlags::retries,       parse_integer,  &retries                    },
-        {"--retry-backoff", &RunFlags::retry_backoff, parse_seconds,  &terms.retry_backoff_s      },
-        {"--grace",         &RunFlags::grace,         parse_seconds,  &spec.execution.stop_grace_s},
+        {"--gpu-mem",       &RunFlags::gpu_memory,    parse_size_mib,        &terms.gpus.memory_mib      },
+        {"--cpus",          &RunFlags::cpus,          parse_milli,           &terms.cpu_millicores       },
+        {"--mem",           &RunFlags::memory,        parse_size_mib,        &terms.memory_mib           },
+        {"--time",          &RunFlags::time,          parse_seconds,         &terms.time_limit_s         },
+        {"--retry",         &RunFlags::retries,       parse_integer,         &retries                    },
+        {"--retry-backoff", &RunFlags::retry_backoff, parse_seconds_or_none,
+         &terms.retry_backoff_s                                                                          },
+        {"--grace",         &RunFlags::grace,         parse_seconds_or_none, &spec.execution.stop_grace_s},
     });
     if (flags.time.starts_with('0') &&
         flags.time.find_first_not_of("0smhd:-") == std::string::npos) {
@@ -339,11 +345,47 @@ void add_execution(CLI::App& app, RunFlags& flags) {
         what);
 }
 
+/// A flag that is given says something: an empty value is a variable of a shell that is not set.
+/// `-g=2` is read as `-g 2`.
+void refuse_empty(CLI::App& app) {
+    for (const char* name :
+         {"--name", "--project", "--array", "--priority", "--retry", "--retry-backoff", "--gpus",
+          "--gpu-mem", "--on", "--cpus", "--mem", "--time", "--workdir", "--signal", "--grace"}) {
+        const std::string flag(name);
+        app.get_option(flag)->transform(
+            [flag](std::string value) -> std::string {
+                if (value.starts_with('=')) {
+                    value.erase(0, 1);
+                }
+                if (value.empty()) {
+                    throw CLI::ValidationError(
+                        "is empty; give it a value, or leave " + flag + " out");
+                }
+                return value;
+            },
+            "");
+    }
+}
+
+/// What is a flag of `reeve run`, and says nothing of the job.
+std::string advice_in_script(const std::vector<std::string>& words) {
+    const std::string name = words.front().substr(0, words.front().find('='));
+    for (const char* flag :
+         {"-d", "--detach", "--attach", "--dry-run", "-f", "--file", "-s", "--server", "--timeout",
+          "--quiet", "--verbose"}) {
+        if (name == flag) {
+            return name + " may not stand in a line of the script; give it to `reeve run`";
+        }
+    }
+    return advice_on_sbatch(words);
+}
+
 }  // namespace
 
 void add_run_flags(CLI::App& app, RunFlags& flags) {
     add_terms(app, flags);
     add_execution(app, flags);
+    refuse_empty(app);
     for (const char* name : {"--label", "--after", "--env"}) {
         app.get_option(name)
             ->type_size(1)
@@ -358,7 +400,7 @@ Result<RunFlags> parse_run_flags(const std::vector<std::string>& words) {
     app.set_help_flag();
     RunFlags flags;
     add_run_flags(app, flags);
-    if (auto parsed = parse_arguments(app, words, advice_on_sbatch); !parsed) {
+    if (auto parsed = parse_arguments(app, words, advice_in_script); !parsed) {
         return tl::unexpected(std::move(parsed.error()));
     }
     return flags;
@@ -387,6 +429,35 @@ Result<void> apply(const RunFlags& flags, const Caller& caller, model::JobSpec& 
     }
     const auto applied = apply_after(flags, caller, spec);
     return applied ? apply_environment(flags, caller, spec) : applied;
+}
+
+Error with_flags(Error error) {
+    struct Row {
+        std::string_view member;
+        std::string_view flag;
+    };
+
+    constexpr auto kRows = std::to_array<Row>({
+        {"resources.cpus",           "--cpus"         },
+        {"resources.gpus",           "--gpus"         },
+        {"resources.gpu_memory_mib", "--gpu-mem"      },
+        {"resources.memory_mib",     "--mem"          },
+        {"stop.grace_s",             "--grace"        },
+        {"retries.backoff_s",        "--retry-backoff"},
+        {"retries.max",              "--retry"        },
+        {"gpu_memory_mib",           "--gpu-mem"      },
+    });
+    for (const Row& row : kRows) {
+        const std::size_t at = error.message.find(row.member);
+        if (at == std::string::npos) {
+            continue;
+        }
+        error.message.replace(at, row.member.size(), row.flag);
+        if (row.member.ends_with("_s")) {
+            error.message += " (seconds)";
+        }
+    }
+    return error;
 }
 
 Result<void> check(const model::JobSpec& spec) {

@@ -62,6 +62,10 @@ struct Caller {
 /// Errors: kInvalid: "--time: …".
 [[nodiscard]] Result<void> apply(const RunFlags& flags, const Caller& caller, model::JobSpec& spec);
 
+/// What is said of a spec, with the flags in place of its members: "--cpus: …" for
+/// "resources.cpus: …".
+[[nodiscard]] Error with_flags(Error error);
+
 /// Checks a spec made of flags as the server will. Errors: kInvalid.
 [[nodiscard]] Result<void> check(const model::JobSpec& spec);
 

@@ -244,5 +244,37 @@ TEST(JobFile, IsRefusedWithItsPlace) {
     }
 }
 
+TEST(RunFlags, RefusesWhatIsGivenAndEmpty) {
+    for (const char* flag :
+         {"--gpus", "--gpu-mem", "--cpus", "--mem", "--time", "--array", "--name", "--project",
+          "--priority", "--retry", "--retry-backoff", "--signal", "--grace", "--workdir", "--on"}) {
+        const auto flags = parse_run_flags({flag, ""});
+        ASSERT_FALSE(flags) << flag;
+        EXPECT_EQ(flags.error().code, ErrorCode::kInvalid);
+        EXPECT_EQ(
+            flags.error().message,
+            std::string(flag) + ": is empty; give it a value, or leave " + flag + " out");
+    }
+    EXPECT_EQ(parse_run_flags({"-g=2"})->gpus, "2");
+    EXPECT_FALSE(parse_run_flags({"-g="}));
+}
+
+TEST(RunFlags, NamesFlagsWhereTheServerNamesMembers) {
+    const auto said = [](const std::vector<std::string>& words) {
+        const auto spec = spec_of(words);
+        return spec ? "accepted" : with_flags(spec.error()).message;
+    };
+    EXPECT_EQ(said({"--cpus", "0"}), "--cpus: expects steps of 0.001, from 0.001 on");
+    EXPECT_EQ(
+        said({"--grace", "2d"}),
+        "--grace: expects a whole number from 0 to 86400, not 172800 (seconds)");
+    EXPECT_EQ(said({"--grace", "0"}), "accepted");
+    EXPECT_EQ(said({"--retry", "1", "--retry-backoff", "0"}), "accepted");
+    EXPECT_NE(said({"--gpus", "1.5"}).find("0.25, or --gpu-mem)"), std::string::npos);
+    EXPECT_EQ(
+        parse_run_flags({"--detach"}).error().message,
+        "--detach may not stand in a line of the script; give it to `reeve run`");
+}
+
 }  // namespace
 }  // namespace reeve::cli

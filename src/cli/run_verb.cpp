@@ -58,6 +58,14 @@ Result<std::string> read_script(const std::string& path) {
             path + " is no text; to run a program that is there already, write: reeve run -- " +
                 path);
     }
+    if (const std::size_t end = text->find('\n');
+        end != 0 && end != text->npos && (*text)[end - 1] == '\r') {
+        return fail(
+            ErrorCode::kInvalid, path +
+                                     " has lines that end in CRLF, which no shell takes; write: "
+                                     "sed -i 's/\\r$//' " +
+                                     path);
+    }
     const std::string fault = model::fault_of_script(*text);
     return fault.empty() ? text : fail(ErrorCode::kInvalid, path + " " + fault);
 }
@@ -179,8 +187,12 @@ class RunVerb final : public Verb {
             "Submit, print the id, and do not wait (default if no terminal)");
         app.add_flag(
             "--attach", is_attached_,
-            "Show the output, exit as the job does (default on a terminal)");
-        app.add_flag("--dry-run", is_dry_, "Show what would be submitted");
+            "Show the output (of an array: how each element ends), exit as the job does (default "
+            "on a "
+            "terminal)");
+        app.add_flag(
+            "--dry-run{spec}", dry_run_,
+            "Show what would be submitted; --dry-run=server: and what the server would make of it");
     }
 
     [[nodiscard]] bool takes_command() const override { return true; }
@@ -198,12 +210,20 @@ class RunVerb final : public Verb {
             return fail(
                 ErrorCode::kInvalid, "--attach and --detach are opposites; give one of them");
         }
-        const auto specs = file_.empty() ? one_spec(session) : file_specs(session);
+        if (file_ && file_->empty()) {
+            return fail(
+                ErrorCode::kInvalid, "--file: is empty; name a job file, or leave --file out");
+        }
+        if (!dry_run_.empty() && dry_run_ != "spec" && dry_run_ != "server") {
+            return fail(
+                ErrorCode::kInvalid, "--dry-run: '" + dry_run_ + "' is neither spec nor server");
+        }
+        const auto specs = !file_ ? one_spec(session) : file_specs(session);
         if (!specs) {
             return tl::unexpected(specs.error());
         }
-        if (is_dry_) {
-            return show_specs(session, *specs);
+        if (!dry_run_.empty()) {
+            return dry_run_ == "server" ? try_specs(session, *specs) : show_specs(session, *specs);
         }
         if (is_attached_ && specs->size() > 1) {
             return fail(
@@ -214,6 +234,12 @@ class RunVerb final : public Verb {
         const std::string hint = hint_on_environment(this_caller(), specs->front().execution);
         if (!hint.empty()) {
             session.note(hint);
+        }
+        if (const std::string& name = specs->front().terms.name;
+            parse_integer(name) || name == "last" || name.starts_with('@')) {
+            session.note(
+                "Note: '" + printable(name) +
+                "' means something else where a job is named: it is found by its id alone.");
         }
         return submit_and_follow(session, *specs);
     }
@@ -305,7 +331,7 @@ class RunVerb final : public Verb {
         if (applied && !is_script) {
             applied = check_program(session, spec.execution);
         }
-        return finish(std::move(applied), {std::move(spec)});
+        return finish(std::move(applied), {std::move(spec)}).map_error(with_flags);
     }
 
     /// Refuses a program that cannot be executed. The file may be another one where the server is
@@ -420,14 +446,14 @@ class RunVerb final : public Verb {
 
     /// As the file has them.
     [[nodiscard]] Result<std::vector<model::JobSpec>> read_file_specs() const {
-        const auto text = file_ == "-" ? platform::read_all(kStandardInput, kJobFileBytesMax)
-                                       : platform::read_file(file_, kJobFileBytesMax);
+        const auto text = *file_ == "-" ? platform::read_all(kStandardInput, kJobFileBytesMax)
+                                        : platform::read_file(*file_, kJobFileBytesMax);
         if (!text) {
             return fail(text.error().code, text.error().message);
         }
         auto specs = parse_job_file(*text);
         return specs ? std::move(specs)
-                     : fail(specs.error().code, file_ + ": " + specs.error().message);
+                     : fail(specs.error().code, *file_ + ": " + specs.error().message);
     }
 
     [[nodiscard]] static Result<std::vector<model::JobSpec>> finish(
@@ -461,6 +487,35 @@ class RunVerb final : public Verb {
         return 0;
     }
 
+    /// What would come of them now, as the server says. It changes nothing.
+    [[nodiscard]] static Result<int> try_specs(
+        Session& session, const std::vector<model::JobSpec>& specs) {
+        auto client = session.client();
+        if (!client) {
+            return tl::unexpected(std::move(client.error()));
+        }
+        const auto answer =
+            specs.size() == 1
+                ? (*client)->post("/api/v1/jobs?dry_run=1", model::to_json(specs.front()))
+                : (*client)->post("/api/v1/jobs:batch?dry_run=1", batch_of(specs));
+        if (!answer) {
+            return tl::unexpected(answer.error());
+        }
+        const char* kind = specs.size() == 1 ? "dry-run" : "dry-run-list";
+        if (!print_document(session.out(), *answer, kind, session.look.format)) {
+            session.out() << to_pretty(*answer, schema_of(kind)) << "\n";
+        }
+        return 0;
+    }
+
+    [[nodiscard]] static std::string batch_of(const std::vector<model::JobSpec>& specs) {
+        std::string body;
+        for (const model::JobSpec& spec : specs) {
+            body += (body.empty() ? R"({"jobs":[)" : ",") + model::to_json(spec);
+        }
+        return body + "]}";
+    }
+
     // ---- Submission.
 
     [[nodiscard]] Result<std::vector<std::uint64_t>> submit(
@@ -474,11 +529,7 @@ class RunVerb final : public Verb {
             tell_one(session, *answer, specs.front(), id);
             return std::vector<std::uint64_t>{id};
         }
-        std::string body;
-        for (const model::JobSpec& spec : specs) {
-            body += (body.empty() ? R"({"jobs":[)" : ",") + model::to_json(spec);
-        }
-        const auto answer = client.submit("/api/v1/jobs:batch", body + "]}");
+        const auto answer = client.submit("/api/v1/jobs:batch", batch_of(specs));
         if (!answer) {
             return tl::unexpected(answer.error());
         }
@@ -515,10 +566,10 @@ class RunVerb final : public Verb {
     }
 
     RunFlags flags_;
-    std::string file_;
+    std::optional<std::string> file_;
     bool is_detached_ = false;
     bool is_attached_ = false;
-    bool is_dry_ = false;
+    std::string dry_run_;  // "": submit it.
     std::vector<std::string> before_;
     std::vector<std::string> after_;
 };

@@ -1,6 +1,8 @@
 // server, quarantine: what an operator does.
 #include <algorithm>
+#include <filesystem>
 #include <ostream>
+#include <system_error>
 
 #include "base/text.hpp"
 #include "cli/verb.hpp"
@@ -13,13 +15,20 @@ namespace {
 class BackupVerb final : public Verb {
   public:
     void add_options(CLI::App& app) override {
-        app.add_option("FILE", path_, "Absolute path on the server's machine; must not exist")
-            ->required();
+        app.add_option("FILE", path_, "On the server's machine; must not exist")->required();
     }
 
     Result<int> run(Session& session) override {
+        const auto server = session.server_name();
+        if (!path_.starts_with('/') && server && server->starts_with("unix:")) {
+            std::error_code error;  // Of a folder that is gone; then the path stays as it is.
+            const std::string here = std::filesystem::current_path(error).string();
+            path_ = error ? path_ : here + "/" + path_;
+        }
         if (!path_.starts_with('/')) {
-            return fail(ErrorCode::kInvalid, "the server writes the file: give its absolute path");
+            return fail(
+                ErrorCode::kInvalid,
+                "the server writes the file, on its own machine: give its absolute path");
         }
         auto client = session.client();
         const auto done =
@@ -134,11 +143,11 @@ class VerifyVerb final : public ServerFilesVerb {
         if (auto found = path_.empty() ? expect(file) : Result<void>(); !found) {
             return tl::unexpected(std::move(found.error()));
         }
-        if (!platform::path_exists(file)) {
-            return fail(ErrorCode::kNotFound, "there is no " + file);
-        }
         if (!path_.empty() && platform::is_directory(path_)) {
             file = database_in(path_);
+        }
+        if (!platform::path_exists(file)) {
+            return fail(ErrorCode::kNotFound, "there is no " + file);
         }
         const auto check = files.verify(file);
         if (!check) {
@@ -200,6 +209,9 @@ class TokenVerb final : public ServerFilesVerb {
   private:
     [[nodiscard]] Result<int> act(
         Session& session, ServerFiles& files, const std::string& data) override {
+        if (user_.empty()) {
+            return fail(ErrorCode::kInvalid, "--user: is empty; name a user of this machine");
+        }
         if (auto found = expect(data); !found) {
             return tl::unexpected(std::move(found.error()));
         }

@@ -1,5 +1,6 @@
 #include "cli/session.hpp"
 
+#include <algorithm>
 #include <ostream>
 
 #include <poll.h>
@@ -42,6 +43,16 @@ Result<std::string> read_token(const std::string& flag) {
                                      " is empty; `reeve server token --user NAME --file FILE` "
                                      "writes one");
     }
+    const bool is_token =
+        std::ranges::all_of(*token, [](unsigned char byte) { return byte > ' ' && byte < 0x7F; });
+    if (!is_token) {
+        const std::string where = !path.empty() ? path : "REEVE_TOKEN";
+        return fail(
+            ErrorCode::kInvalid, where +
+                                     " has no token in it: a token is one word without spaces and "
+                                     "line breaks; `reeve server token --user NAME --file FILE` "
+                                     "writes one");
+    }
     return token;
 }
 
@@ -71,7 +82,10 @@ void add_global_flags(CLI::App& app, GlobalFlags& flags) {
            "table, wide, json, jsonl, yaml, csv, name or cols=A,B (columns of a list)")
         ->group(group);
     app.add_option("--color", flags.colour, "auto, always or never")->group(group);
-    app.add_option("--timeout", flags.timeout, "For one answer (30s)")->group(group);
+    if (app.get_option_no_throw("--timeout") ==
+        nullptr) {  // `reeve wait --timeout` is another one.
+        app.add_option("--timeout", flags.timeout, "For one answer (30s)")->group(group);
+    }
     app.add_option("--token-file", flags.token_file, "Has the token of `reeve server token`")
         ->group(group);
     app.add_option("--as", flags.acts_as, "Act as this user, as administrators may")->group(group);
@@ -99,7 +113,8 @@ void Session::warn(std::string_view text) const {
 Result<void> Session::settle() {
     std::string output = flags.output;
     if (output.empty()) {
-        output = platform::environment_variable("REEVE_OUTPUT").value_or("table");
+        output = platform::environment_variable("REEVE_OUTPUT").value_or("");
+        output = output.empty() ? "table" : output;
     }
     const auto format = parse_format(output);
     if (!format) {

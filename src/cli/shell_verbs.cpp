@@ -1,4 +1,5 @@
 // completion, version, and what the completion scripts ask.
+#include <algorithm>
 #include <array>
 #include <ostream>
 
@@ -80,6 +81,9 @@ class CompleteVerb final : public Verb {
             }
             return 0;
         }
+        if (const CLI::Option* flag = flag_before(app); flag != nullptr) {
+            return complete_value(session, *flag);
+        }
         if (app.get_option_no_throw("TARGET") != nullptr) {
             return complete_jobs(session);
         }
@@ -93,6 +97,37 @@ class CompleteVerb final : public Verb {
     }
 
   private:
+    /// The flag whose value the last word is; null if it is none's.
+    [[nodiscard]] const CLI::Option* flag_before(const CLI::App& app) const {
+        const std::string& word = words_[words_.size() - 2];
+        const CLI::Option* flag = word.starts_with('-') ? app.get_option_no_throw(word) : nullptr;
+        const bool takes_value = flag != nullptr && flag->get_items_expected_max() > 0;
+        return takes_value ? flag : nullptr;
+    }
+
+    /// Where nothing is known of it the shell offers files.
+    [[nodiscard]] static Result<int> complete_value(Session& session, const CLI::Option& flag) {
+        constexpr std::string_view kStates =
+            "held queued scheduled running stopping succeeded failed cancelled timed_out pending "
+            "done";
+        const std::string name = flag.get_name(false, true);
+        const auto has = [&name](std::string_view word) {
+            const auto names = split(name, ',');
+            return std::ranges::find(names, word) != names.end();
+        };
+        if (has("-p") || has("--project")) {
+            return complete_things(session, kThings.back());
+        }
+        const bool is_format = has("-o");
+        if (!is_format && !has("--state")) {
+            return 0;
+        }
+        for (const std::string& word : split(is_format ? kFormatNames : kStates, ' ')) {
+            session.out() << word << "\t" << (is_format ? "format" : "state") << "\n";
+        }
+        return 0;
+    }
+
     static void complete_verbs(const Session& session) {
         for (const OuterVerb& verb : session.environment().verbs) {
             if (!verb.summary.empty()) {

@@ -425,7 +425,8 @@ std::vector<VerbRow> simulation_verbs() {
     return {
         {"gpu sim", "Set what simulated GPUs show",
          "list | set GPU --pid P | xid GPU N | lose GPU | restore GPU", "  reeve gpu sim set 0 --pid 4711 --mem 4G --util 80\n"
-         "  reeve gpu sim xid 0 79        report an error of it\n"
+         "  reeve gpu sim set 0 --pid 4711 --mem 0     nothing of it is left\n"
+         "  reeve gpu sim xid 0 79        report an error of it, once: it is an event, no state\n"
          "  reeve gpu sim lose 0          it falls off the bus; `restore 0` brings it back\n"
          "  reeve gpu sim xid sim3/0 48   of `reeve up --nodes-simulated`: node and index, or a "
          "UUID\n", make_verb<SimVerb>},

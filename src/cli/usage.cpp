@@ -70,6 +70,15 @@ std::string in_words(const CLI::App& app, const std::string& text) {
     return text;
 }
 
+/// `-w=2s` as `--watch=2s`: only long flags take a value by "=".
+void lengthen(const CLI::App& app, std::string& word) {
+    const bool has_value = word.size() > 2 && word[0] == '-' && word[1] != '-' && word[2] == '=';
+    const CLI::Option* option = has_value ? app.get_option_no_throw(word.substr(0, 2)) : nullptr;
+    if (option != nullptr && !option->get_lnames().empty()) {
+        word = "--" + option->get_lnames().front() + word.substr(2);
+    }
+}
+
 }  // namespace
 
 std::vector<std::string> flags_of(const CLI::App& app) {
@@ -91,6 +100,9 @@ std::string nearest_flag(const CLI::App& app, const std::string& word) {
 
 Result<void> parse_arguments(CLI::App& app, const std::vector<std::string>& words, Advice advice) {
     std::vector<std::string> reversed(words.rbegin(), words.rend());  // As CLI11 takes them.
+    if (!app.get_prefix_command()) {
+        std::ranges::for_each(reversed, [&app](std::string& word) { lengthen(app, word); });
+    }
     app.allow_extras();
     try {
         app.parse(std::move(reversed));

@@ -1,9 +1,13 @@
 // why: every reason why a job does not run now, and what would start it.
+#include <chrono>
+#include <optional>
 #include <ostream>
+#include <string>
 
 #include "base/text.hpp"
 #include "cli/job_watch.hpp"
 #include "cli/verb.hpp"
+#include "model/job_spec.hpp"
 
 namespace reeve::cli {
 namespace {
@@ -23,6 +27,22 @@ std::string holder_in_words(const JsonValue& holder) {
     return words;
 }
 
+/// Of several, how many more; and of those that no time limit ends how many, for they decide.
+std::string others_of(const JsonValue& holders) {
+    rapidjson::SizeType endless = 0;
+    for (rapidjson::SizeType i = 1; i < holders.Size(); ++i) {
+        const bool has_end = !text_at(holders[i], "until").empty();
+        endless += !has_end && find(holders[i], "job") != nullptr ? 1U : 0U;
+    }
+    const rapidjson::SizeType more = holders.Size() - 1;
+    std::string words = ", and " + std::to_string(more) + " more";
+    if (endless > 0) {
+        words += endless == more ? " without a time limit"
+                                 : ", " + std::to_string(endless) + " of them without a time limit";
+    }
+    return words;
+}
+
 /// Who has what is missing, and until when.
 std::string holding_of(const JsonValue& blocker, const Look& look) {
     const JsonValue* holder = find(blocker, "holder");
@@ -34,7 +54,7 @@ std::string holding_of(const JsonValue& blocker, const Look& look) {
     }
     const JsonValue* holders = find(blocker, "holders");
     if (holders != nullptr && holders->IsArray() && holders->Size() > 1) {
-        words += ", and " + std::to_string(holders->Size() - 1) + " more";
+        words += others_of(*holders);
     }
     return words;
 }
@@ -60,6 +80,71 @@ std::vector<std::string> change_row(const JsonValue& change, bool is_first) {
         what = command.empty() ? text_at(change, "text") : command;
     }
     return {is_first ? "  would start now" : "", is_first ? how : "or " + how, printable(what)};
+}
+
+/// What of the timeline since the attempt began is a stop of some kind. The first one begins the
+/// grace, the last one says what for.
+struct Stops {
+    const JsonValue* first = nullptr;
+    const JsonValue* last = nullptr;
+};
+
+Stops stops_in(const JsonValue& timeline, const JsonValue& job) {
+    const std::string began = text_at(job, "started_at");
+    const JsonValue* entries = find(timeline, "items");
+    Stops stops;
+    for (rapidjson::SizeType i = 0; entries != nullptr && i < entries->Size(); ++i) {
+        const JsonValue& entry = (*entries)[i];
+        const std::string kind = text_at(entry, "kind");
+        const bool is_stop =
+            kind.ends_with(".stop") || kind.ends_with(".requeue") || kind.ends_with(".preempt");
+        if (is_stop && text_at(entry, "at") >= began) {
+            stops.first = stops.first == nullptr ? &entry : stops.first;
+            stops.last = &entry;
+        }
+    }
+    return stops;
+}
+
+/// Who stops it, since when, and when it is killed if it does not end before.
+Result<std::string> stop_in_words(
+    Client& client, const Target& target, const JsonValue& job, const Look& look) {
+    const std::string path = "/api/v1/jobs/" + std::to_string(target.job);
+    const auto timeline = client.get(path + "/timeline");
+    const auto whole = timeline ? client.get(path + "?include=spec") : Result<Json>(Json());
+    if (!timeline || !whole) {
+        return tl::unexpected(timeline ? whole.error() : timeline.error());
+    }
+    const model::Execution usual;
+    const std::chrono::seconds grace(
+        integer_at(*whole, "spec.stop.grace_s").value_or(usual.stop_grace_s));
+    const std::chrono::seconds limit(integer_at(job, "time_limit_s").value_or(0));
+    const auto started = parse_time(text_at(job, "started_at"));
+    std::string words = "It is being stopped";
+    std::optional<Instant> since;
+    bool is_forced = false;
+    const Stops stops = stops_in(*timeline, job);
+    if (const JsonValue* stop = stops.last) {
+        const std::string kind = text_at(*stop, "kind");
+        const std::string actor = text_at(*stop, "actor");
+        since = parse_time(text_at(*stops.first, "at"));
+        is_forced = text_at(*stop, "message") == "without grace";
+        words += kind.ends_with(".requeue")   ? ", to be queued again"
+                 : kind.ends_with(".preempt") ? " for another job, to be queued again"
+                                              : "";
+        words += " (asked for" + (actor.empty() ? "" : " by " + printable(actor)) + " " +
+                 relative_time(text_at(*stop, "at"), look.now) + ")";
+    } else if (started && limit.count() > 0 && *started + limit <= look.now) {
+        since = *started + limit;
+        words += ": its time limit of " + format_duration(limit) + " was reached";
+    }
+    if (since && !is_forced && *since + grace > look.now) {
+        const auto left = std::chrono::ceil<std::chrono::seconds>(*since + grace - look.now);
+        words += "; it is killed in " + format_duration(left) + " if it has not ended by then";
+    } else if (since) {
+        words += "; it is being killed";
+    }
+    return words + ".";
 }
 
 class WhyVerb final : public Verb {
@@ -115,6 +200,14 @@ class WhyVerb final : public Verb {
             << "  " << painted(state, tone_of_state(state), session.look) << " "
             << time_of_job(*job, session.look.now) << "  asks for "
             << resources_in_words(find(*job, "resources")) << "\n";
+        if (state == "stopping") {
+            const auto words = stop_in_words(client, target, *job, session.look);
+            if (!words) {
+                return tl::unexpected(words.error());
+            }
+            out << "  " << *words << "\n";
+            return {};
+        }
         print_blockers(out, *why, *job, session.look);
         print_history(out, *why, session.look);
         return {};

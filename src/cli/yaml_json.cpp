@@ -109,7 +109,12 @@ Result<std::vector<std::string>> json_of_yaml(
                 ErrorCode::kInvalid, "not YAML: line " + std::to_string(line) +
                                          " is indented by a tab; YAML takes spaces alone");
         }
-        return fail(ErrorCode::kInvalid, std::string("not YAML: ") + error.what());
+        const std::string what = error.what();
+        const bool is_too_deep = what.ends_with("bad file");  // Its word for that, of a text.
+        return fail(
+            ErrorCode::kInvalid, is_too_deep
+                                     ? "not YAML that is read here: its lists are nested too deeply"
+                                     : "not YAML: " + what);
     }
     std::vector<std::string> json;
     for (const YAML::Node& document : documents) {

@@ -4,11 +4,11 @@
 #include <array>
 #include <map>
 #include <set>
-#include <tuple>
 
 #include "base/text.hpp"
 #include "base/utc.hpp"
 #include "controller/conflicts.hpp"
+#include "controller/why_words.hpp"
 #include "ledger/command.hpp"
 #include "scheduler/quota.hpp"
 #include "scheduler/timeline.hpp"
@@ -27,16 +27,6 @@ model::Usage usage_of(const ledger::JobRow& job) {
         .cpu_millicores = job.host.cpu_millicores,
         .memory_mib = job.host.memory_mib,
         .running_elements = 1};
-}
-
-std::string amount_text(std::string_view what, std::int64_t amount) {
-    if (what == "gpu_milli") {
-        return format_milli(amount) + " GPUs";
-    }
-    if (what == "cpu_millicores") {
-        return format_milli(amount) + " CPUs";
-    }
-    return what == "memory_mib" ? format_mib(amount) : std::to_string(amount) + " running";
 }
 
 /// The classes of the view of which one node, and so all, are as `on` says. Sorted.
@@ -81,7 +71,12 @@ class Explanation {
                 {.kind = BlockerKind::kHeld,
                  .text = "it is held; `reeve release " + id() + "` lets it go"});
         }
-        for (const model::Dependency& dependency : record.after) {
+        for (std::size_t i = 0; i < record.after.size(); ++i) {
+            const model::Dependency& dependency = record.after[i];
+            const auto own = record.after.begin() + static_cast<std::ptrdiff_t>(i);
+            if (std::find(record.after.begin(), own, dependency) != own) {
+                continue;  // Asked for twice.
+            }
             const std::string other = to_string(dependency.job);
             constexpr std::array<const char*, 3> kWords = {"succeed", "end", "end without success"};
             add(
@@ -111,7 +106,9 @@ class Explanation {
     void add_quotas() {
         for (const scheduler::Excess& excess :
              scheduler::excess(view_.limits, view_.usage, usage_of(job_))) {
-            add_excess(BlockerKind::kClusterLimit, "the cluster", excess);
+            add_excess(BlockerKind::kClusterLimit, "the cluster", excess, [](const Holding&) {
+                return true;
+            });
         }
         std::string name = job_.project;
         while (!name.empty()) {
@@ -125,12 +122,18 @@ class Explanation {
                          project->record.user_quota,
                          usage_of_user(view_, project->record.id, job_.record.user),
                          usage_of(job_))) {
-                    add_excess(BlockerKind::kQuota, job_.user + " in project " + name, excess);
+                    add_excess(
+                        BlockerKind::kQuota, job_.user + " in project " + name, excess,
+                        [&](const Holding& holding) {
+                            return holding.user == job_.user && is_within(holding.project, name);
+                        });
                 }
             }
             for (const scheduler::Excess& excess :
                  scheduler::excess(project->record.quota, project->usage, usage_of(job_))) {
-                add_excess(BlockerKind::kQuota, "project " + name, excess);
+                add_excess(
+                    BlockerKind::kQuota, "project " + name, excess,
+                    [&](const Holding& holding) { return is_within(holding.project, name); });
             }
             name = project->parent;
         }
@@ -279,7 +282,33 @@ class Explanation {
 
     void add(Blocker blocker) { binding_.push_back(std::move(blocker)); }
 
-    void add_excess(BlockerKind kind, const std::string& whose, const scheduler::Excess& excess) {
+    /// True of `project` itself, and of what is below it.
+    [[nodiscard]] bool is_within(std::string project, const std::string& above) const {
+        while (!project.empty() && project != above) {
+            const auto found = std::ranges::find_if(
+                view_.projects, [&](const auto& any) { return any.record.name == project; });
+            project = found == view_.projects.end() ? "" : found->parent;
+        }
+        return !project.empty();
+    }
+
+    /// `counts` says which tasks are counted.
+    template <class Counts>
+    void add_excess(
+        BlockerKind kind,
+        const std::string& whose,
+        const scheduler::Excess& excess,
+        const Counts& counts) {
+        std::vector<Holder> holders;
+        for (const auto& node : view_.nodes) {
+            for (const Holding& holding : node->holdings) {
+                if (holding.allocation.owner == model::AllocationOwner::kTask && counts(holding) &&
+                    holds_some(holding.allocation.grant, excess.what)) {
+                    holders.push_back(holder_of(holding));
+                }
+            }
+        }
+        sort_by_end(holders);
         add(
             {.kind = kind,
              .text = whose + " may hold " + amount_text(excess.what, excess.limit) + ", holds " +
@@ -287,7 +316,8 @@ class Explanation {
                      amount_text(excess.what, excess.asked),
              .what = std::string(excess.what),
              .asked = excess.asked,
-             .free = excess.limit - excess.used});
+             .free = excess.limit - excess.used,
+             .holders = std::move(holders)});
     }
 
     void add_refusal(const NodeStatus& node, const scheduler::Refusal& refusal, bool is_binding) {
@@ -319,10 +349,7 @@ class Explanation {
                 break;
             case Reason::kTooSmall:
                 blocker.what = "size";
-                blocker.text =
-                    name + (std::ranges::all_of(node.record.gpus, &model::NodeGpu::is_present)
-                                ? " is too small for it, even when empty"
-                                : " is too small for it while some of its GPUs are lost");
+                blocker.text = name + " is too small for it" + lost_text(node);
                 break;
             case Reason::kCpuShort:
                 blocker.what = "cpu";
@@ -336,7 +363,7 @@ class Explanation {
                 break;
             case Reason::kGpuShort:
                 blocker.what = "gpu";
-                blocker.text = name + " " + gpu_text(refusal);
+                blocker.text = name + " " + gpu_text(job_.gpus, refusal);
                 break;
         }
         if (blocker.what == "cpu" || blocker.what == "memory" || blocker.what == "gpu") {
@@ -446,48 +473,16 @@ class Explanation {
                    : "another job before it";
     }
 
-    /// Which time limit would let it pass; "" if none.
-    static std::string hint(
-        std::chrono::seconds limit, std::chrono::seconds longest, const std::string& what) {
-        if (longest.count() == 0) {
-            return "";
-        }
-        const std::string enough = format_duration(longest) + " or less would " + what;
-        return limit.count() == 0 ? "; this has no time limit, and one of " + enough
-                                  : "; a time limit of " + enough;
-    }
-
-    [[nodiscard]] std::string gpu_text(const scheduler::Refusal& refusal) const {
-        const model::GpuAsk& ask = job_.gpus;
-        if (!ask.is_share()) {
-            return "has " + std::to_string(refusal.free) + " such GPUs free, this needs " +
-                   std::to_string(refusal.asked);
-        }
-        if (ask.milli > 0) {
-            return "has at most " + format_milli(refusal.free) + " of one GPU free, this needs " +
-                   format_milli(refusal.asked);
-        }
-        return "has at most " + format_mib(refusal.free) + " of one GPU free, this needs " +
-               format_mib(refusal.asked);
-    }
-
-    /// Who has what is short, those that end first at the front, those without an end last.
+    /// Who has what is short.
     [[nodiscard]] std::vector<Holder> holders_of(
         const NodeStatus& node, const std::string& what) const {
         std::vector<Holder> holders;
         for (const Holding& holding : node.holdings) {
-            const model::Grant& grant = holding.allocation.grant;
-            const bool holds_it = what == "gpu"   ? !grant.gpus.empty()
-                                  : what == "cpu" ? grant.host.cpu_millicores > 0
-                                                  : grant.host.memory_mib > 0;
-            if (holds_it) {
+            if (holds_some(holding.allocation.grant, what)) {
                 holders.push_back(holder_of(holding));
             }
         }
-        std::ranges::sort(holders, [](const Holder& a, const Holder& b) {
-            return std::tuple(!a.until, a.until, a.element) <
-                   std::tuple(!b.until, b.until, b.element);
-        });
+        sort_by_end(holders);
         return holders;
     }
 

@@ -199,7 +199,14 @@ TEST(Why, WhoHoldsAllThatAUserMayIsToldSoAndWhatWouldDo) {
     EXPECT_EQ(why.blockers.front().kind, BlockerKind::kQuota);
     EXPECT_EQ(
         why.blockers.front().text,
-        "ann in project default may hold 1 GPUs, holds 1 GPUs, and this needs 1 GPUs");
+        "ann in project default may hold 1 GPU, holds 1 GPU, and this needs 1 GPU");
+    EXPECT_TRUE(why.blockers.front().holders.empty()) << "what job 4 holds is of another project";
+    auto node = std::make_shared<NodeStatus>(*view.nodes.front());
+    node->holdings.front().project = "default";
+    view.nodes.front() = node;
+    const Why held = why_pending(job, 1, view, {.user = "ann"});
+    ASSERT_EQ(held.blockers.front().holders.size(), 1U);
+    EXPECT_EQ(held.blockers.front().holders.front().element, "4");
     const std::vector<Change> changes = changes_for({.job = job}, why.blockers, view, kViewNow);
     EXPECT_TRUE(std::ranges::any_of(changes, [](const Change& change) {
         return change.text == "each user of project default may hold 2 GPUs" &&
@@ -207,6 +214,46 @@ TEST(Why, WhoHoldsAllThatAUserMayIsToldSoAndWhatWouldDo) {
     }));
     job.record.user = UserId(4);
     EXPECT_EQ(why_pending(job, 1, view, {.user = "ann"}).binding_count, 0U);
+}
+
+TEST(Why, TheQuotaOfAProjectIsHeldByWhatRunsBelowIt) {
+    View view = half_used_view(hours(8));
+    view.projects.front().record.quota.gpu_milli = 1000;
+    view.projects.front().usage = {.gpu_milli = 1000, .running_elements = 1};
+    view.projects.push_back({
+        .record = {.id = ProjectId(2), .name = "vision"},
+          .parent = "default"
+    });
+    auto node = std::make_shared<NodeStatus>(*view.nodes.front());
+    node->holdings.front().project = "vision";
+    node->holdings.front().until = kViewNow + hours(8);
+    view.nodes.front() = node;
+    const Why why = why_pending(waiting_job(6, 1, hours(1)), 1, view, {.user = "ann"});
+    ASSERT_EQ(why.binding_count, 1U);
+    ASSERT_EQ(why.blockers.front().holders.size(), 1U);
+    EXPECT_EQ(why.blockers.front().holders.front().element, "4");
+    EXPECT_EQ(why.blockers.front().holders.front().until, kViewNow + hours(8));
+}
+
+TEST(Why, SaysWhichGpusOfANodeAreLost) {
+    View view = half_used_view(hours(8));
+    auto node = std::make_shared<NodeStatus>(*view.nodes.front());
+    node->record.gpus = {
+        {.id = GpuId(1), .uuid = "GPU-a"},
+        {.id = GpuId(2), .uuid = "GPU-b"},
+        {.id = GpuId(3), .uuid = "GPU-c", .is_present = false}
+    };
+    view.nodes.front() = node;
+    const Why why = why_pending(waiting_job(6, 3, hours(1)), 1, view, {.user = "ann"});
+    ASSERT_EQ(why.binding_count, 1U);
+    EXPECT_EQ(
+        why.blockers.front().text, "n1 is too small for it while 1 of its 3 GPUs is lost (GPU-c)");
+}
+
+TEST(Why, SaysADependencyThatWasAskedForTwiceOnce) {
+    ledger::JobRow job = waiting_job(6, 1, hours(1));
+    job.record.after = {{.job = JobId(5)}, {.job = JobId(5)}};
+    EXPECT_EQ(why_pending(job, 1, half_used_view(hours(8)), {.user = "ann"}).binding_count, 1U);
 }
 
 TEST(Why, WhatIsLentIsNamedAndThatAPreemptibleJobMayHaveIt) {

@@ -19,6 +19,16 @@ std::string name_of(const Target& target) {
            (target.index ? "_" + std::to_string(*target.index) : std::string());
 }
 
+bool is_stop(Control control) {
+    return control == Control::kStop || control == Control::kStopForced;
+}
+
+bool is_all_cancelled(const model::StateCounts& counts) {
+    return counts[ElementState::kCancelled] > 0 &&
+           counts[ElementState::kCancelled] == counts.ended() && counts.live() == 0 &&
+           counts.pending() == 0;
+}
+
 }  // namespace
 
 Result<Reply> Ledger::control(const ControlJobs& command, const Lookups& lookups) {
@@ -29,7 +39,8 @@ Result<Reply> Ledger::control(const ControlJobs& command, const Lookups& lookups
             return tl::unexpected<Error>(count.error());
         }
         controlled.element_count += *count;
-        controlled.rev = state_.job(target.job)->rev;
+        const model::JobRecord* job = state_.job(target.job);
+        controlled.rev = job == nullptr ? controlled.rev : job->rev;
     }
     return Reply(controlled);
 }
@@ -54,6 +65,10 @@ Result<std::uint32_t> Ledger::control_one(
         return tl::unexpected<Error>(no_job(target.job, owner));
     }
     if (job == nullptr) {
+        const model::StateCounts& counts = lookups.ended_jobs.at(target.job).counts;
+        if (is_stop(command.control) && is_all_cancelled(counts)) {
+            return 0U;
+        }
         return fail(ErrorCode::kConflict, name + " " + why_ended(command.control));
     }
     if (command.if_rev && std::ranges::find(*command.if_rev, job->rev) == command.if_rev->end()) {
@@ -72,11 +87,46 @@ Result<std::uint32_t> Ledger::control_one(
     } else {
         count = control_whole(command.control, target.job);
     }
+    if (count == 0 && is_so_already(command.control, target, *job)) {
+        return 0U;
+    }
     if (count == 0) {
-        return fail(ErrorCode::kConflict, name + " " + why_nothing(command.control));
+        const bool is_stopping = job->counts[ElementState::kStopping] > 0;
+        return fail(
+            ErrorCode::kConflict, name + " " +
+                                      (is_stopping ? why_not_while_stopping(command.control)
+                                                   : why_nothing(command.control)));
     }
     put_control(target, command.control, actor_);
     return count;
+}
+
+/// True if what was asked for, and changed nothing, is as it was asked for: it was asked twice.
+bool Ledger::is_so_already(
+    Control control, const Target& target, const model::JobRecord& job) const {
+    const auto is_requeued = [this](const ElementKey& key) {
+        const ElementRecord* element = state_.element(key);
+        return element != nullptr && element->state == ElementState::kStopping &&
+               element->intent == StopIntent::kRequeue;
+    };
+    if (control == Control::kRequeue) {
+        return target.index ? is_requeued({.job = target.job, .index = *target.index})
+                            : std::ranges::any_of(elements_of(target.job), is_requeued);
+    }
+    const ElementRecord* element =
+        target.index ? state_.element({.job = target.job, .index = *target.index}) : nullptr;
+    if (element != nullptr) {
+        return (is_stop(control) && element->state == ElementState::kCancelled) ||
+               (control == Control::kHold && element->state == ElementState::kHeld) ||
+               (control == Control::kRelease && element->state == ElementState::kQueued);
+    }
+    if (is_stop(control)) {
+        return is_all_cancelled(job.counts);
+    }
+    const bool has_held = job.counts[ElementState::kHeld] > 0;
+    const bool has_queued = job.counts[ElementState::kQueued] > 0;
+    return (control == Control::kHold && has_held && !has_queued) ||
+           (control == Control::kRelease && has_queued && !has_held);
 }
 
 /// Notes what was asked of a job, and by whom.

@@ -253,6 +253,16 @@ void Ledger::report(const model::TaskStarted& started, const Lookups& /*lookups*
     }
 }
 
+void Ledger::report(const model::TaskOverdue& overdue, const Lookups& /*lookups*/) {
+    heard_from(overdue.node);
+    const ElementRecord* element = state_.element(overdue.key.element);
+    const NodeState* node = state_.node_named(overdue.node);
+    if (element != nullptr && node != nullptr && element->attempt == overdue.key.attempt &&
+        element->node == node->record.id && is_live(element->state)) {
+        request_stop(*element, model::StopIntent::kTimeLimit, Control::kStop);
+    }
+}
+
 void Ledger::report(const model::TaskEnded& ended, const Lookups& lookups) {
     heard_from(ended.node);
     const NodeState* node = state_.node_named(ended.node);

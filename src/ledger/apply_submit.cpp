@@ -19,8 +19,9 @@ Result<Reply> Ledger::submit(SubmitJobs& command, const Lookups& lookups) {
     if (identity.uid == 0 && !options_.allows_root_jobs) {
         return fail(
             ErrorCode::kPolicy,
-            "root does not submit jobs here; submit as yourself, or start the server with "
-            "allow_root_jobs");
+            "root does not submit jobs here; submit as yourself, or, if root runs the server, "
+            "start "
+            "it with allow_root_jobs");
     }
     if (const std::optional<Result<Reply>> answer = earlier(command, lookups)) {
         return *answer;

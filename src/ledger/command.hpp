@@ -180,7 +180,7 @@ struct Submitted {
 /// What ControlJobs is answered with.
 struct Controlled {
     std::uint32_t element_count = 0;  // How many elements it changed.
-    Revision rev = Revision(0);       // Of the (last) job, now.
+    Revision rev = Revision(0);       // Of the (last) job, now; 0 of one that ended long ago.
 };
 
 /// What a dry run of SubmitJobs is answered with: the first job as it would be. Its id is not

@@ -163,6 +163,8 @@ class Ledger {
     [[nodiscard]] Result<Reply> control(const ControlJobs& command, const Lookups& lookups);
     [[nodiscard]] Result<std::uint32_t> control_one(
         const ControlJobs& command, const Target& target, const Lookups& lookups);
+    [[nodiscard]] bool is_so_already(
+        Control control, const Target& target, const model::JobRecord& job) const;
     [[nodiscard]] Result<model::ElementKey> element_named(
         Control control, const Target& target, const model::JobRecord& job);
     std::uint32_t control_whole(Control control, JobId job);
@@ -189,6 +191,7 @@ class Ledger {
     // apply_report.cpp
     void report(const model::NodeHello& hello, const Lookups& lookups);
     void report(const model::TaskStarted& started, const Lookups& lookups);
+    void report(const model::TaskOverdue& overdue, const Lookups& lookups);
     void report(const model::TaskEnded& ended, const Lookups& lookups);
     void report(const model::NodeSample& sample, const Lookups& lookups);
     NodeId put_node(const model::NodeHello& hello);
@@ -234,7 +237,7 @@ class Ledger {
     void end_attempt(model::ElementRecord element, const model::TaskOutcome& outcome);
     void note_end(model::ElementRecord& element) const;
     void lose_attempt(const model::ElementKey& key, const std::string& why);
-    void end_by_stop(model::ElementRecord element);
+    void end_by_stop(model::ElementRecord element, model::EndReason requeued_by);
     void put_moved(const model::ElementRecord& element, model::ElementState from);
     void finish(model::ElementRecord element, model::ElementEvent event, model::EndReason reason);
     void fail_or_retry(model::ElementRecord element, model::EndReason reason);

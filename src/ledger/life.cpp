@@ -201,7 +201,8 @@ void Ledger::end_attempt(ElementRecord element, const model::TaskOutcome& outcom
     } else if (outcome.end == TaskEnd::kExited && outcome.exit_code == 0) {
         finish(std::move(element), ElementEvent::kSucceeded, EndReason::kExitCode);
     } else if (is_stopping && is_by_stop(outcome.end)) {
-        end_by_stop(std::move(element));
+        const bool has_exited = outcome.end == TaskEnd::kStopped && outcome.signal == 0;
+        end_by_stop(std::move(element), has_exited ? EndReason::kExitCode : EndReason::kSignal);
     } else if (is_stopping && element.intent != StopIntent::kCancel) {
         requeue(std::move(element), reason_of(outcome.end), microseconds(0));
     } else if (outcome.end == TaskEnd::kNeverStarted && !is_stopping) {
@@ -212,8 +213,8 @@ void Ledger::end_attempt(ElementRecord element, const model::TaskOutcome& outcom
     }
 }
 
-/// It was told to stop, and ended by it.
-void Ledger::end_by_stop(ElementRecord element) {
+/// It was told to stop, and ended by it; `requeued_by` is how, if it was to be queued again.
+void Ledger::end_by_stop(ElementRecord element, EndReason requeued_by) {
     switch (*element.intent) {
         case StopIntent::kCancel:
             finish(std::move(element), ElementEvent::kCancelled, EndReason::kCancelled);
@@ -227,9 +228,7 @@ void Ledger::end_by_stop(ElementRecord element) {
         case StopIntent::kDrain:
             requeue(std::move(element), EndReason::kDrained, microseconds(0));
             break;
-        case StopIntent::kRequeue:
-            requeue(std::move(element), EndReason::kSignal, microseconds(0));
-            break;
+        case StopIntent::kRequeue: requeue(std::move(element), requeued_by, microseconds(0)); break;
     }
 }
 
@@ -239,7 +238,7 @@ void Ledger::lose_attempt(const model::ElementKey& key, const std::string& why) 
     release(element.allocation);
     element.message = why;
     if (element.state == ElementState::kStopping) {
-        end_by_stop(std::move(element));
+        end_by_stop(std::move(element), EndReason::kNodeLost);
     } else {
         fail_or_retry(std::move(element), EndReason::kNodeLost);
     }

@@ -100,6 +100,12 @@ std::string why_nothing(Control control) {
     return "cannot do that now";
 }
 
+std::string why_not_while_stopping(Control control) {
+    return control == Control::kRequeue
+               ? "is being stopped, and is not queued again; submit it anew when it has ended"
+               : "is being stopped";
+}
+
 std::string why_ended(Control control) {
     return control == Control::kRequeue
                ? "has already ended, and only what runs is queued again; submit it anew"

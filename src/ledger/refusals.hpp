@@ -44,6 +44,9 @@ namespace reeve::ledger {
 /// What a control that changed nothing is refused with, after the job's name: "has already ended".
 [[nodiscard]] std::string why_nothing(Control control);
 
+/// Of a job, or an element, that is being stopped for good.
+[[nodiscard]] std::string why_not_while_stopping(Control control);
+
 /// What any control of what has ended is refused with, likewise.
 [[nodiscard]] std::string why_ended(Control control);
 

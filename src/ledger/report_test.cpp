@@ -91,5 +91,32 @@ TEST(Gate, WhatItSaysIsPublishedAgainWhenItChanges) {
     EXPECT_EQ(world.ledger.take_dirty_nodes().size(), 1U);
 }
 
+TEST(Overdue, IsStoppingForItsTimeLimit) {
+    World world(1);
+    const JobId job = world.submit(one_gpu());
+    world.start(job);
+    const model::TaskKey key = world.key(job);
+    world.say(model::TaskOverdue{.node = "elsewhere", .key = key});
+    EXPECT_EQ(world.state(job), "running");
+    for (int i = 0; i < 2; ++i) {  // Hearing it twice changes nothing.
+        world.say(model::TaskOverdue{.node = "n1", .key = key});
+        EXPECT_EQ(world.state(job), "stopping");
+        EXPECT_EQ(world.ledger.state().element({job, 0})->intent, model::StopIntent::kTimeLimit);
+    }
+    world.end(job, {.end = TaskEnd::kTimeLimit, .signal = 15});
+    EXPECT_EQ(world.state(job), "gone");
+    world.say(model::TaskOverdue{.node = "n1", .key = key});  // Late.
+    EXPECT_EQ(world.state(job), "gone");
+}
+
+TEST(Overdue, ACancelIsNotLostBehindIt) {
+    World world(1);
+    const JobId job = world.submit(one_gpu());
+    world.start(job);
+    ASSERT_TRUE(world.control(Control::kStop, job));
+    world.say(model::TaskOverdue{.node = "n1", .key = world.key(job)});
+    EXPECT_EQ(world.ledger.state().element({job, 0})->intent, model::StopIntent::kCancel);
+}
+
 }  // namespace
 }  // namespace reeve::ledger

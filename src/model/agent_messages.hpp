@@ -90,6 +90,12 @@ struct TaskStarted {
     std::int64_t pid = 0;
 };
 
+/// Its time is up, and its node stops it: signal, grace, kill.
+struct TaskOverdue {
+    std::string node = {};
+    TaskKey key = {};
+};
+
 /// The end of every process of the task was seen. Repeated until acknowledged.
 struct TaskEnded {
     std::string node = {};
@@ -118,6 +124,6 @@ struct NodeSample {
     std::vector<ReportedXid> xids = {};  // The newest since the agent began, also if said before.
 };
 
-using AgentReport = std::variant<NodeHello, TaskStarted, TaskEnded, NodeSample>;
+using AgentReport = std::variant<NodeHello, TaskStarted, TaskOverdue, TaskEnded, NodeSample>;
 
 }  // namespace reeve::model

@@ -1,10 +1,18 @@
 #include "model/job_end.hpp"
 
+#include <algorithm>
+#include <cstddef>
+
 namespace reeve::model {
 
 std::string never_text(const std::vector<Dependency>& after) {
     std::string text;
-    for (const Dependency& dependency : after) {
+    for (std::size_t i = 0; i < after.size(); ++i) {
+        const Dependency& dependency = after[i];
+        const auto own = after.begin() + static_cast<std::ptrdiff_t>(i);
+        if (std::find(after.begin(), own, dependency) != own) {
+            continue;  // Asked for twice.
+        }
         text.append(text.empty() ? "" : "; ").append("job ").append(to_string(dependency.job));
         text += dependency.kind == DependencyKind::kNotOk ? " succeeded" : " did not succeed";
     }

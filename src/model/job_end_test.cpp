@@ -32,6 +32,13 @@ TEST(JobEnd, SaysWhatNeverHappened) {
             {DependencyKind::kNotOk, JobId(2)}
     }),
         "job 1 did not succeed; job 2 succeeded");
+    EXPECT_EQ(
+        never_text({
+            {DependencyKind::kOk, JobId(1)},
+            {DependencyKind::kOk, JobId(1)}
+    }),
+        "job 1 did not succeed")
+        << "asked for twice, it is said once";
 }
 
 TEST(JobEnd, IsNoneBeforeTheEnd) {

@@ -226,6 +226,11 @@ bool ProcessRuntime::adopt_shim(Live& task, const TaskStatus& status) {
     watch_shim(task);
     if (status.phase == TaskPhase::kRunning) {
         task.phase = TaskPhase::kRunning;
+        const auto plan = plan_of(task.key);
+        task.time_limit_s = plan ? plan->time_limit_s : 0;
+        if (task.time_limit_s > 0) {
+            task.limit_at = status.started_at + std::chrono::seconds(task.time_limit_s);
+        }
     }
     return true;
 }
@@ -247,10 +252,14 @@ bool ProcessRuntime::abandon_claim(const std::string& directory) {
     return true;
 }
 
+/// As its shim has it.
+Result<ShimPlan> ProcessRuntime::plan_of(const model::TaskKey& key) const {
+    return platform::read_file(directory_of(key) + kTakenPlan, kPlanBytesMax)
+        .and_then([](const std::string& text) { return decode_shim_plan(text); });
+}
+
 CgroupPaths ProcessRuntime::cgroup_of(const model::TaskKey& key) const {
-    const auto bytes = platform::read_file(directory_of(key) + kTakenPlan, kPlanBytesMax);
-    const auto plan =
-        bytes.and_then([](const std::string& text) { return decode_shim_plan(text); });
+    const auto plan = plan_of(key);
     return plan ? plan->cgroup : cgroups_.paths_of(group_name(options_.cluster_id, to_string(key)));
 }
 

@@ -163,6 +163,7 @@ void ProcessRuntime::start(const model::TaskOrder& order, const std::string& dir
     Live& task = add(order.key);
     const bool is_split = planned->plan.shim.splits_output != 0;
     task.answer_by = monotonic_now() + options_.launch_timeout;
+    task.time_limit_s = planned->plan.shim.time_limit_s;
     spawner_.launch(
         directory, is_split ? OutputShape::kTwoLogs : OutputShape::kOneLog,
         [this, key = order.key](SpawnAnswer answer) { on_spawner(key, std::move(answer)); });
@@ -369,6 +370,9 @@ void ProcessRuntime::watch_shim(Live& task) const {
 void ProcessRuntime::say_started(Live& task, std::int64_t pid) {
     if (task.phase != TaskPhase::kRunning) {
         task.phase = TaskPhase::kRunning;
+        if (task.time_limit_s > 0) {
+            task.limit_at = platform::boottime_now() + std::chrono::seconds(task.time_limit_s);
+        }
         events_.emplace_back(RuntimeStarted{task.key, pid});
     }
 }
@@ -402,6 +406,19 @@ void ProcessRuntime::hand_over_stop(Live& task) const {
     }
 }
 
+/// Its shim stops it by itself when its time is up, and notes that.
+void ProcessRuntime::look_at_limit(Live& task) {
+    if (!task.limit_at || *task.limit_at > platform::boottime_now()) {
+        return;
+    }
+    const Result<TaskStatus> status = read_status(directory_of(task.key) + kStatusFile);
+    if (status && status->phase == TaskPhase::kRunning &&
+        status->outcome.end == TaskEnd::kTimeLimit) {
+        task.limit_at.reset();
+        events_.emplace_back(RuntimeOverdue{task.key});
+    }
+}
+
 void ProcessRuntime::look_slowly(Live& task) {
     if (task.is_shim_lost) {
         clean_lost(task);
@@ -409,6 +426,7 @@ void ProcessRuntime::look_slowly(Live& task) {
     }
     hand_over_stop(task);
     if (task.shim.is_open() && task.phase == TaskPhase::kRunning) {
+        look_at_limit(task);
         return;
     }
     const model::TaskKey key = task.key;

@@ -71,6 +71,8 @@ class ProcessRuntime final : public Runtime {
         std::uint64_t token = 0;    // In epoll_.
         std::uint64_t request = 0;  // At the spawner; 0 if it was adopted.
         std::optional<std::chrono::microseconds> answer_by = {};  // Of the spawner.
+        std::int64_t time_limit_s = 0;                            // 0: none.
+        std::optional<std::chrono::microseconds> limit_at = {};   // By boottime_now(), or earlier.
         platform::UniqueFd shim = {};                             // pidfd
         platform::UniqueFd output = {};  // Second ends of the shim's pipes.
         platform::UniqueFd errors = {};
@@ -96,6 +98,7 @@ class ProcessRuntime final : public Runtime {
     void reopen_pipes_of_lost(Live& task, const TaskStatus& status, const CgroupPaths& cgroup);
     void clean_lost(Live& task);
     void end_lost(const Live& task, const std::string& why);
+    [[nodiscard]] Result<ShimPlan> plan_of(const model::TaskKey& key) const;
     [[nodiscard]] CgroupPaths cgroup_of(const model::TaskKey& key) const;
 
     // process_runtime.cpp
@@ -107,6 +110,7 @@ class ProcessRuntime final : public Runtime {
     void on_spawner(const model::TaskKey& key, SpawnAnswer answer);
     void watch_shim(Live& task) const;
     void say_started(Live& task, std::int64_t pid);
+    void look_at_limit(Live& task);
     void on_shim_end(Live& task);
     void hand_over_stop(Live& task) const;
     void look_slowly(Live& task);

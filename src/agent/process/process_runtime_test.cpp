@@ -193,6 +193,21 @@ TEST_F(TaskTest, EndsAtItsTimeLimit) {
     EXPECT_LT(*outcome.ran_for, kPatience);
 }
 
+TEST_F(TaskTest, SaysThatItsTimeIsUpWhileItHasItsGrace) {
+    time_limit_s = 1;
+    execution.stop_grace_s = 1000;
+    shell("trap '' TERM; echo ready; while :; do sleep 0.05; done");
+    launch();
+    ASSERT_TRUE(wait_for<RuntimeOverdue>());
+    open();  // Whoever comes then is told, too.
+    ASSERT_EQ(listed.size(), 1U);
+    EXPECT_TRUE(listed[0].has_started);
+    EXPECT_FALSE(listed[0].outcome);
+    ASSERT_TRUE(wait_for<RuntimeOverdue>());
+    runtime->stop(kKey, StopForce::kKill);
+    EXPECT_EQ(wait_for_end().end, TaskEnd::kTimeLimit);
+}
+
 TEST_F(TaskTest, ADaemonThatItLeavesIsKilled) {
     const model::TaskOutcome outcome =
         run("setsid sh -c 'trap \"\" HUP TERM; sleep 1000' >/dev/null 2>&1 & echo done");

@@ -3,6 +3,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -12,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "agent/process/process_runtime_fixture.hpp"
+#include "agent/process/spawner_process.hpp"
 
 namespace reeve::agent::process {
 namespace {
@@ -219,10 +222,58 @@ TEST_F(TaskTest, AKilledSpawnerIsReplacedAndDisturbsNothing) {
     runtime.reset();
 }
 
+/// The processes that run and whose parent is `parent`, once there is one of that name. `but` was
+/// killed.
+std::vector<pid_t> children_of(pid_t parent, std::string_view name, pid_t but = 0) {
+    std::vector<pid_t> children;
+    const auto deadline = platform::monotonic_now() + kPatience;
+    while (children.empty() && platform::monotonic_now() < deadline) {
+        for (const pid_t pid : descendants_of(parent)) {
+            const auto facts = platform::process_facts(pid);
+            if (facts && facts->parent == parent && facts->name == name && pid != but) {
+                children.push_back(pid);
+            }
+        }
+        sched_yield();
+    }
+    return children;
+}
+
+TEST_F(TaskTest, AKilledKeeperIsReplacedAndDisturbsNothing) {
+    Spawner own = Spawner::start().value();
+    spawner = &own;
+    open();
+    bool is_lost = false;
+    own.when_lost([&] { is_lost = true; });
+    shell("echo ready; read line < " + root + "/go; exit 6");
+    ASSERT_EQ(mkfifo((root + "/go").c_str(), 0600), 0);
+    launch();
+    ASSERT_TRUE(wait_for_log("ready"));
+    const std::vector<pid_t> workers = children_of(own.keeper(), kSpawnerName);
+    ASSERT_EQ(workers.size(), 1U);
+    pid_t keeper = own.keeper();
+    for (int i = 0; i < 2; ++i) {  // The second one is no child of this process.
+        kill(keeper, SIGKILL);
+        const std::vector<pid_t> keepers = children_of(workers[0], "reeve-keeper", keeper);
+        ASSERT_FALSE(keepers.empty());
+        keeper = keepers.back();
+    }
+    kill(workers[0], SIGKILL);
+    ASSERT_EQ(children_of(keeper, kSpawnerName).size(), 1U);
+    ASSERT_TRUE(platform::write_file(root + "/go", "\n"));
+    EXPECT_EQ(wait_for_end().exit_code, 6);
+    ASSERT_TRUE(platform::remove_tree(directory()));
+    EXPECT_EQ(run("echo again").end, TaskEnd::kExited);
+    EXPECT_FALSE(is_lost);
+    runtime.reset();
+}
+
 TEST_F(TaskTest, WithoutASpawnerALaunchIsRefusedAndLeavesNoClaim) {
     Spawner own = Spawner::start().value();
     spawner = &own;
     open();
+    int losses = 0;
+    own.when_lost([&] { ++losses; });
     kill(own.keeper(), SIGSTOP);  // So that it makes no other worker.
     while (platform::process_facts(own.keeper())->state != 'T' &&
            platform::process_facts(own.keeper())->state != 't') {
@@ -239,6 +290,9 @@ TEST_F(TaskTest, WithoutASpawnerALaunchIsRefusedAndLeavesNoClaim) {
     EXPECT_NE(refused->message.find("no shim"), std::string::npos) << refused->message;
     EXPECT_FALSE(platform::path_exists(directory()));
     EXPECT_FALSE(own.is_alive());
+    EXPECT_EQ(losses, 1);
+    pollfd wanted = {runtime->fd(), POLLIN, 0};
+    EXPECT_EQ(poll(&wanted, 1, 0), 0) << "it would wake its loop without end";
     runtime.reset();
 }
 

@@ -426,6 +426,10 @@ void Shim::begin_stop(TaskEnd cause) {
     }
     kill_at_ = platform::boottime_now() + std::chrono::seconds(plan_.stop_grace_s);
     signal_all();
+    if (cause == TaskEnd::kTimeLimit && status_.phase == TaskPhase::kRunning) {
+        status_.outcome.end = cause;  // Nobody else knows of it yet.
+        write_status();
+    }
 }
 
 void Shim::signal_all() {

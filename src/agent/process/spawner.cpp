@@ -96,7 +96,16 @@ void Spawner::collect() {
         send_waiting();
     }
     if (!is_alive_) {
+        note_loss();
         bury();
+    }
+}
+
+/// The end that is closed would be readable for ever.
+void Spawner::note_loss() {
+    socket_.reset();
+    if (const auto listener = std::exchange(lost_, {})) {
+        listener();
     }
 }
 

@@ -26,8 +26,9 @@ struct SpawnAnswer {
 enum class OutputShape : std::uint8_t { kOneLog, kTwoLogs };
 
 /// A small process that forks shims, so that they are small, and so that the server never forks
-/// with threads. A keeper process beside it makes another one if it is killed. Both end with the
-/// server; shims do not.
+/// with threads. A keeper process beside it makes another one if it is killed, and it another
+/// keeper. If both are killed at once there is none any more: the server, with its threads and its
+/// memory, cannot make one that is small. Both end with the server; shims do not.
 ///
 /// The server's side of it. Move-only; one thread uses it; several runtimes may share it.
 class Spawner {
@@ -44,6 +45,9 @@ class Spawner {
     Spawner& operator=(const Spawner&) = delete;
     ~Spawner() = default;
 
+    /// Is told once, by collect(), when the spawner is gone for good.
+    void when_lost(std::function<void()> listener) { lost_ = std::move(listener); }
+
     /// Has a shim forked for the task's directory. `listener` hears kForked or kFailed, and perhaps
     /// kStarted, from collect(). Never waits.
     void launch(const std::string& directory, OutputShape shape, Listener listener);
@@ -57,7 +61,7 @@ class Spawner {
     /// Number of the newest launch.
     [[nodiscard]] std::uint64_t newest() const noexcept { return request_; }
 
-    /// Readable when collect() has something.
+    /// Readable when collect() has something; -1 once the spawner is gone for good.
     [[nodiscard]] int fd() const noexcept { return socket_.get(); }
 
     [[nodiscard]] pid_t keeper() const noexcept { return keeper_; }
@@ -76,6 +80,7 @@ class Spawner {
     void send_waiting();
     void tell(SpawnAnswer answer);
     void bury();
+    void note_loss();
 
     platform::UniqueFd socket_;
     pid_t keeper_ = 0;
@@ -84,6 +89,7 @@ class Spawner {
     std::set<std::uint64_t> in_flight_ = {};  // Sent, and not yet answered by kForked or kFailed.
     std::deque<Waiting> waiting_ = {};
     std::map<std::uint64_t, Listener> listeners_ = {};
+    std::function<void()> lost_ = {};
 };
 
 }  // namespace reeve::agent::process

@@ -72,10 +72,22 @@ bool is_spent(const UniqueFd& end) {
     return !end.is_open() || (poll(&wanted, 1, 0) > 0 && (wanted.revents & POLLIN) == 0);
 }
 
+/// A pidfd of `pid`, which is closed in what is forked for a shim.
+UniqueFd watch_process(pid_t pid) {
+    const UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    return second_end(process);
+}
+
+[[noreturn]] void keep_workers(int socket, UniqueFd worker);
+
 class Worker {
   public:
-    Worker(int socket, UniqueFd signals, rlimit task_files)
-        : socket_(socket), signals_(std::move(signals)), task_files_(task_files) {}
+    /// `keeper` is a pidfd of the process that makes another worker if this one is killed.
+    Worker(int socket, UniqueFd signals, UniqueFd keeper, rlimit task_files)
+        : socket_(socket),
+          signals_(std::move(signals)),
+          keeper_(std::move(keeper)),
+          task_files_(task_files) {}
 
     /// Until the server's end is closed and no pipe has to be kept for the next server.
     void run();
@@ -85,10 +97,12 @@ class Worker {
     void receive();
     void serve(const char* packet, std::size_t size);
     void fork_shim(ShimInput input);
+    void fork_keeper();
     void reap();
 
     int socket_;
     UniqueFd signals_;
+    UniqueFd keeper_;
     rlimit task_files_;  // What a task may open; this process may keep more.
     bool is_serving_ = true;
     std::vector<KeptPipes> kept_ = {};
@@ -121,6 +135,24 @@ void Worker::fork_shim(ShimInput input) {
     send_reply(
         socket_, reply,
         std::array{process.get(), input.output_read.get(), input.errors_read.get()});
+}
+
+/// The keeper was killed: this process makes another one, as it would another worker.
+void Worker::fork_keeper() {
+    UniqueFd own = watch_process(getpid());
+    const pid_t keeper = fork();
+    if (keeper == 0) {
+        setrlimit(RLIMIT_NOFILE, &task_files_);  // What the workers that it makes go by.
+        signals_.reset();
+        kept_.clear();
+        keeper_.reset();
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, nullptr);
+        keep_workers(socket_, std::move(own));
+    }
+    // Without room for a process there is no keeper from here on.
+    keeper_ = keeper > 0 ? watch_process(keeper) : UniqueFd();
 }
 
 void Worker::serve(const char* packet, std::size_t size) {
@@ -175,8 +207,10 @@ void Worker::reap() {
 }
 
 void Worker::wait() {
-    std::array<pollfd, 2> wanted = {
-        {{signals_.get(), POLLIN, 0}, {is_serving_ ? socket_ : -1, POLLIN, 0}}
+    std::array<pollfd, 3> wanted = {
+        {{signals_.get(), POLLIN, 0},
+         {is_serving_ ? socket_ : -1, POLLIN, 0},
+         {is_serving_ ? keeper_.get() : -1, POLLIN, 0}}
     };
     const bool has_orphans = std::ranges::any_of(kept_, &KeptPipes::is_orphaned);
     poll(wanted.data(), wanted.size(), has_orphans ? kOrphanedLookMs : -1);
@@ -186,6 +220,9 @@ void Worker::wait() {
     if (wanted[1].revents != 0) {
         receive();
     }
+    if (is_serving_ && wanted[2].revents != 0) {
+        fork_keeper();
+    }
 }
 
 void Worker::run() {
@@ -194,7 +231,7 @@ void Worker::run() {
     }
 }
 
-[[noreturn]] void run_worker(int socket) {
+[[noreturn]] void run_worker(int socket, pid_t keeper) {
     prctl(PR_SET_NAME, kSpawnerName);
     rlimit task_files = {};
     getrlimit(RLIMIT_NOFILE, &task_files);
@@ -208,7 +245,7 @@ void Worker::run() {
     if (!signals.is_open()) {
         _exit(1);
     }
-    Worker(socket, std::move(signals), task_files).run();
+    Worker(socket, std::move(signals), watch_process(keeper), task_files).run();
     _exit(0);
 }
 
@@ -216,6 +253,37 @@ void Worker::run() {
 bool is_hung_up(int socket) {
     pollfd wanted = {socket, 0, 0};
     return poll(&wanted, 1, 0) > 0 && (wanted.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+/// Makes a worker whenever there is none. `worker` is a pidfd of the one that there is, not open if
+/// there is none yet.
+[[noreturn]] void keep_workers(int socket, UniqueFd worker) {
+    prctl(PR_SET_NAME, "reeve-keeper");
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
+        std::signal(signal, SIG_IGN);
+    }
+    if (worker.is_open()) {  // Not a child of this process.
+        pollfd ended = {worker.get(), POLLIN, 0};
+        while (poll(&ended, 1, -1) < 0 && errno == EINTR) {
+        }
+        worker.reset();
+    }
+    const pid_t own = getpid();
+    while (!is_hung_up(socket)) {
+        const pid_t pid = fork();
+        if (pid == 0) {
+            run_worker(socket, own);
+        }
+        if (pid < 0) {
+            pollfd nothing = {-1, 0, 0};
+            poll(&nothing, 1, 1000);  // No room for a process now; later perhaps.
+            continue;
+        }
+        int status = 0;
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+        }
+    }
+    _exit(0);
 }
 
 void leave_only(int socket) {
@@ -239,26 +307,8 @@ void leave_only(int socket) {
 void run_spawner(UniqueFd socket) {
     platform::reset_signals();
     setsid();  // A Ctrl-C is for the server.
-    prctl(PR_SET_NAME, "reeve-keeper");
     leave_only(socket.get());
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
-        std::signal(signal, SIG_IGN);
-    }
-    while (!is_hung_up(socket.get())) {
-        const pid_t worker = fork();
-        if (worker == 0) {
-            run_worker(socket.get());
-        }
-        if (worker < 0) {
-            pollfd nothing = {-1, 0, 0};
-            poll(&nothing, 1, 1000);  // No room for a process now; later perhaps.
-            continue;
-        }
-        int status = 0;
-        while (waitpid(worker, &status, 0) < 0 && errno == EINTR) {
-        }
-    }
-    _exit(0);
+    keep_workers(socket.get(), {});
 }
 
 }  // namespace reeve::agent::process

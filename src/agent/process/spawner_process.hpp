@@ -11,7 +11,8 @@ inline constexpr std::size_t kSpawnPacketBytesMax = 8192;
 inline constexpr const char* kSpawnerName = "reeve-spawner";
 
 /// Serves launch requests that come by `socket` until the server's end of it is closed. Forks a
-/// worker for that, and another one if it is killed. The worker keeps second ends of the pipes of
+/// worker for that, and another one if it is killed; if this process is killed the worker forks
+/// one like it. The worker keeps second ends of the pipes of
 /// every task, and outlives the server as long as a task may still write to one: what a task wrote
 /// is there for the next server, though shim and server were killed together. Does not return.
 [[noreturn]] void run_spawner(platform::UniqueFd socket);

@@ -47,8 +47,8 @@ struct TaskStatus {
     platform::ProcessId shim = {};
     platform::ProcessId main = {};
     OutputStatus output = {};
-    OutputStatus errors = {};  // Where it splits its output.
-    model::TaskOutcome outcome = {};
+    OutputStatus errors = {};         // Where it splits its output.
+    model::TaskOutcome outcome = {};  // While it runs its `end` alone: kTimeLimit, if that is up.
     std::chrono::microseconds started_at = {};  // boottime_now() then; 0 if its command never ran.
 
     friend bool operator==(const TaskStatus&, const TaskStatus&) = default;

@@ -29,6 +29,23 @@ bool is_all_cancelled(const model::StateCounts& counts) {
            counts.pending() == 0;
 }
 
+/// Of a job that ended long ago: it is as it was asked for, or never will be.
+Result<std::uint32_t> control_ended(
+    Control control, const std::string& name, const model::StateCounts& counts) {
+    if (is_stop(control) && is_all_cancelled(counts)) {
+        return 0U;
+    }
+    return fail(ErrorCode::kConflict, name + " " + why_ended(control));
+}
+
+tl::unexpected<Error> nothing_to_do(
+    Control control, const std::string& name, const model::StateCounts& counts) {
+    const bool is_stopping = counts[ElementState::kStopping] > 0;
+    return fail(
+        ErrorCode::kConflict,
+        name + " " + (is_stopping ? why_not_while_stopping(control) : why_nothing(control)));
+}
+
 }  // namespace
 
 Result<Reply> Ledger::control(const ControlJobs& command, const Lookups& lookups) {
@@ -65,11 +82,7 @@ Result<std::uint32_t> Ledger::control_one(
         return tl::unexpected<Error>(no_job(target.job, owner));
     }
     if (job == nullptr) {
-        const model::StateCounts& counts = lookups.ended_jobs.at(target.job).counts;
-        if (is_stop(command.control) && is_all_cancelled(counts)) {
-            return 0U;
-        }
-        return fail(ErrorCode::kConflict, name + " " + why_ended(command.control));
+        return control_ended(command.control, name, lookups.ended_jobs.at(target.job).counts);
     }
     if (command.if_rev && std::ranges::find(*command.if_rev, job->rev) == command.if_rev->end()) {
         return fail(
@@ -91,11 +104,7 @@ Result<std::uint32_t> Ledger::control_one(
         return 0U;
     }
     if (count == 0) {
-        const bool is_stopping = job->counts[ElementState::kStopping] > 0;
-        return fail(
-            ErrorCode::kConflict, name + " " +
-                                      (is_stopping ? why_not_while_stopping(command.control)
-                                                   : why_nothing(command.control)));
+        return nothing_to_do(command.control, name, job->counts);
     }
     put_control(target, command.control, actor_);
     return count;

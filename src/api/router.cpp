@@ -8,6 +8,8 @@
 namespace reeve::api {
 namespace {
 
+constexpr std::uint32_t kUserUidMin = 1000;  // Of people: UID_MIN of login.defs(5).
+
 constexpr std::string_view kBearer = "Bearer ";
 
 bool has_body(Method method) {
@@ -87,8 +89,11 @@ Result<Caller> acted_as(
             "none named '" +
                 name + "'");
     }
-    if (user->uid == 0 && caller.uid != 0) {
-        return fail(ErrorCode::kForbidden, "nobody but root acts as root");
+    if (user->uid < kUserUidMin && user->uid != caller.uid && caller.uid != 0) {
+        return fail(
+            ErrorCode::kForbidden,
+            "nobody but root acts as root or as another account of the "
+            "system (uid below 1000)");
     }
     user->source = caller.source;
     user->acted_by = std::move(caller.user);

@@ -195,7 +195,8 @@ TEST_F(RouterTest, NobodyButRootActsAsRoot) {
         }
 
         [[nodiscard]] std::optional<Caller> of_user(const std::string& name) const override {
-            return Caller{.user = name, .uid = name == "root" ? 0U : 9U, .role = Role::kUser};
+            const std::uint32_t uid = name == "root" ? 0 : name == "daemon" ? 9 : 1009;
+            return Caller{.user = name, .uid = uid, .role = Role::kUser};
         }
     };
 
@@ -205,10 +206,13 @@ TEST_F(RouterTest, NobodyButRootActsAsRoot) {
     asked.peer = {.is_unix = true, .uid = 8, .gid = 8};
     asked.fields.acts_as = "ada";
     EXPECT_EQ(status(router, asked), 200);
-    asked.fields.acts_as = "root";
-    EXPECT_EQ(status(router, asked), 403);
-    asked.peer.uid = 0;
-    EXPECT_EQ(status(router, asked), 200) << "by another name";
+    for (const char* of_system : {"root", "daemon"}) {
+        asked.fields.acts_as = of_system;
+        asked.peer.uid = 8;
+        EXPECT_EQ(status(router, asked), 403) << of_system;
+        asked.peer.uid = 0;
+        EXPECT_EQ(status(router, asked), 200) << of_system << ", by root of another name";
+    }
 }
 
 TEST_F(RouterTest, TokensAreWhoTheySay) {

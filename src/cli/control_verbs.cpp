@@ -66,7 +66,12 @@ class ControlVerb : public Verb {
             return 0;
         }
         auto done = stop_or_such(session, **client, *targets);
-        return done && !grace_.empty() ? end_within(*grace, session, **client, *targets) : done;
+        if (!done || grace_.empty()) {
+            return done;
+        }
+        return end_within(*grace, session, **client, *targets).map([&](int forced) {
+            return std::max(*done, forced);
+        });
     }
 
   private:

@@ -1,5 +1,7 @@
 #include "controller/reason_log.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <tuple>
 #include <utility>
 
@@ -55,8 +57,26 @@ void ReasonLog::look(
             note(job, at, why);
         }
     }
-    while (jobs_.size() > kReasonJobsMax) {
-        jobs_.erase(jobs_.begin());
+    if (jobs_.size() > kReasonJobsMax) {
+        forget(at);
+    }
+}
+
+/// Those that were seen waiting the longest ago: more than there are too many, so that this is
+/// seldom, but of those that wait at `now` no more.
+void ReasonLog::forget(Instant now) {
+    std::vector<std::pair<Instant, JobId>> order;
+    order.reserve(jobs_.size());
+    for (const auto& [job, spans] : jobs_) {
+        order.emplace_back(spans.back().seen, job);
+    }
+    const auto gone = static_cast<std::size_t>(
+        std::ranges::count_if(order, [&](const auto& each) { return each.first < now; }));
+    const std::size_t count = std::max(
+        order.size() - kReasonJobsMax, std::min(order.size() - kReasonJobsMax * 9 / 10, gone));
+    std::ranges::nth_element(order, order.begin() + static_cast<std::ptrdiff_t>(count));
+    for (std::size_t i = 0; i < count; ++i) {
+        jobs_.erase(order[i].second);
     }
 }
 

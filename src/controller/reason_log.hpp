@@ -25,7 +25,7 @@ struct ReasonSpan {
 };
 
 inline constexpr std::size_t kReasonSpansMax = 32;     // Of one job; the oldest go.
-inline constexpr std::size_t kReasonJobsMax = 20'000;  // The oldest jobs go.
+inline constexpr std::size_t kReasonJobsMax = 20'000;  // Those that waited the longest ago go.
 
 /// What jobs waited for, as it was found from time to time: since this server started, of the jobs
 /// that were looked at, and without what came and went between two looks. Jobs that no longer wait
@@ -48,6 +48,7 @@ class ReasonLog {
     [[nodiscard]] std::vector<ReasonSpan> of(JobId job) const;
 
   private:
+    void forget(Instant now);
     void note(JobId job, Instant at, const std::string& reason);
 
     mutable std::mutex mutex_;

@@ -84,14 +84,16 @@ TEST_F(ReasonLogTest, IsBounded) {
     }
     ASSERT_EQ(log.of(JobId(1)).size(), kReasonSpansMax);
     EXPECT_EQ(log.of(JobId(1)).back().since, at(99));
-    std::vector<ledger::JobRow> many;
-    many.reserve(kReasonJobsMax);
-    for (std::uint64_t id = 2; id < kReasonJobsMax + 2; ++id) {
+    std::vector<ledger::JobRow> many = one;
+    many.reserve(kReasonJobsMax + 2);
+    for (std::uint64_t id = 3; id < kReasonJobsMax + 2; ++id) {
         many.push_back(waiting_job(id, 2, hours(1)));
     }
-    look(many, 200, "behind");
-    EXPECT_TRUE(log.of(JobId(1)).empty()) << "the oldest goes";
-    EXPECT_EQ(log.of(JobId(2)).size(), 1U);
+    look({waiting_job(2, 2, hours(1))}, 200, "behind");
+    look(many, 201, "behind");
+    EXPECT_TRUE(log.of(JobId(2)).empty()) << "it has not waited since";
+    look(one, 202, "quota");
+    EXPECT_EQ(log.of(JobId(1)).size(), kReasonSpansMax) << "it waits, however old it is";
 }
 
 }  // namespace

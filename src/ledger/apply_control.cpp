@@ -82,13 +82,18 @@ Result<std::uint32_t> Ledger::control_one(
         return tl::unexpected<Error>(no_job(target.job, owner));
     }
     if (job == nullptr) {
-        return control_ended(command.control, name, lookups.ended_jobs.at(target.job).counts);
+        const model::StateCounts& counts = lookups.ended_jobs.at(target.job).counts;
+        return command.if_rev ? nothing_to_do(command.control, name, counts)
+                              : control_ended(command.control, name, counts);
     }
     if (command.if_rev && std::ranges::find(*command.if_rev, job->rev) == command.if_rev->end()) {
         return fail(
             ErrorCode::kPrecondition, "job " + to_string(target.job) +
                                           " has changed since it was read (If-Match); read it "
                                           "again");
+    }
+    if (target.index && is_so_without_record(command.control, target, *job)) {
+        return 0U;  // So that none is made.
     }
     std::uint32_t count = 0;
     if (target.index) {
@@ -136,6 +141,22 @@ bool Ledger::is_so_already(
     const bool has_queued = job.counts[ElementState::kQueued] > 0;
     return (control == Control::kHold && has_held && !has_queued) ||
            (control == Control::kRelease && has_queued && !has_held);
+}
+
+/// The same of an element that has no record: it never left the queue, or has ended.
+bool Ledger::is_so_without_record(
+    Control control, const Target& target, const model::JobRecord& job) const {
+    const ElementKey key{.job = target.job, .index = *target.index};
+    if (!job.range.has(key.index) || state_.element(key) != nullptr) {
+        return false;
+    }
+    const std::uint32_t position = (key.index - job.range.first) / job.range.step;
+    if (position < job.next || std::ranges::binary_search(job.taken, position)) {
+        // Which end it was is not at hand, unless all had the same.
+        return is_stop(control) && job.counts.ended() == job.counts[ElementState::kCancelled];
+    }
+    return (control == Control::kHold && job.waiting_state == ElementState::kHeld) ||
+           (control == Control::kRelease && job.waiting_state == ElementState::kQueued);
 }
 
 /// Notes what was asked of a job, and by whom.

@@ -50,6 +50,27 @@ TEST(Controls, WhatIsAskedTwiceIsNoConflict) {
     EXPECT_EQ(changed(Control::kStop, JobId(70)), "job 70 has already ended");
 }
 
+TEST(Controls, ThatChangeNothingOfAnElementMakeNoRecordOfIt) {
+    World world(1);
+    world.start(world.submit(one_gpu()));
+    model::JobTerms terms = one_gpu();
+    terms.array = model::ArrayRange{.last = 9};
+    const JobId array = world.submit(terms);
+    world.step();
+    const auto changed = [&](Control control, std::uint32_t index) {
+        const auto reply = world.control(control, array, index);
+        return reply ? std::to_string(std::get<Controlled>(*reply).element_count)
+                     : reply.error().message;
+    };
+    const Revision before = world.ledger.state().job(array)->rev;
+    EXPECT_EQ(changed(Control::kRelease, 7), "0");
+    EXPECT_EQ(world.ledger.state().element({.job = array, .index = 7}), nullptr);
+    EXPECT_EQ(world.ledger.state().job(array)->rev, before);
+    EXPECT_EQ(changed(Control::kStop, 7), "1");
+    EXPECT_EQ(changed(Control::kStop, 7), "0");
+    EXPECT_EQ(changed(Control::kHold, 7), "job 2_7 has already ended");
+}
+
 TEST(Controls, OfWhatIsQueuedAgainIsKeptHowItEnded) {
     World world(1);
     for (const auto& [outcome, want] : std::vector<std::pair<model::TaskOutcome, EndReason>>{

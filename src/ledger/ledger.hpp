@@ -165,6 +165,8 @@ class Ledger {
         const ControlJobs& command, const Target& target, const Lookups& lookups);
     [[nodiscard]] bool is_so_already(
         Control control, const Target& target, const model::JobRecord& job) const;
+    [[nodiscard]] bool is_so_without_record(
+        Control control, const Target& target, const model::JobRecord& job) const;
     [[nodiscard]] Result<model::ElementKey> element_named(
         Control control, const Target& target, const model::JobRecord& job);
     std::uint32_t control_whole(Control control, JobId job);

@@ -173,7 +173,7 @@ class OtherUsers(unittest.TestCase):
             self.assertEqual(server.client.post(
                 "/api/v1/server:backup", {"path": str(server.data / "copy")}).status, 200)
             self.assertEqual(server.data.stat().st_mode & 0o7777, 0o711)
-            open_to_all = {"reeve.sock", "gpus.sim", "gpus.sim.lock"}  # Jobs read what they are simulated on.
+            open_to_all = {"reeve.sock", "gpus.sim", "gpus.sim.lock", "simulations"}  # Jobs read what they are simulated on.
             for path in server.data.iterdir():
                 if path.name not in open_to_all:
                     self.assertEqual(path.stat().st_mode & 0o077, 0, path)

@@ -31,6 +31,7 @@ using platform::UniqueFd;
 constexpr std::size_t kRequestHead = sizeof(std::uint64_t) + 1;  // Number, shape.
 constexpr int kKeptFrom = 64;          // Descriptors that are kept begin here; a shim closes them.
 constexpr int kOrphanedLookMs = 1000;  // Between two looks at pipes whose shim was killed.
+constexpr int kNoRoomPauseMs = 1000;   // For a process now; later perhaps.
 
 struct Pipe {
     UniqueFd read_end = {};
@@ -140,7 +141,7 @@ void Worker::fork_shim(ShimInput input) {
 /// The keeper was killed: this process makes another one, as it would another worker.
 void Worker::fork_keeper() {
     UniqueFd own = watch_process(getpid());
-    const pid_t keeper = fork();
+    const pid_t keeper = own.is_open() ? fork() : -1;  // One that cannot see it would make another.
     if (keeper == 0) {
         setrlimit(RLIMIT_NOFILE, &task_files_);  // What the workers that it makes go by.
         signals_.reset();
@@ -151,8 +152,12 @@ void Worker::fork_keeper() {
         sigprocmask(SIG_SETMASK, &none, nullptr);
         keep_workers(socket_, std::move(own));
     }
-    // Without room for a process there is no keeper from here on.
-    keeper_ = keeper > 0 ? watch_process(keeper) : UniqueFd();
+    if (keeper > 0) {
+        keeper_ = watch_process(keeper);
+    } else {
+        pollfd nothing = {-1, 0, 0};
+        poll(&nothing, 1, kNoRoomPauseMs);  // The old one's end stays to be seen: it tries again.
+    }
 }
 
 void Worker::serve(const char* packet, std::size_t size) {
@@ -276,7 +281,7 @@ bool is_hung_up(int socket) {
         }
         if (pid < 0) {
             pollfd nothing = {-1, 0, 0};
-            poll(&nothing, 1, 1000);  // No room for a process now; later perhaps.
+            poll(&nothing, 1, kNoRoomPauseMs);
             continue;
         }
         int status = 0;

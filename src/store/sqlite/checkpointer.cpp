@@ -10,9 +10,11 @@ namespace {
 constexpr int kCopiesOfALog = 8;  // The writer copies what comes during the last one.
 
 /// Copies what it can without keeping anybody waiting. That it could not is no error: the log has
-/// all, and a later commit asks again.
-void copy_back(sqlite3* database) {
-    sqlite3_wal_checkpoint_v2(database, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+/// all, and a later commit asks again. How many pages of the log are copied; -1: it is not known.
+int copy_back(sqlite3* database) {
+    int copied = -1;
+    sqlite3_wal_checkpoint_v2(database, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, &copied);
+    return copied;
 }
 
 }  // namespace
@@ -49,14 +51,19 @@ Checkpointer::~Checkpointer() {
 
 int Checkpointer::on_commit(void* self, sqlite3* writer, const char* /*schema*/, int pages) {
     Checkpointer& own = *static_cast<Checkpointer*>(self);
+    const int part = own.log_pages_max_ / kCopiesOfALog;
     if (pages < own.asked_at_) {
         own.asked_at_ = 0;  // The log began anew.
+        own.copied_ = 0;
     }
-    if (pages >= own.log_pages_max_) {
+    // Not while much is left, as after a long read, which nothing can be copied past; but the log
+    // does not grow for ever where the disk is too slow for the thread.
+    const bool is_little_left = pages - own.copied_ <= 2 * part;
+    if (pages >= own.log_pages_max_ * (is_little_left ? 1 : 4)) {
         copy_back(writer);
         return SQLITE_OK;
     }
-    if (pages - own.asked_at_ >= own.log_pages_max_ / kCopiesOfALog) {
+    if (pages - own.asked_at_ >= part) {
         own.asked_at_ = pages;
         {
             const std::scoped_lock lock(own.mutex_);
@@ -76,7 +83,7 @@ void Checkpointer::run() {
         }
         is_asked_ = false;
         lock.unlock();
-        copy_back(own_.handle());
+        copied_ = copy_back(own_.handle());
         lock.lock();
     }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -41,7 +42,8 @@ class Checkpointer {
     Database* writer_;
     Database own_;
     int log_pages_max_;
-    int asked_at_ = 0;  // Pages in the log when it last asked; of the writer's thread.
+    int asked_at_ = 0;             // Pages in the log when it last asked; of the writer's thread.
+    std::atomic<int> copied_ = 0;  // Pages of the log, by the last copy.
     std::mutex mutex_ = {};
     std::condition_variable changed_ = {};
     bool is_asked_ = false;

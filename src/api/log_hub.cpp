@@ -26,6 +26,23 @@ std::string node_name(const controller::View& view, NodeId id) {
     return found == view.nodes.end() ? std::string() : (*found)->record.name;
 }
 
+/// Of an attempt without a record: whether there may be one.
+Result<void> check_attempt(
+    ledger::Reader& reader, const model::ElementKey& key, std::optional<std::uint32_t> attempt) {
+    const auto newest = find_attempt(reader, key, {});
+    if (!newest) {
+        return tl::unexpected<Error>(newest.error());
+    }
+    const std::uint32_t last = *newest ? (*newest)->attempt : 1;
+    if (attempt.value_or(last) <= last) {
+        return {};
+    }
+    return fail(
+        ErrorCode::kNotFound, "job " + to_string(key.job) + " has no attempt " +
+                                  std::to_string(*attempt) + " yet; the newest is " +
+                                  std::to_string(last));
+}
+
 }  // namespace
 
 Result<LogFound> find_log(
@@ -54,20 +71,11 @@ Result<LogFound> find_log(
                                       std::to_string(wish.rank) + "; it is one task, of rank 0");
     }
     const bool job_is_over = record.ended_at != model::kNever;
-    if (!*attempt && wish.attempt) {
-        const auto newest = find_attempt(reader, {.job = wish.job, .index = index}, {});
-        if (!newest) {
-            return tl::unexpected<Error>(newest.error());
-        }
-        const std::uint32_t last = *newest ? (*newest)->attempt : 1;
-        if (*wish.attempt > last) {
-            return fail(
-                ErrorCode::kNotFound, "job " + to_string(wish.job) + " has no attempt " +
-                                          std::to_string(*wish.attempt) + " yet; the newest is " +
-                                          std::to_string(last));
-        }
-    }
     if (!*attempt) {
+        if (auto checked = check_attempt(reader, {.job = wish.job, .index = index}, wish.attempt);
+            !checked) {
+            return tl::unexpected<Error>(std::move(checked.error()));
+        }
         return LogFound{.place = std::nullopt, .is_over = job_is_over};
     }
     const model::ElementRecord& element = **attempt;

@@ -50,12 +50,9 @@ class ControlVerb : public Verb {
         if (list->selector && !list->has_named()) {
             limit_to_mine(*list->selector);
         }
-        const auto grace = grace_.empty() ? std::chrono::seconds(0) : parse_duration(grace_);
-        if (!grace || (!grace_.empty() && is_forced_)) {
-            return fail(
-                ErrorCode::kInvalid,
-                grace ? "--force kills at once, and --grace later; give one of the two"
-                      : "--grace: " + grace.error().message);
+        const auto grace = grace_given();
+        if (!grace) {
+            return tl::unexpected(grace.error());
         }
         const auto targets = look_up(**client, *list);
         if (!targets) {
@@ -66,38 +63,49 @@ class ControlVerb : public Verb {
             return 0;
         }
         auto done = stop_or_such(session, **client, *targets);
-        if (!done || grace_.empty()) {
-            return done;
-        }
-        return end_within(*grace, session, **client, *targets).map([&](int forced) {
-            return std::max(*done, forced);
-        });
+        return done && *grace ? end_within(**grace, session, **client, *targets, *done) : done;
     }
 
   private:
+    /// Nothing: none is.
+    [[nodiscard]] Result<std::optional<std::chrono::seconds>> grace_given() const {
+        if (grace_.empty()) {
+            return std::optional<std::chrono::seconds>();
+        }
+        const auto grace = parse_duration(grace_);
+        if (!grace) {
+            return fail(ErrorCode::kInvalid, "--grace: " + grace.error().message);
+        }
+        if (is_forced_) {
+            return fail(
+                ErrorCode::kInvalid,
+                "--force kills at once, and --grace later; give one of the two");
+        }
+        return std::optional(*grace);
+    }
+
     [[nodiscard]] Result<int> stop_or_such(
         Session& session, Client& client, const std::vector<Target>& targets) const {
         return targets.size() > 1 ? many(session, client, targets) : each(session, client, targets);
     }
 
-    /// They are told to stop. What has not ended when `grace` is over is killed.
+    /// They are told to stop, with `status` as its outcome. What has not ended when `grace` is over
+    /// is killed.
     [[nodiscard]] Result<int> end_within(
         std::chrono::seconds grace,
         Session& session,
         Client& client,
-        const std::vector<Target>& targets) {
+        const std::vector<Target>& targets,
+        int status) {
         const auto until = session.clock() + grace;
+        const auto is_over = [&] { return session.clock() >= until ? Go::kStop : Go::kOn; };
+        const auto has_ended = [](const Json& job) {
+            return is_end_state(text_at(job, "state")) ? Go::kStop : Go::kOn;
+        };
         std::vector<Target> left;
         for (const Target& target : targets) {
-            const auto ended =
-                session.clock() >= until
-                    ? Result<bool>(false)
-                    : watch(
-                          client, target,
-                          [](const Json& job) {
-                              return is_end_state(text_at(job, "state")) ? Go::kStop : Go::kOn;
-                          },
-                          [&] { return session.clock() >= until ? Go::kStop : Go::kOn; });
+            const auto ended = is_over() == Go::kStop ? Result<bool>(false)
+                                                      : watch(client, target, has_ended, is_over);
             if (!ended) {
                 return tl::unexpected(ended.error());
             }
@@ -106,7 +114,8 @@ class ControlVerb : public Verb {
             }
         }
         is_forced_ = true;
-        return left.empty() ? Result<int>(0) : stop_or_such(session, client, left);
+        const auto forced = left.empty() ? Result<int>(0) : stop_or_such(session, client, left);
+        return forced.map([&](int each) { return std::max(status, each); });
     }
 
     /// "@running" of a verb that changes something: the caller's own, and what has not ended.

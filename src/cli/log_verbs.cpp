@@ -59,28 +59,30 @@ class LogsVerb final : public Verb {
         if (!attempt) {
             return tl::unexpected(attempt.error());
         }
-        const std::string query = query_of(*target, *attempt);
-        const std::string path = "/api/v1/jobs/" + std::to_string(target->job) + "/logs?" + query;
-        LogPrinter printer(session.out());
-        const auto goes_on = [&] { return session.out().good(); };
-        const auto printed = tail_ < 0 ? print_log(**client, path, printer, goes_on)
-                                       : print_tail(session, **client, path, printer);
-        if (!printed) {
-            return tl::unexpected(name_element(printed.error(), *target));
-        }
-        auto told =
-            printer.next() == 0 ? tell_why_empty(session, **client, *target) : Result<void>();
-        if (!told || !follows_) {
-            return told ? Result<int>(0) : tl::unexpected(std::move(told.error()));
-        }
-        auto followed = follow(session, **client, {.job = target->job, .query = query}, printer);
-        if (followed && attempt_ == 0) {
-            followed = follow_later(session, **client, *target, *attempt);
-        }
-        return followed ? Result<int>(0) : tl::unexpected(std::move(followed.error()));
+        return show(session, **client, *target, *attempt).map([] { return 0; });
     }
 
   private:
+    /// What there is, and then, if it is to be followed, what comes.
+    [[nodiscard]] Result<void> show(
+        Session& session, Client& client, const Target& target, std::int64_t attempt) const {
+        const std::string query = query_of(target, attempt);
+        const std::string path = "/api/v1/jobs/" + std::to_string(target.job) + "/logs?" + query;
+        LogPrinter printer(session.out());
+        const auto goes_on = [&] { return session.out().good(); };
+        const auto printed = tail_ < 0 ? print_log(client, path, printer, goes_on)
+                                       : print_tail(session, client, path, printer);
+        if (!printed) {
+            return tl::unexpected(name_element(printed.error(), target));
+        }
+        auto done = printer.next() == 0 ? tell_why_empty(session, client, target) : Result<void>();
+        if (!done || !follows_) {
+            return done;
+        }
+        done = follow(session, client, {.job = target.job, .query = query}, printer);
+        return done && attempt_ == 0 ? follow_later(session, client, target, attempt) : done;
+    }
+
     /// Which one to show; 0: the newest. Who follows has to know which one that is.
     [[nodiscard]] Result<std::int64_t> attempt_of(Client& client, const Target& target) const {
         if (attempt_ > 0 || !follows_) {
@@ -138,6 +140,11 @@ class LogsVerb final : public Verb {
         return error;
     }
 
+    [[nodiscard]] static Result<bool> has_one_log(Client& client, const Target& target) {
+        return client.get("/api/v1/jobs/" + std::to_string(target.job) + "?include=spec")
+            .map([](const Json& job) { return !flag_at(job, "spec.split_output"); });
+    }
+
     /// Errors: kNotFound: there is no such attempt.
     [[nodiscard]] Result<void> tell_why_empty(
         const Session& session, Client& client, const Target& target) const {
@@ -153,18 +160,15 @@ class LogsVerb final : public Verb {
                                           name + "; the newest is " + std::to_string(newest));
         }
         const std::string state = text_at(*job, "state");
-        if (shows_stderr_) {
-            const auto whole =
-                client.get("/api/v1/jobs/" + std::to_string(target.job) + "?include=spec");
-            if (!whole) {
-                return tl::unexpected(whole.error());
-            }
-            if (!flag_at(*whole, "spec.split_output")) {
-                session.note(
-                    name + " has one log for both: its standard error is in `reeve logs " + name +
-                    "`. --split-output at its submission makes two.");
-                return {};
-            }
+        const auto has_one = shows_stderr_ ? has_one_log(client, target) : Result<bool>(false);
+        if (!has_one) {
+            return tl::unexpected(has_one.error());
+        }
+        if (*has_one) {
+            session.note(
+                name + " has one log for both: its standard error is in `reeve logs " + name +
+                "`. --split-output at its submission makes two.");
+            return {};
         }
         if (!text_at(*job, "started_at").empty()) {
             session.note(name + " has printed nothing" + (is_end_state(state) ? "." : " yet."));
@@ -289,11 +293,19 @@ class WaitVerb final : public Verb {
                 ErrorCode::kUnavailable, to_string(target) + " is still " + state + " after " +
                                              timeout_ + " (--timeout); it goes on");
         }
+        tell_end(session, target, state, *end);
+        return status;
+    }
+
+    static void tell_end(
+        const Session& session,
+        const Target& target,
+        const std::string& state,
+        const std::string& end) {
         if (is_end_state(state)) {
             session.note(
-                to_string(target) + " " + state + (end->empty() ? "" : ": " + printable(*end)));
+                to_string(target) + " " + state + (end.empty() ? "" : ": " + printable(end)));
         }
-        return status;
     }
 
     TargetFlags targets_;

@@ -206,17 +206,8 @@ class RunVerb final : public Verb {
     }
 
     Result<int> run(Session& session) override {
-        if (is_attached_ && is_detached_) {
-            return fail(
-                ErrorCode::kInvalid, "--attach and --detach are opposites; give one of them");
-        }
-        if (file_ && file_->empty()) {
-            return fail(
-                ErrorCode::kInvalid, "--file: is empty; name a job file, or leave --file out");
-        }
-        if (!dry_run_.empty() && dry_run_ != "spec" && dry_run_ != "server") {
-            return fail(
-                ErrorCode::kInvalid, "--dry-run: '" + dry_run_ + "' is neither spec nor server");
+        if (const auto checked = check_flags(); !checked) {
+            return tl::unexpected(checked.error());
         }
         const auto specs = !file_ ? one_spec(session) : file_specs(session);
         if (!specs) {
@@ -231,20 +222,40 @@ class RunVerb final : public Verb {
                 "--attach follows one job, and this file has several; leave --attach out, and "
                 "`reeve wait` for the ids");
         }
-        const std::string hint = hint_on_environment(this_caller(), specs->front().execution);
+        give_hints(session, specs->front());
+        return submit_and_follow(session, *specs);
+    }
+
+  private:
+    [[nodiscard]] Result<void> check_flags() const {
+        if (is_attached_ && is_detached_) {
+            return fail(
+                ErrorCode::kInvalid, "--attach and --detach are opposites; give one of them");
+        }
+        if (file_ && file_->empty()) {
+            return fail(
+                ErrorCode::kInvalid, "--file: is empty; name a job file, or leave --file out");
+        }
+        if (!dry_run_.empty() && dry_run_ != "spec" && dry_run_ != "server") {
+            return fail(
+                ErrorCode::kInvalid, "--dry-run: '" + dry_run_ + "' is neither spec nor server");
+        }
+        return {};
+    }
+
+    static void give_hints(const Session& session, const model::JobSpec& spec) {
+        const std::string hint = hint_on_environment(this_caller(), spec.execution);
         if (!hint.empty()) {
             session.note(hint);
         }
-        if (const std::string& name = specs->front().terms.name;
+        if (const std::string& name = spec.terms.name;
             parse_integer(name) || name == "last" || name.starts_with('@')) {
             session.note(
                 "Note: '" + printable(name) +
                 "' means something else where a job is named: it is found by its id alone.");
         }
-        return submit_and_follow(session, *specs);
     }
 
-  private:
     [[nodiscard]] bool follows_job(
         const Session& session, const std::vector<model::JobSpec>& specs) const {
         const bool is_person =

@@ -60,12 +60,7 @@ class CompleteVerb final : public Verb {
             complete_verbs(session);
             return 0;
         }
-        const VerbRow* row = nullptr;
-        for (const VerbRow& known : verb_table()) {
-            const std::string two = words_[0] + " " + words_[1];
-            row =
-                known.name == words_[0] || (words_.size() > 2 && known.name == two) ? &known : row;
-        }
+        const VerbRow* const row = row_meant();
         if (row == nullptr) {
             complete_second_words(session);
             return 0;
@@ -97,6 +92,16 @@ class CompleteVerb final : public Verb {
     }
 
   private:
+    /// By one word or two; null if there is no such verb.
+    [[nodiscard]] const VerbRow* row_meant() const {
+        const VerbRow* row = nullptr;
+        const std::string two = words_.size() > 2 ? words_[0] + " " + words_[1] : "";
+        for (const VerbRow& known : verb_table()) {
+            row = known.name == words_[0] || known.name == two ? &known : row;
+        }
+        return row;
+    }
+
     /// The flag whose value the last word is; null if it is none's.
     [[nodiscard]] const CLI::Option* flag_before(const CLI::App& app) const {
         const std::string& word = words_[words_.size() - 2];

@@ -106,6 +106,30 @@ Stops stops_in(const JsonValue& timeline, const JsonValue& job) {
     return stops;
 }
 
+/// By whom a stop was asked for, and what for.
+std::string asked_in_words(const JsonValue& stop, const Look& look) {
+    const std::string kind = text_at(stop, "kind");
+    const std::string actor = text_at(stop, "actor");
+    std::string words;
+    if (kind.ends_with(".requeue")) {
+        words = ", to be queued again";
+    } else if (kind.ends_with(".preempt")) {
+        words = " for another job, to be queued again";
+    }
+    words += " (asked for";
+    words += actor.empty() ? "" : " by " + printable(actor);
+    return words + " " + relative_time(text_at(stop, "at"), look.now) + ")";
+}
+
+/// What is stopped since then, and has so long until it is killed.
+std::string kill_in_words(Instant since, std::chrono::seconds grace, const Look& look) {
+    if (since + grace <= look.now) {
+        return "; it is being killed";
+    }
+    const auto left = std::chrono::ceil<std::chrono::seconds>(since + grace - look.now);
+    return "; it is killed in " + format_duration(left) + " if it has not ended by then";
+}
+
 /// Who stops it, since when, and when it is killed if it does not end before.
 Result<std::string> stop_in_words(
     Client& client, const Target& target, const JsonValue& job, const Look& look) {
@@ -124,25 +148,16 @@ Result<std::string> stop_in_words(
     std::optional<Instant> since;
     bool is_forced = false;
     const Stops stops = stops_in(*timeline, job);
-    if (const JsonValue* stop = stops.last) {
-        const std::string kind = text_at(*stop, "kind");
-        const std::string actor = text_at(*stop, "actor");
+    if (stops.last != nullptr) {
         since = parse_time(text_at(*stops.first, "at"));
-        is_forced = text_at(*stop, "message") == "without grace";
-        words += kind.ends_with(".requeue")   ? ", to be queued again"
-                 : kind.ends_with(".preempt") ? " for another job, to be queued again"
-                                              : "";
-        words += " (asked for" + (actor.empty() ? "" : " by " + printable(actor)) + " " +
-                 relative_time(text_at(*stop, "at"), look.now) + ")";
+        is_forced = text_at(*stops.last, "message") == "without grace";
+        words += asked_in_words(*stops.last, look);
     } else if (started && limit.count() > 0 && *started + limit <= look.now) {
         since = *started + limit;
         words += ": its time limit of " + format_duration(limit) + " was reached";
     }
-    if (since && !is_forced && *since + grace > look.now) {
-        const auto left = std::chrono::ceil<std::chrono::seconds>(*since + grace - look.now);
-        words += "; it is killed in " + format_duration(left) + " if it has not ended by then";
-    } else if (since) {
-        words += "; it is being killed";
+    if (since) {
+        words += kill_in_words(*since, is_forced ? std::chrono::seconds(0) : grace, look);
     }
     return words + ".";
 }

@@ -145,13 +145,7 @@ class Maker {
             return {};
         }
         if (change.wish) {
-            const bool is_hold = *change.wish == JobWish::kHold;
-            const ElementState from = is_hold ? ElementState::kQueued : ElementState::kHeld;
-            const ElementState to = is_hold ? ElementState::kHeld : ElementState::kQueued;
-            row.record.counts[to] += std::exchange(row.record.counts[from], 0U);
-            if (row.element && row.element->state == from) {
-                row.element->state = to;
-            }
+            hold_or_release(row, *change.wish == JobWish::kHold);
         }
         if (change.priority || !change.priority_name.empty()) {
             const auto priority = priority_of(
@@ -165,6 +159,15 @@ class Maker {
         rank(row.record);
         put_row(std::move(row));
         return {};
+    }
+
+    static void hold_or_release(JobRow& row, bool is_hold) {
+        const ElementState from = is_hold ? ElementState::kQueued : ElementState::kHeld;
+        const ElementState to = is_hold ? ElementState::kHeld : ElementState::kQueued;
+        row.record.counts[to] += std::exchange(row.record.counts[from], 0U);
+        if (row.element && row.element->state == from) {
+            row.element->state = to;
+        }
     }
 
     void put_row(JobRow row) {

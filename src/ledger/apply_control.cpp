@@ -95,24 +95,25 @@ Result<std::uint32_t> Ledger::control_one(
     if (target.index && is_so_without_record(command.control, target, *job)) {
         return 0U;  // So that none is made.
     }
-    std::uint32_t count = 0;
-    if (target.index) {
-        const Result<ElementKey> key = element_named(command.control, target, *job);
-        if (!key) {
-            return tl::unexpected<Error>(key.error());
-        }
-        count = control_element(command.control, *key);
-    } else {
-        count = control_whole(command.control, target.job);
+    const Result<std::uint32_t> count = change_target(command.control, target, *job);
+    if (count && *count > 0) {
+        put_control(target, command.control, actor_);
     }
-    if (count == 0 && is_so_already(command.control, target, *job)) {
-        return 0U;
+    if (!count || *count > 0 || is_so_already(command.control, target, *job)) {
+        return count;
     }
-    if (count == 0) {
-        return nothing_to_do(command.control, name, job->counts);
+    return nothing_to_do(command.control, name, job->counts);
+}
+
+/// How many elements changed by it.
+Result<std::uint32_t> Ledger::change_target(
+    Control control, const Target& target, const model::JobRecord& job) {
+    if (!target.index) {
+        return control_whole(control, target.job);
     }
-    put_control(target, command.control, actor_);
-    return count;
+    return element_named(control, target, job).map([&](const ElementKey& key) {
+        return control_element(control, key);
+    });
 }
 
 /// True if what was asked for, and changed nothing, is as it was asked for: it was asked twice.

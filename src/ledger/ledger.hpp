@@ -163,6 +163,8 @@ class Ledger {
     [[nodiscard]] Result<Reply> control(const ControlJobs& command, const Lookups& lookups);
     [[nodiscard]] Result<std::uint32_t> control_one(
         const ControlJobs& command, const Target& target, const Lookups& lookups);
+    [[nodiscard]] Result<std::uint32_t> change_target(
+        Control control, const Target& target, const model::JobRecord& job);
     [[nodiscard]] bool is_so_already(
         Control control, const Target& target, const model::JobRecord& job) const;
     [[nodiscard]] bool is_so_without_record(
@@ -236,6 +238,7 @@ class Ledger {
     void start_attempt(model::ElementRecord element, std::int64_t pid);
     [[nodiscard]] model::ElementRecord with_outcome(
         model::ElementRecord element, const model::TaskOutcome& outcome);
+    void pass_through_stopping(model::ElementRecord& element);
     void end_attempt(model::ElementRecord element, const model::TaskOutcome& outcome);
     void note_end(model::ElementRecord& element) const;
     void lose_attempt(const model::ElementKey& key, const std::string& why);

@@ -61,6 +61,11 @@ microseconds backoff(const model::JobRecord& job, std::int32_t retries_used) {
     return std::min(delay, kBackoffMax);
 }
 
+EndReason how_stopped(const model::TaskOutcome& outcome) {
+    const bool has_exited = outcome.end == TaskEnd::kStopped && outcome.signal == 0;
+    return has_exited ? EndReason::kExitCode : EndReason::kSignal;
+}
+
 }  // namespace
 
 void Ledger::move(ElementRecord& element, ElementEvent event) {
@@ -181,16 +186,21 @@ ElementRecord Ledger::with_outcome(ElementRecord element, const model::TaskOutco
     return element;
 }
 
+/// Its time limit was over, and nobody had heard of that before it ended.
+void Ledger::pass_through_stopping(ElementRecord& element) {
+    const Instant ended_at = std::exchange(element.ended_at, model::kNever);
+    request_stop(element, StopIntent::kTimeLimit, Control::kStop);
+    element.state = ElementState::kStopping;
+    element.intent = StopIntent::kTimeLimit;
+    element.ended_at = ended_at;
+}
+
 void Ledger::end_attempt(ElementRecord element, const model::TaskOutcome& outcome) {
     release(element.allocation);
     element = with_outcome(std::move(element), outcome);
     const bool is_stopping = element.state == ElementState::kStopping;
     if (outcome.end == TaskEnd::kTimeLimit && !is_stopping) {
-        const Instant ended_at = std::exchange(element.ended_at, model::kNever);
-        request_stop(element, StopIntent::kTimeLimit, Control::kStop);
-        element.state = ElementState::kStopping;
-        element.intent = StopIntent::kTimeLimit;
-        element.ended_at = ended_at;
+        pass_through_stopping(element);
     }
     if (has_run(outcome.end)) {
         learn_run(
@@ -201,8 +211,7 @@ void Ledger::end_attempt(ElementRecord element, const model::TaskOutcome& outcom
     } else if (outcome.end == TaskEnd::kExited && outcome.exit_code == 0) {
         finish(std::move(element), ElementEvent::kSucceeded, EndReason::kExitCode);
     } else if (is_stopping && is_by_stop(outcome.end)) {
-        const bool has_exited = outcome.end == TaskEnd::kStopped && outcome.signal == 0;
-        end_by_stop(std::move(element), has_exited ? EndReason::kExitCode : EndReason::kSignal);
+        end_by_stop(std::move(element), how_stopped(outcome));
     } else if (is_stopping && element.intent != StopIntent::kCancel) {
         requeue(std::move(element), reason_of(outcome.end), microseconds(0));
     } else if (outcome.end == TaskEnd::kNeverStarted && !is_stopping) {

@@ -90,6 +90,7 @@ Variables slurm_of(const model::TaskOrder& order) {
 void show_granted(
     const SimulatedDriver& driver, const model::TaskOrder& order, Variables& variables) {
     std::vector<std::string> uuids;
+    uuids.reserve(order.gpus.size());
     for (const model::GrantedGpu& gpu : order.gpus) {
         uuids.push_back(gpu.uuid);
     }

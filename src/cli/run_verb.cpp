@@ -228,13 +228,12 @@ class RunVerb final : public Verb {
 
   private:
     [[nodiscard]] Result<void> check_flags() const {
+        const auto wrong = [](const char* why) { return fail(ErrorCode::kInvalid, why); };
         if (is_attached_ && is_detached_) {
-            return fail(
-                ErrorCode::kInvalid, "--attach and --detach are opposites; give one of them");
+            return wrong("--attach and --detach are opposites; give one of them");
         }
         if (file_ && file_->empty()) {
-            return fail(
-                ErrorCode::kInvalid, "--file: is empty; name a job file, or leave --file out");
+            return wrong("--file: is empty; name a job file, or leave --file out");
         }
         if (!dry_run_.empty() && dry_run_ != "spec" && dry_run_ != "server") {
             return fail(

@@ -95,7 +95,7 @@ Result<std::uint32_t> Ledger::control_one(
     if (target.index && is_so_without_record(command.control, target, *job)) {
         return 0U;  // So that none is made.
     }
-    const Result<std::uint32_t> count = change_target(command.control, target, *job);
+    Result<std::uint32_t> count = change_target(command.control, target, *job);
     if (count && *count > 0) {
         put_control(target, command.control, actor_);
     }

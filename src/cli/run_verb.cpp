@@ -228,7 +228,7 @@ class RunVerb final : public Verb {
 
   private:
     [[nodiscard]] Result<void> check_flags() const {
-        const auto wrong = [](const char* why) { return fail(ErrorCode::kInvalid, why); };
+        const auto wrong = [](const std::string& why) { return fail(ErrorCode::kInvalid, why); };
         if (is_attached_ && is_detached_) {
             return wrong("--attach and --detach are opposites; give one of them");
         }
@@ -236,8 +236,7 @@ class RunVerb final : public Verb {
             return wrong("--file: is empty; name a job file, or leave --file out");
         }
         if (!dry_run_.empty() && dry_run_ != "spec" && dry_run_ != "server") {
-            return fail(
-                ErrorCode::kInvalid, "--dry-run: '" + dry_run_ + "' is neither spec nor server");
+            return wrong("--dry-run: '" + dry_run_ + "' is neither spec nor server");
         }
         return {};
     }

@@ -219,8 +219,7 @@ class RunVerb final : public Verb {
         if (is_attached_ && specs->size() > 1) {
             return fail(
                 ErrorCode::kInvalid,
-                "--attach follows one job, and this file has several; leave --attach out, and "
-                "`reeve wait` for the ids");
+                "--attach follows one job, and this file has several: `reeve wait` for them");
         }
         give_hints(session, specs->front());
         return submit_and_follow(session, *specs);
